@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# raftfs. `make help` lists the targets; BUILD= and CFLAGS= may be given.
+
+BUILD ?= build
+CC = gcc
+CLANG = clang
+CFLAGS ?= -O2 -g
+VERSION = 0.1.0
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
+ALL_CPPFLAGS = -I. -I$(BUILD) -D_GNU_SOURCE -DPB_ENABLE_MALLOC \
+	-DRAFTFS_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP \
+	$(CFLAGS) $(SANITIZE)
+FUSE_CFLAGS = $(shell pkg-config --cflags fuse3 2>/dev/null)
+FUSE_LIBS = -lfuse3
+LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
+
+# The rooms, lowest first; each is one archive. Sources are listed by hand.
+BASE = base/bytes.c base/check.c base/frame.c base/log.c base/mem.c base/status.c
+PROTO = raft kv fs control
+RAFT = raft/step.c
+NODE = raft/node/node.c
+KV = kv/kv.c
+TREE = fs/tree/tree.c
+MOUNT = fs/mount/fuse.c
+CONTROL = fs/control/control.c
+DAEMON = fs/raftfs.c
+CLI = fs/raftfsctl.c
+
+# Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
+UNIT_BASE = base_bytes base_frame
+UNIT_RAFT =
+UNIT_NODE =
+UNIT_KV =
+UNIT_TREE =
+UNIT_MOUNT =
+UNIT_CONTROL =
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIB = $(BUILD)/lib
+A_BASE = $(LIB)/base.a
+A_PROTO = $(LIB)/proto.a
+A_RAFT = $(LIB)/raft.a
+A_NODE = $(LIB)/node.a
+A_KV = $(LIB)/kv.a
+A_TREE = $(LIB)/tree.a
+A_MOUNT = $(LIB)/mount.a
+A_CONTROL = $(LIB)/control.a
+A_TESTLIB = $(LIB)/testlib.a
+PROTO_C = $(patsubst %,$(BUILD)/proto/%.pb.c,$(PROTO))
+PROTO_H = $(PROTO_C:.c=.h)
+
+all: $(BUILD)/raftfs $(BUILD)/raftfsctl ## build raftfs and raftfsctl
+
+$(A_BASE): $(call objects,$(BASE))
+$(A_PROTO): $(PROTO_C:.c=.o)
+$(A_RAFT): $(call objects,$(RAFT))
+$(A_NODE): $(call objects,$(NODE))
+$(A_KV): $(call objects,$(KV))
+$(A_TREE): $(call objects,$(TREE))
+$(A_MOUNT): $(call objects,$(MOUNT))
+$(A_CONTROL): $(call objects,$(CONTROL))
+$(A_TESTLIB): $(call objects,$(TESTLIB))
+
+$(LIB)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(call objects,$(MOUNT) $(DAEMON)): ALL_CPPFLAGS += $(FUSE_CFLAGS)
+$(call objects,$(NODE) $(KV) $(TREE) $(MOUNT) $(CONTROL) $(DAEMON) $(CLI) $(TESTLIB)): | $(PROTO_H)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# Generated code gets fewer warnings.
+$(BUILD)/proto/%.pb.c $(BUILD)/proto/%.pb.h: proto/%.proto proto/%.options
+	@mkdir -p $(@D)
+	protoc -Iproto -I/usr/lib/python3/dist-packages/proto --nanopb_out=$(BUILD)/proto $<
+$(BUILD)/proto/%.pb.o: $(BUILD)/proto/%.pb.c
+	$(CC) $(ALL_CPPFLAGS) -std=c11 -pthread $(CFLAGS) $(SANITIZE) -c -o $@ $<
+.SECONDARY: $(PROTO_C) $(PROTO_H)
+
+DAEMON_LIBS = $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
+$(BUILD)/raftfs: $(call objects,$(DAEMON)) $(DAEMON_LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(FUSE_LIBS) $(LIBS)
+$(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- Unit tests: no root, network or FUSE device ------------------------------
+UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
+UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
+unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(UNIT_LIBS)
+$(patsubst %,%.o,$(UNIT_BINS)): | $(PROTO_H)
+$(call unit_bins,$(UNIT_BASE)): $(A_BASE)
+$(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
+$(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
+$(call unit_bins,$(UNIT_NODE)): $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
+$(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
+$(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
+$(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
+$(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
+$(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
+$(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
+$(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS)
+
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+fmt: ## format the sources in place
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## remove everything built
+	rm -rf build build-*
+
+.PHONY: all help fmt clean
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
