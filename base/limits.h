@@ -33,7 +33,7 @@ enum {
 	LIMIT_INFLIGHT_BYTES = 16 << 20,
 	LIMIT_UNCOMMITTED_BYTES = 64 << 20, /* a leader refuses beyond */
 	LIMIT_UNAPPLIED_BYTES = 64 << 20,
-	LIMIT_SEGMENT_BYTES = 64 << 20, /* a segment file of the log */
+	LIMIT_SEGMENT_BYTES = 16 << 20, /* a segment file of the log */
 	LIMIT_VOTERS = 9,
 	LIMIT_PEERS = 64, /* members of any kind */
 	LIMIT_NODE_NAME_BYTES = 63,

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h - the durable Raft log: hard state, commit index and entries.
+ *
+ * Segment files ("log-%016x", number in hex) of one fixed size, zero-written
+ * before use, so that a save is one write and one fdatasync inside allocated
+ * blocks. A save is one record {term, vote, keep, commit, entries},
+ * checksummed, and chained from the record before and the segment's number.
+ *
+ *   L1  a record is written only after the one before it is synced: only the
+ *       very last can be torn
+ *   L2  a record never spans segments
+ *   L3  an invalid record with no valid successor, in the newest segment, is
+ *       a torn tail and is cut; anything else is damage, and named
+ *   L4  term never falls; vote changes within a term only from none;
+ *       entries are contiguous; terms do not fall along the log
+ *   L5  every byte acknowledged by log_save() is read back or named as damage
+ *
+ * log_save and log_cut: one thread (the saver's). log_read, log_status: any
+ * thread. Sources: Raft 5.1; design of segment logs in the thesis, 11.2. */
+#ifndef RAFT_NODE_LOG_H
+#define RAFT_NODE_LOG_H
+
+#include "raft/node/disk.h"
+#include "raft/node/entry.h"
+#include "raft/raft.h"
+
+struct log;
+
+struct log_config {
+	struct disk *disk;	/* lent until log_close() */
+	uint32_t segment_bytes; /* >= twice the largest record, see below */
+};
+
+/* What a save holds; raft_act.save with its payloads. */
+struct log_record {
+	struct raft_hard hard;
+	raft_index commit;
+	raft_index keep;	/* entries above are discarded first */
+	struct entry **entries; /* indexes keep+1, keep+2, ... */
+	size_t count;
+};
+
+/* Bytes a record may have in all: entries' payloads plus 64 for each. */
+enum { LOG_RECORD_BYTES_MAX = LIMIT_FRAME_BYTES };
+
+/* Open, or make anew when the folder holds no segment; recover (L3).
+ * problem receives one line for a person: what is damaged and where (file,
+ * offset), or what was cut.
+ * STATUS_CORRUPT: damage. STATUS_VERSION: written by another format.
+ * STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED. */
+MUST_USE int log_open(const struct log_config *config, struct log **log,
+		      struct buffer *problem);
+void log_close(struct log *log);
+
+/* As recovered, and after each save: the durable state. */
+struct log_state {
+	struct raft_hard hard;
+	raft_index commit;
+	struct raft_pos base; /* the entry before the first one held */
+	raft_index last;
+	uint64_t bytes; /* on disk, all segments */
+	uint32_t segments;
+};
+void log_state(const struct log *log, struct log_state *state);
+/* The entries' terms as runs and the payload sizes of the last
+ * `sizes_max` of them, for raft_boot; returned, mem_free() both. */
+void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
+	      size_t *run_count, uint32_t **sizes, size_t *size_count);
+
+/* Write one record and sync it: durable on return. After any error the log is
+ * poisoned: every later save fails; the process must end (never retried).
+ * The record's keep must be at least base and at most last. */
+MUST_USE int log_save(struct log *log, const struct log_record *record);
+
+/* Read the entry at index: one reference, returned. STATUS_NOT_FOUND outside
+ * (base, last]; STATUS_CORRUPT, STATUS_IO. */
+MUST_USE int log_read(struct log *log, raft_index index, struct entry **entry);
+
+/* Drop entries up to index as far as whole segments allow (never above
+ * `index`, never the segment in use), oldest first; the new base is then in
+ * log_state(). The files may be kept for reuse. Durable order: a crash midway
+ * leaves a valid log. */
+MUST_USE int log_cut(struct log *log, raft_index index);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* saver.h - the thread that owns log writes: group commit.
+ *
+ * All saves queued at one moment become one record and one sync; there is no
+ * timer and no waiting for company. A sync that fails ends the process with
+ * one line (log_fatal): what was acknowledged must not be guessed at.
+ *
+ * A second, idle-priority thread of its own prepares the next segment
+ * (zero-written) so that a save seldom waits for one. */
+#ifndef RAFT_NODE_SAVER_H
+#define RAFT_NODE_SAVER_H
+
+#include "raft/node/log.h"
+
+struct saver;
+
+/* Called on the saver's thread after each sync: all saves up to seq are
+ * durable. Must not block: set a number, wake a loop. */
+typedef void (*saver_done)(void *context, raft_seq seq);
+/* Called on the saver's thread after a cut: the log now begins after base. */
+typedef void (*saver_cut_done)(void *context, struct raft_pos base);
+
+struct saver *saver_start(struct log *log, saver_done done,
+			  saver_cut_done cut_done, void *context);
+/* Finish what is queued, then stop and free. Blocks for that long. */
+void saver_stop(struct saver *s);
+
+/* Queue a save. The record's entry references are given; its array is copied.
+ * seq rises. Never blocks on the disk. */
+void saver_save(struct saver *s, raft_seq seq, const struct log_record *record);
+/* Queue a cut behind the saves queued so far (log_cut). */
+void saver_cut(struct saver *s, raft_index index);
+/* Payload bytes queued and not yet durable. Any thread. */
+uint64_t saver_queued_bytes(const struct saver *s);
+
+#endif
