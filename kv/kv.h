@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kv.h - the replicated ordered map: propose, barrier, view, watch.
+ *
+ * A proposal is an operation of the state machine (machine.h). It goes through
+ * Raft, is applied on every node in the same order exactly once, and its
+ * result comes back here. Nothing in this header blocks, but for open and
+ * close; every callback must return soon and may call any function here.
+ *
+ * All functions: any thread, unless said otherwise. Time: milliseconds of
+ * CLOCK_BOOTTIME (kv_now_ms). */
+#ifndef KV_KV_H
+#define KV_KV_H
+
+#include "base/limits.h"
+#include "kv/machine.h"
+#include "kv/store.h"
+
+struct kv;
+
+/* Read modes (thesis 6.4). */
+enum kv_reads {
+	KV_READS_FRESH,	 /* linearizable while a leader can be reached */
+	KV_READS_STRICT, /* linearizable or an error, no lease */
+	KV_READS_LOCAL,	 /* this node's applied state, no messages */
+};
+
+struct kv_peer {
+	const char *name;
+	const char *address; /* HOST:PORT, or [IPv6]:PORT */
+};
+
+struct kv_config {
+	const char *name;   /* this node's, --id */
+	const char *data;   /* folder; made 0700 if missing */
+	const char *listen; /* HOST:PORT; NULL: no listener (single node) */
+	const struct kv_peer *peers; /* founding nodes, this one included */
+	size_t peer_count;	     /* 0 or 1: founds alone, at once */
+	uint32_t timeout_ms;
+	uint32_t session_ms;
+	const struct kv_machine *machine; /* lent until kv_close() */
+	/* Called once, from any thread, when the node can not go on or was
+	 * refused by its cluster: one line for a person. The owner must
+	 * unmount, kv_close() and exit non-zero. */
+	void (*failed)(void *context, const char *line);
+	void *context;
+};
+
+/* Open the data folder (locked against a second daemon), recover the state up
+ * to the saved commit index, then start the node's threads. On return the
+ * state may be read. problem receives one line for a person.
+ * STATUS_BUSY: folder locked, or port taken; STATUS_FOREIGN: folder of
+ * another node; STATUS_CORRUPT, STATUS_DENIED, STATUS_IO, STATUS_NO_SPACE,
+ * STATUS_INVALID: a peer list that makes no sense. Nothing is changed then. */
+MUST_USE int kv_open(const struct kv_config *config, struct kv **kv,
+		     struct buffer *problem);
+/* End the session (waiting for that at most a second), answer everything
+ * outstanding with STATUS_ENDED, stop the threads, flush, unlock. Blocks. */
+void kv_close(struct kv *kv);
+
+uint64_t kv_now_ms(void);
+
+/* --- Changing ------------------------------------------------------------- */
+
+/* Exactly one call for each kv_propose, before or after it returns.
+ * status 0: applied; result is the machine's, borrowed.
+ * STATUS_TIMED_OUT, STATUS_ENDED, STATUS_FULL, STATUS_TOO_BIG,
+ * STATUS_NO_SPACE, STATUS_INTERRUPTED: certainly not applied and never will be;
+ * STATUS_UNKNOWN: handed over, may still take effect, at most once;
+ * on the thread that applied it, or a timer's. */
+typedef void (*kv_done)(void *context, int status, struct bytes result);
+
+/* operation is copied. deadline_ms: kv_now_ms() plus the time allowed
+ * (shortened by kv itself when there has been no leader for config.timeout_ms
+ * already). Return a number for kv_interrupt(), never 0. */
+uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
+		    kv_done done, void *context);
+/* A signal came: answer STATUS_INTERRUPTED at once if the proposal still
+ * waits here, else its outcome, or STATUS_INTERRUPTED a second from now (then
+ * the outcome is unknown). Unknown or answered numbers are ignored. */
+void kv_interrupt(struct kv *kv, uint64_t number);
+
+/* --- Reading ---------------------------------------------------------------
+ */
+
+/* status 0: the newest applied state now holds everything acknowledged
+ * anywhere before the barrier began; fell_back: it could not be made sure
+ * (fresh mode only), read what is there. STATUS_NO_QUORUM (strict),
+ * STATUS_INTERRUPTED, STATUS_ENDED. Called on the caller's thread, before
+ * kv_barrier returns, whenever no message is needed; else on a kv thread. */
+typedef void (*kv_ready)(void *context, int status, bool fell_back);
+
+/* Return a number for kv_barrier_interrupt(), 0 when already answered. */
+uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
+		    void *context);
+void kv_barrier_interrupt(struct kv *kv, uint64_t number);
+
+/* The newest applied state; lent until kv_close(). Any thread. */
+struct kv_reader *kv_newest(struct kv *kv);
+/* Frozen; returned, kv_view_close() it soon. */
+struct kv_view *kv_view_open(struct kv *kv);
+void kv_view_close(struct kv *kv, struct kv_view *view);
+
+/* --- Watching and holding ---------------------------------------------------
+ */
+
+/* note is what the machine noted (kv_note) when it applied `index`; one call a
+ * note, in order, on the apply thread, after the state shows it and before the
+ * proposal is answered. note empty: notes were lost or the state was replaced,
+ * anything may have changed. Must not block nor wait for anything. At most 4
+ * watchers; before the first proposal. */
+typedef void (*kv_noted)(void *context, uint64_t index, struct bytes note);
+void kv_watch(struct kv *kv, kv_noted noted, void *context);
+
+/* This node uses the thing `id` (an open, unlinked inode): the leader's tidy
+ * spares it. Counted; told to the leader with the keep-alives. */
+void kv_hold(struct kv *kv, uint64_t id);
+void kv_release(struct kv *kv, uint64_t id);
+
+/* --- How it stands -----------------------------------------------------------
+ */
+
+struct kv_member {
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	char address[LIMIT_ADDRESS_BYTES + 1];
+	bool voter;
+	bool self;
+	bool leader;
+	bool connected;	       /* a link is up; self: true */
+	uint64_t match;	       /* as the leader knows; 0 elsewhere */
+	uint64_t heard_ms_ago; /* UINT64_MAX: never */
+};
+
+struct kv_status {
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	char cluster[33]; /* hex; empty before founding */
+	char role[16]; /* "leader", "follower", "candidate", "founding" ... */
+	uint64_t term;
+	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
+	bool quorum;   /* a leader with a majority is known */
+	char why[256]; /* when not: the reason, a sentence with "quorum" */
+	bool cut_off;  /* fresh reads fall back to the applied state */
+	uint64_t commit;
+	uint64_t applied;
+	uint64_t last; /* of the log */
+	uint64_t log_bytes;
+	uint64_t state_bytes;
+	uint64_t session;    /* 0: none yet */
+	uint64_t proposals;  /* waiting or under way */
+	uint64_t bad_frames; /* connections closed for garbage */
+	size_t member_count;
+	struct kv_member members[LIMIT_PEERS];
+};
+
+void kv_status(struct kv *kv, struct kv_status *status);
+
+#endif

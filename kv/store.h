@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - the ordered map on disk (or, in simulations, in memory).
+ *
+ * The replicated state lives in one store. Its changes are atomic at commit
+ * but durable only after a flush: the Raft log is its write-ahead log. After
+ * a crash it holds a prefix of the committed batches: at least all up to the
+ * last flush.
+ *
+ * One thread writes (the apply thread); any thread may read: store->reader is
+ * the newest state and thread-safe; a view is frozen and thread-safe too. */
+#ifndef KV_STORE_H
+#define KV_STORE_H
+
+#include "kv/batch.h"
+
+struct kv_view {
+	struct kv_reader reader;
+};
+
+struct store {
+	struct kv_reader reader; /* newest committed state; any thread */
+	const struct store_ops *ops;
+};
+
+struct store_ops {
+	struct kv_view *(*view)(struct store *s);
+	void (*view_close)(struct store *s, struct kv_view *v);
+	/* One batch at a time. note() calls go to the sink given here. */
+	struct kv_batch *(*begin)(struct store *s,
+				  void (*note)(void *context,
+					       struct bytes note),
+				  void *context);
+	int (*commit)(struct store *s, struct kv_batch *b); /* frees b */
+	void (*abort)(struct store *s, struct kv_batch *b); /* frees b */
+	int (*flush)(struct store *s);	    /* durable on return */
+	uint64_t (*bytes)(struct store *s); /* on disk, about */
+	void (*close)(struct store *s);	    /* without a flush of its own */
+};
+
+/* RocksDB in the folder `path` (made if missing): one column family, its own
+ * log off. problem receives a line for a person.
+ * STATUS_CORRUPT: it does not open or fails its checks; STATUS_BUSY: locked
+ * by another process; STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED. */
+MUST_USE int store_open_rocksdb(const char *path, struct store **store,
+				struct buffer *problem);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.h - the driver's face: one Raft node with its log, links and loop.
+ *
+ * The node owns the data folder's raft side: `lock`, `identity` (name,
+ * incarnation, boot count, cluster id, founding members) and `log/`. It runs
+ * a loop thread (libuv) that alone steps the core, and the saver's thread. It
+ * knows nothing of what payloads mean.
+ *
+ * Its client (kv) is called back on the loop thread and must return at once;
+ * node_* functions marked (any) may be called from any thread. */
+#ifndef RAFT_NODE_NODE_H
+#define RAFT_NODE_NODE_H
+
+#include "raft/node/entry.h"
+#include "raft/raft.h"
+
+struct node;
+
+struct node_peer {
+	const char *name;
+	const char *address; /* HOST:PORT or [IPv6]:PORT */
+};
+
+/* All on the loop thread. */
+struct node_client {
+	/* Proposals wanted: a leader, or a way to one, has room. Hand over at
+	 * most count_max entries of at most bytes_max payload in all (one at
+	 * least may exceed it); index, term and time are filled in later.
+	 * References given. Return how many; 0: none wait. */
+	size_t (*take)(void *context, struct entry **entries, size_t count_max,
+		       size_t bytes_max);
+	/* Committed, durable here, in log order, each exactly once.
+	 * References given; the array is borrowed. */
+	void (*commit)(void *context, struct entry **entries, size_t count);
+	/* The way of proposals changed. open: a leader can be reached.
+	 * Whatever was taken before this call and is not yet committed may be
+	 * lost or not: take() should offer it again. */
+	void (*route)(void *context, bool open);
+	/* Answer to node_read_index(): see raft_act.read. */
+	void (*read_done)(void *context, uint64_t ticket, raft_index index,
+			  int status);
+	/* From a member, what it gave node_send(). Borrowed. */
+	void (*message)(void *context, raft_id from, struct bytes message);
+	/* Role, term or leader changed. */
+	void (*role)(void *context, const struct raft_status *status);
+	/* Call once `due` (absolute ms) has come, at the latest 1 s after
+	 * the last; return when it is wanted next. */
+	raft_ms (*tick)(void *context, raft_ms now);
+	/* The node can not go on (refused by its cluster, this name was a
+	 * member, ...): a line for a person. Called once, from the loop. */
+	void (*failed)(void *context, const char *line);
+};
+
+struct node_config {
+	const char *name;
+	const char *data;	       /* folder, made 0700 if missing */
+	const char *listen;	       /* NULL: no listener */
+	const struct node_peer *peers; /* founding nodes, self included */
+	size_t peer_count;
+	uint32_t heartbeat_ms, election_ms, disk_stall_ms; /* 0: limits.h */
+	const struct node_client *client;
+	void *context;
+};
+
+/* What the node is, as found or made in the data folder. */
+struct node_identity {
+	raft_id self;	     /* incarnation: random, never 0 */
+	uint64_t boot;	     /* starts counted, saved before use; 1 ... */
+	uint8_t cluster[16]; /* zero before founding */
+};
+
+/* Check the options, lock and read (or make) the data folder, recover the
+ * log; bind the listener. No thread runs yet. problem: one line for a person.
+ * STATUS_BUSY, STATUS_FOREIGN, STATUS_CORRUPT, STATUS_INVALID, STATUS_DENIED,
+ * STATUS_IO, STATUS_NO_SPACE; nothing is changed then. */
+MUST_USE int node_open(const struct node_config *config, struct node **node,
+		       struct buffer *problem);
+void node_identity(const struct node *node, struct node_identity *identity);
+
+/* Between open and start, for recovery: the log held is (base, last], of
+ * which everything up to commit is committed. */
+void node_log(const struct node *node, raft_index *base, raft_index *commit,
+	      raft_index *last);
+/* One reference, returned. Errors as log_read(). */
+MUST_USE int node_read(struct node *node, raft_index index,
+		       struct entry **entry);
+
+/* Start the loop and the saver. applied: the state's applied index, at most
+ * commit; commit() callbacks begin with applied + 1. */
+MUST_USE int node_start(struct node *node, raft_index applied);
+/* Stop the threads: when it returns no callback runs or will. Blocks. */
+void node_stop(struct node *node);
+void node_close(struct node *node); /* after stop, or instead of start */
+
+/* (any) Proposals wait: take() will be called soon, if there is a way. */
+void node_wake(struct node *node);
+/* (any) The state has applied index. Cheap; often. */
+void node_applied(struct node *node, raft_index index);
+/* (any) The state is durable up to index: the log may be cut up to there as
+ * far as every member has it too. */
+void node_flushed(struct node *node, raft_index index);
+/* (any) Ask for a read index; read_done() answers each ticket exactly once,
+ * refusals included. lease: the leader's lease may answer it. */
+void node_read_index(struct node *node, uint64_t ticket, bool lease);
+/* (any) Leader with a valid lease at this moment: true, and the index whose
+ * application makes a read linearizable. No message, no lock. */
+bool node_lease(const struct node *node, raft_index *index);
+/* (any) Send bytes (at most 64 KiB) to a member, best effort. to: its id. */
+void node_send(struct node *node, raft_id to, struct bytes message);
+
+struct node_member {
+	raft_id id;
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	char address[LIMIT_ADDRESS_BYTES + 1];
+	bool voter;
+	bool connected;
+	raft_ms heard;	  /* anything from it; 0: never */
+	raft_index match; /* leader only */
+};
+
+struct node_status {
+	struct raft_status raft;
+	uint8_t cluster[16];
+	bool founded;
+	char waiting[256]; /* not founded or no quorum: why, in words */
+	uint64_t log_bytes;
+	uint64_t bad_frames;
+	size_t member_count;
+	struct node_member members[LIMIT_PEERS];
+};
+/* (any) As of the loop's last turn. */
+void node_status(struct node *node, struct node_status *status);
+
+#endif
