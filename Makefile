@@ -22,12 +22,13 @@ BASE = base/bytes.c base/check.c base/frame.c base/log.c base/mem.c base/status.
 PROTO = raft kv fs control
 RAFT = raft/step.c
 NODE = raft/node/node.c
-KV = kv/kv.c
+KV = kv/batch.c kv/kv.c
 TREE = fs/tree/tree.c
 MOUNT = fs/mount/fuse.c
 CONTROL = fs/control/control.c
 DAEMON = fs/raftfs.c
 CLI = fs/raftfsctl.c
+TESTLIB = tests/lib/memstore.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memstore.h - an ordered store in memory, for tests and simulations.
+ *
+ * It keeps the whole contract of kv/store.h, the durable side too: what was
+ * not flushed is gone after memstore_crash(), and after close and open. A
+ * memdisk is what outlives a store: one store at a time is open on it. */
+#ifndef TESTS_LIB_MEMSTORE_H
+#define TESTS_LIB_MEMSTORE_H
+
+#include "kv/store.h"
+
+struct memdisk;
+
+struct memdisk *memdisk_new(void);
+void memdisk_free(struct memdisk *d); /* NULL is fine; no store open on it */
+
+/* disk NULL: the store has one of its own, gone at close. */
+struct store *memstore_open(struct memdisk *disk);
+
+/* Forget everything committed after the last flush, as a power cut does. No
+ * batch is open; views stay valid. */
+void memstore_crash(struct store *s);
+
+/* The nth commit or flush from now (1: the next) and all later ones fail with
+ * STATUS_IO; 0: none does. */
+void memstore_fail(struct store *s, unsigned nth);
+
+#endif
