@@ -12,7 +12,7 @@ enum { BUFFER_FIRST_BYTES = 64 };
 
 struct bytes bytes_of(const void *data, size_t size)
 {
-	return (struct bytes){ .data = data, .size = size };
+	return (struct bytes){.data = data, .size = size};
 }
 
 struct bytes bytes_of_text(const char *text)
@@ -40,7 +40,8 @@ int bytes_compare(struct bytes a, struct bytes b)
 bool bytes_starts_with(struct bytes whole, struct bytes head)
 {
 	return whole.size >= head.size &&
-	       (head.size == 0 || memcmp(whole.data, head.data, head.size) == 0);
+	       (head.size == 0 ||
+		memcmp(whole.data, head.data, head.size) == 0);
 }
 
 void put_be32(uint8_t *at, uint32_t value)
@@ -125,7 +126,7 @@ uint64_t get_le64(const uint8_t *at)
 void buffer_deinit(struct buffer *b)
 {
 	mem_free(b->data);
-	*b = (struct buffer){ 0 };
+	*b = (struct buffer){0};
 }
 
 void buffer_reset(struct buffer *b)

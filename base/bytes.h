@@ -43,7 +43,7 @@ struct buffer {
 };
 
 void buffer_deinit(struct buffer *b); /* leaves it empty and reusable */
-void buffer_reset(struct buffer *b); /* empty, keeps the block */
+void buffer_reset(struct buffer *b);  /* empty, keeps the block */
 /* Make room for more bytes behind the used ones and return their place; they
  * count as used only after buffer_grow(). Lent until the next call on b. */
 uint8_t *buffer_reserve(struct buffer *b, size_t more);

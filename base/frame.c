@@ -23,8 +23,7 @@ size_t frame_begin(struct buffer *out)
 	return start;
 }
 
-void frame_seal(struct buffer *out, size_t start, uint8_t kind,
-		uint64_t number)
+void frame_seal(struct buffer *out, size_t start, uint8_t kind, uint64_t number)
 {
 	size_t size = out->size - start - FRAME_HEADER_BYTES;
 	uint8_t *header = out->data + start;

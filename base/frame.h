@@ -36,8 +36,8 @@ void frame_seal(struct buffer *out, size_t start, uint8_t kind,
  * Return 0 and set *frame and *used (its whole size);
  * STATUS_SHORT: not all of it is there yet; *used is the size it needs in
  * all, once the header is there, else FRAME_HEADER_BYTES;
- * STATUS_MALFORMED: length out of bounds or reserved bits set; known as soon as the header is there, so
- * that nothing larger than the bound is ever awaited;
+ * STATUS_MALFORMED: length out of bounds or reserved bits set; known as soon as
+ * the header is there, so that nothing larger than the bound is ever awaited;
  * STATUS_VERSION: another protocol version; STATUS_CORRUPT: checksum. */
 MUST_USE int frame_parse(struct bytes in, uint64_t number, struct frame *frame,
 			 size_t *used);

@@ -10,14 +10,14 @@
 
 /* The tree (POSIX limits.h names in brackets). */
 enum {
-	LIMIT_NAME_BYTES = 255, /* NAME_MAX */
-	LIMIT_PATH_BYTES = 4096, /* PATH_MAX, with the NUL */
-	LIMIT_LINK_BYTES = 4095, /* a symbolic link's text */
+	LIMIT_NAME_BYTES = 255,	     /* NAME_MAX */
+	LIMIT_PATH_BYTES = 4096,     /* PATH_MAX, with the NUL */
+	LIMIT_LINK_BYTES = 4095,     /* a symbolic link's text */
 	LIMIT_WRITE_BYTES = 1 << 20, /* data of one write(2) = one entry */
-	LIMIT_INLINE_BYTES = 4096, /* content kept in the inode record */
-	LIMIT_BLOCK_BYTES = 32768, /* a file's block beyond that */
-	LIMIT_PURGE_BLOCKS = 1024, /* blocks one PURGE entry deletes */
-	LIMIT_LINKS = 65000, /* LINK_MAX */
+	LIMIT_INLINE_BYTES = 4096,   /* content kept in the inode record */
+	LIMIT_BLOCK_BYTES = 32768,   /* a file's block beyond that */
+	LIMIT_PURGE_BLOCKS = 1024,   /* blocks one PURGE entry deletes */
+	LIMIT_LINKS = 65000,	     /* LINK_MAX */
 };
 #define LIMIT_FILE_BYTES (1ULL << 30)
 #define LIMIT_TOTAL_BYTES (8ULL << 30)
@@ -26,7 +26,7 @@ enum {
 /* The log and the wire. */
 enum {
 	LIMIT_ENTRY_BYTES = LIMIT_WRITE_BYTES + 16384, /* payload of an entry */
-	LIMIT_MESSAGE_ENTRIES = 1024, /* entries of one append message */
+	LIMIT_MESSAGE_ENTRIES = 1024,  /* entries of one append message */
 	LIMIT_MESSAGE_BYTES = 4 << 20, /* payloads of one append message */
 	LIMIT_FRAME_BYTES = LIMIT_MESSAGE_BYTES + LIMIT_ENTRY_BYTES + 131072,
 	LIMIT_INFLIGHT_MESSAGES = 64, /* unanswered appends to one peer */
@@ -38,12 +38,12 @@ enum {
 	LIMIT_PEERS = 64, /* members of any kind */
 	LIMIT_NODE_NAME_BYTES = 63,
 	LIMIT_ADDRESS_BYTES = 255, /* HOST:PORT */
-	LIMIT_READS = 64, /* ReadIndex tickets pending in the core */
+	LIMIT_READS = 64,	   /* ReadIndex tickets pending in the core */
 };
 
 /* Proposals and their replies. */
 enum {
-	LIMIT_PROPOSALS = 65536, /* waiting and unanswered at one node */
+	LIMIT_PROPOSALS = 65536,       /* waiting and unanswered at one node */
 	LIMIT_WINDOW_PROPOSALS = 4096, /* of these, handed over, unapplied */
 	LIMIT_WINDOW_BYTES = 16 << 20,
 	LIMIT_APPLY_ENTRIES = 1024, /* entries of one atomic apply */
@@ -55,12 +55,14 @@ enum {
 enum {
 	LIMIT_HEARTBEAT_MS = 100,
 	LIMIT_ELECTION_MS = 600, /* randomised up to twice that */
-	LIMIT_DISK_STALL_MS = 3000, /* a save older than this costs leadership */
-	LIMIT_BARRIER_MS = 1000, /* a read waits no longer for a leader */
-	LIMIT_TIMEOUT_MS = 5000, /* --timeout */
+	LIMIT_DISK_STALL_MS =
+		3000,		  /* a save older than this costs leadership */
+	LIMIT_BARRIER_MS = 1000,  /* a read waits no longer for a leader */
+	LIMIT_TIMEOUT_MS = 5000,  /* --timeout */
 	LIMIT_SESSION_MS = 10000, /* --session-timeout */
-	LIMIT_TRUNCATE_MS = 100, /* a deferred O_TRUNC waits no longer */
-	LIMIT_ORPHAN_MS = 10000, /* an unlinked inode lives at least this long */
+	LIMIT_TRUNCATE_MS = 100,  /* a deferred O_TRUNC waits no longer */
+	LIMIT_ORPHAN_MS =
+		10000, /* an unlinked inode lives at least this long */
 	LIMIT_STAMP_SKEW_MS = 10000, /* time never goes back by less */
 };
 

@@ -29,7 +29,7 @@ void log_to_syslog(void)
 
 static int stamp(char *line, size_t size, enum log_level level)
 {
-	static const char *const words[] = { "error", "warn", "info", "debug" };
+	static const char *const words[] = {"error", "warn", "info", "debug"};
 	struct timespec now;
 	struct tm parts;
 	char day[32];
@@ -44,8 +44,8 @@ static int stamp(char *line, size_t size, enum log_level level)
 /* One write a line, so that lines of several threads never mix. */
 static void say(enum log_level level, const char *format, va_list args)
 {
-	static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
-					  LOG_DEBUG };
+	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO,
+					 LOG_DEBUG};
 	char line[LINE_BYTES_MAX];
 	size_t used = 0;
 	int rest;
