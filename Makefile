@@ -80,7 +80,7 @@ $(BUILD)/%.o: %.c
 # Generated code gets fewer warnings.
 $(BUILD)/proto/%.pb.c $(BUILD)/proto/%.pb.h: proto/%.proto proto/%.options
 	@mkdir -p $(@D)
-	protoc -Iproto -I/usr/lib/python3/dist-packages/proto --nanopb_out=$(BUILD)/proto $<
+	protoc -Iproto -I/usr/lib/python3/dist-packages/proto --nanopb_opt=-Iproto --nanopb_out=$(BUILD)/proto $<
 $(BUILD)/proto/%.pb.o: $(BUILD)/proto/%.pb.c
 	$(CC) $(ALL_CPPFLAGS) -std=c11 -pthread $(CFLAGS) $(SANITIZE) -c -o $@ $<
 .SECONDARY: $(PROTO_C) $(PROTO_H)
