@@ -21,7 +21,7 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 BASE = base/bytes.c base/check.c base/frame.c base/log.c base/mem.c base/status.c
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = raft/step.c
-NODE = raft/node/node.c
+NODE = raft/node/disk.c raft/node/entry.c raft/node/log.c raft/node/log_open.c raft/node/log_spare.c raft/node/saver.c raft/node/segment.c raft/node/node.c
 KV = kv/batch.c kv/kv.c
 TREE = fs/tree/tree.c
 MOUNT = fs/mount/fuse.c
@@ -101,7 +101,7 @@ $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MO
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
-$(call unit_bins,$(UNIT_NODE)): $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
+$(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)

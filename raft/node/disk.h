@@ -2,8 +2,8 @@
 /* disk.h - the few disk operations the log is built on, as a table.
  *
  * disk_system() is the real one; tests put another in its place that fails,
- * tears, forgets what was not synced, or rots. All calls block. A disk is used
- * by one thread at a time unless said otherwise.
+ * tears, forgets what was not synced, or rots. All calls block. Any thread may
+ * call; an open file is used by one at a time unless said otherwise.
  *
  * Names are single file names inside the disk's folder. Every int returns 0
  * or STATUS_IO (errno stays set for the message), STATUS_NO_SPACE,
@@ -49,5 +49,9 @@ struct disk_ops {
 
 /* The folder `path` of the real file system; it must exist. Returned. */
 MUST_USE int disk_system(const char *path, struct disk **disk);
+
+/* Why an operation failed just now, for a person: errno's text behind a
+ * STATUS_IO. */
+const char *disk_status_text(int rc);
 
 #endif

@@ -3,8 +3,9 @@
  *
  * Segment files ("log-%016x", number in hex) of one fixed size, zero-written
  * before use, so that a save is one write and one fdatasync inside allocated
- * blocks. A save is one record {term, vote, keep, commit, entries},
- * checksummed, and chained from the record before and the segment's number.
+ * blocks, and what was never written is known to be zero. A save is one record
+ * {term, vote, keep, commit, entries}, checksummed, and chained from the record
+ * before and the segment's number.
  *
  *   L1  a record is written only after the one before it is synced: only the
  *       very last can be torn
@@ -15,7 +16,7 @@
  *       entries are contiguous; terms do not fall along the log
  *   L5  every byte acknowledged by log_save() is read back or named as damage
  *
- * log_save and log_cut: one thread (the saver's). log_read, log_status: any
+ * log_save and log_cut: one thread (the saver's). log_read, log_state: any
  * thread. Sources: Raft 5.1; design of segment logs in the thesis, 11.2. */
 #ifndef RAFT_NODE_LOG_H
 #define RAFT_NODE_LOG_H
@@ -29,6 +30,7 @@ struct log;
 struct log_config {
 	struct disk *disk;	/* lent until log_close() */
 	uint32_t segment_bytes; /* >= twice the largest record, see below */
+	uint64_t seed; /* of a new log's checksums; 0: drawn at random */
 };
 
 /* What a save holds; raft_act.save with its payloads. */
@@ -50,6 +52,7 @@ enum { LOG_RECORD_BYTES_MAX = LIMIT_FRAME_BYTES };
  * STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED. */
 MUST_USE int log_open(const struct log_config *config, struct log **log,
 		      struct buffer *problem);
+/* Writes nothing: closing is no different from a crash. */
 void log_close(struct log *log);
 
 /* As recovered, and after each save: the durable state. */
@@ -69,8 +72,15 @@ void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
 
 /* Write one record and sync it: durable on return. After any error the log is
  * poisoned: every later save fails; the process must end (never retried).
- * The record's keep must be at least base and at most last. */
+ * The record's keep must be at least base and at most last, and not below the
+ * commit index; its bytes at most log_record_bytes_max(). A commit index that
+ * is behind the one saved before leaves that as it is. */
 MUST_USE int log_save(struct log *log, const struct log_record *record);
+/* LOG_RECORD_BYTES_MAX, or less when the segments are small. */
+size_t log_record_bytes_max(const struct log *log);
+/* After log_save or log_cut failed: one line, what failed and where. Lent
+ * until the next call; the saver's thread. */
+const char *log_problem(struct log *log);
 
 /* Read the entry at index: one reference, returned. STATUS_NOT_FOUND outside
  * (base, last]; STATUS_CORRUPT, STATUS_IO. */
@@ -81,5 +91,11 @@ MUST_USE int log_read(struct log *log, raft_index index, struct entry **entry);
  * log_state(). The files may be kept for reuse. Durable order: a crash midway
  * leaves a valid log. */
 MUST_USE int log_cut(struct log *log, raft_index index);
+
+/* The next segment is prepared ahead by one other thread, or when a save
+ * needs it, by that. Once log_wants_spare(), log_prepare() writes the zeros;
+ * a failure (STATUS_NO_SPACE, ...) harms nothing yet. Any thread. */
+bool log_wants_spare(struct log *log);
+MUST_USE int log_prepare(struct log *log);
 
 #endif
