@@ -23,12 +23,17 @@ PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = raft/step.c
 NODE = raft/node/disk.c raft/node/entry.c raft/node/log.c raft/node/log_open.c raft/node/log_spare.c raft/node/saver.c raft/node/segment.c raft/node/node.c
 KV = kv/batch.c kv/kv.c
-TREE = fs/tree/tree.c
+TREE = fs/tree/block.c fs/tree/change.c fs/tree/check.c fs/tree/chunk.c \
+	fs/tree/counters.c fs/tree/cut.c fs/tree/dentry.c fs/tree/inode.c fs/tree/key.c \
+	fs/tree/machine.c fs/tree/note.c fs/tree/op.c fs/tree/op_make.c \
+	fs/tree/op_remove.c fs/tree/op_rename.c fs/tree/op_write.c fs/tree/orphan.c \
+	fs/tree/read.c fs/tree/record.c
 MOUNT = fs/mount/fuse.c
-CONTROL = fs/control/control.c
+CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
+	fs/control/job.c fs/control/json.c fs/control/message.c fs/control/status.c
 DAEMON = fs/raftfs.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/memstore.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/memstore.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
@@ -110,6 +115,43 @@ $(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS)
 
+# --- Tests: one line each here, the work is in tests/run.sh --------------------
+PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
+	posix/semantics bench/floor bench/small fuzz/garbage)
+$(BUILD)/tests/lib/forget $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
+$(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
+$(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
+$(BUILD)/tests/%: $(BUILD)/tests/%.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+RUN = BUILD=$(BUILD) tests/run.sh
+programs: $(PROGRAMS)
+unit-list:
+	@echo $(UNIT_BINS)
+units: $(UNIT_BINS)
+
+check: ## unit tests, golden scripts, house rules: a minute, no root, network or FUSE
+	@$(RUN) check
+test: deps ## every test: check, sanitizers, cluster, posix, docker, fuzz
+	@$(RUN) check asan tsan cluster posix docker fuzz
+asan: ## under the address and undefined-behaviour sanitizers
+	@$(RUN) asan
+tsan: ## under the thread sanitizer
+	@$(RUN) tsan
+cluster: ## real daemons killed, stopped, cut off, without power
+	@$(RUN) cluster
+posix: ## everyday tools and POSIX semantics on the mount
+	@$(RUN) posix
+powercut: all programs ## an acknowledged write survives the power cut of all nodes
+	@BUILD=$(BUILD) tests/cluster/powercut.sh
+fuzz: ## fuzz every decoder; SECONDS_EACH=
+	@BUILD=$(BUILD) tests/fuzz/run.sh
+bench: all programs ## the bare commit, and raftfs beside it
+	@BUILD=$(BUILD) tests/bench/run.sh
+headers: ## every header compiles alone
+	@BUILD=$(BUILD) tests/check/headers.sh
+tidy: ## clang-tidy over our sources
+	@BUILD=$(BUILD) tests/lib/tidy.sh
+
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -119,5 +161,6 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 
-.PHONY: all help fmt clean
+.PHONY: all help fmt clean programs units unit-list check test asan tsan \
+	cluster posix powercut fuzz bench headers tidy
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
