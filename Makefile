@@ -22,7 +22,8 @@ BASE = base/bytes.c base/check.c base/frame.c base/log.c base/mem.c base/status.
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = raft/step.c
 NODE = raft/node/disk.c raft/node/entry.c raft/node/log.c raft/node/log_open.c raft/node/log_spare.c raft/node/saver.c raft/node/segment.c raft/node/node.c
-KV = kv/batch.c kv/kv.c
+KV = kv/apply.c kv/batch.c kv/client.c kv/clock.c kv/command.c kv/face.c kv/feed.c kv/hold.c kv/keeper.c kv/kv.c \
+	kv/marker.c kv/propose.c kv/read.c kv/record.c kv/session.c kv/status.c kv/store_rocksdb.c kv/worker.c
 TREE = fs/tree/block.c fs/tree/change.c fs/tree/check.c fs/tree/chunk.c \
 	fs/tree/counters.c fs/tree/cut.c fs/tree/dentry.c fs/tree/inode.c fs/tree/key.c \
 	fs/tree/machine.c fs/tree/note.c fs/tree/op.c fs/tree/op_make.c \
@@ -121,7 +122,8 @@ PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forge
 $(BUILD)/tests/lib/forget $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
-$(BUILD)/tests/%: $(BUILD)/tests/%.o
+$(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
+$(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 RUN = BUILD=$(BUILD) tests/run.sh
 programs: $(PROGRAMS)

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh - run groups of tests and count them.
+#
+# usage: tests/run.sh GROUP...     (check asan tsan cluster posix docker fuzz)
+#
+# A test is a program: exit code 0 passed, 77 skipped (its last line says why),
+# anything else failed. Each has a time limit: 120 s, or what its line
+# "# limit: SECONDS" says; each group has one too. What a test left behind
+# (daemons, mounts, namespaces: listed in the file $CLUSTER_STATE) is cleared
+# after it, mounts first. The last line printed is "N passed, N failed".
+#
+# BUILD: the build folder. Logs of all tests: $BUILD/test-logs.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+BUILD=${BUILD:-build}
+MAKE=${MAKE:-make}
+JOBS=${JOBS:-$(nproc)}
+LOGS=$BUILD/test-logs
+passed=0 failed=0 skipped=0
+skips=()
+group_end=0
+mkdir -p "$LOGS"
+export BUILD MAKE
+
+limit_of() { # SCRIPT: its own limit in seconds
+	local limit
+	limit=$(sed -n 's/^# limit: \([0-9]*\)$/\1/p' "$1" 2>/dev/null | head -n 1)
+	echo "${limit:-120}"
+}
+
+report() { # RC NAME SECONDS LOG
+	case $1 in
+	0)
+		passed=$((passed + 1))
+		echo "ok $2 ($3 s)"
+		;;
+	77)
+		skipped=$((skipped + 1))
+		skips+=("$2: $(tail -n 1 "$4")")
+		echo "skip $2: $(tail -n 1 "$4")"
+		;;
+	*)
+		failed=$((failed + 1))
+		echo "FAIL $2 ($3 s, exit code $1, log: $4)"
+		tail -n 40 "$4" | sed 's/^/    /'
+		;;
+	esac
+}
+
+run_test() { # NAME LIMIT COMMAND...
+	local name=$1 limit=$2 start=$SECONDS left rc log
+	shift 2
+	log=$LOGS/${name//\//-}.log
+	left=$((group_end - SECONDS))
+	if [ "$left" -le 0 ]; then
+		echo "the time limit of the group was over before it began" >"$log"
+		report 1 "$name" 0 "$log"
+		return 1
+	fi
+	[ "$limit" -le "$left" ] || limit=$left
+	CLUSTER_STATE=$(mktemp "${TMPDIR:-/tmp}/raftfs-state.XXXXXX") || exit 1
+	export CLUSTER_STATE
+	timeout --kill-after=15 "$limit" "$@" >"$log" 2>&1 </dev/null
+	rc=$?
+	[ "$rc" != 124 ] || echo "time limit of $limit s reached" >>"$log"
+	tests/lib/reap.sh "$CLUSTER_STATE" >>"$log" 2>&1
+	rm -f "$CLUSTER_STATE"
+	report "$rc" "$name" "$((SECONDS - start))" "$log"
+	return "$rc"
+}
+
+run_scripts() { # GROUP FOLDER: each script of the folder
+	local script
+	for script in "$2"/*.sh; do
+		[ -x "$script" ] || continue
+		run_test "$1/$(basename "$script" .sh)" "$(limit_of "$script")" \
+			"$script"
+	done
+}
+
+build() { # NAME MAKE-ARGUMENTS...: a failing build is a failing test
+	local name=$1
+	shift
+	# A build may take long on a slow machine, but not for ever.
+	run_test "$name" 900 "$MAKE" --no-print-directory -j"$JOBS" "$@"
+}
+
+run_units() { # GROUP BUILD
+	local bin
+	for bin in $("$MAKE" --no-print-directory -s BUILD="$2" unit-list); do
+		run_test "$1/$(basename "$bin" | sed 's/^test_//')" 120 "$bin"
+	done
+}
+
+group_check() {
+	build check/build all programs || return
+	run_units unit "$BUILD"
+	run_test check/golden 120 "$MAKE" --no-print-directory golden
+	run_test check/pure 120 "$MAKE" --no-print-directory pure
+	run_scripts check tests/check
+}
+
+# Unit tests, scenarios and one round of the cluster under a sanitizer.
+sanitized() { # GROUP FLAGS
+	local dir=$BUILD-$1
+	build "$1/build" BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$2" \
+		all programs || return
+	run_units "$1" "$dir"
+	run_test "$1/golden" 300 "$MAKE" --no-print-directory BUILD="$dir" \
+		CFLAGS='-O1 -g' SANITIZE="$2" golden
+	run_test "$1/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
+		tests/cluster/rounds.sh
+}
+
+group_asan() {
+	export ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1
+	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+	sanitized asan '-fsanitize=address,undefined -fno-sanitize-recover=all'
+	unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+# Packaged libraries are not instrumented: what only they did is left out, and
+# a race planted in code of our own shows that ours is still found.
+group_tsan() {
+	export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=0
+	sanitized tsan '-fsanitize=thread'
+	run_test tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
+	unset TSAN_OPTIONS
+}
+
+group_cluster() {
+	run_scripts cluster tests/cluster
+}
+group_posix() {
+	run_scripts posix tests/posix
+}
+group_docker() {
+	run_scripts docker tests/docker
+}
+group_fuzz() {
+	run_test fuzz/short 900 env SECONDS_EACH="${SECONDS_EACH:-10}" \
+		tests/fuzz/run.sh
+}
+
+# Seconds a group may take in all; far above what it needs.
+limit_of_group() {
+	case $1 in
+	check) echo 600 ;;
+	asan | tsan) echo 1200 ;;
+	cluster) echo 1500 ;;
+	*) echo 1200 ;;
+	esac
+}
+
+for group in "$@"; do
+	if ! declare -F "group_$group" >/dev/null; then
+		echo "run.sh: no group named $group" >&2
+		exit 2
+	fi
+	group_end=$((SECONDS + $(limit_of_group "$group")))
+	"group_$group"
+done
+
+if [ "$skipped" -gt 0 ]; then
+	echo "skipped:"
+	printf '  %s\n' "${skips[@]}"
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ "$failed" = 0 ] && { [ "$skipped" = 0 ] || [ -z "${NO_SKIPS:-}" ]; }
