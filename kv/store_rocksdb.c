@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_rocksdb.c - the store on RocksDB; the only file that names it.
+ *
+ *   S1  one column family and no log of its own: after a crash the database
+ *       holds a prefix of the committed batches, never a part of one
+ *   S2  it is opened only after the daemon has forked: background threads do
+ *       not survive a fork
+ *   S3  a message of RocksDB may hold paths: it goes to the log and to the
+ *       one line for the person who starts the daemon, nowhere else
+ *
+ * A batch keeps its changes in a write batch with an index, so that it reads
+ * its own changes on top of the database. */
+#include <errno.h>
+#include <rocksdb/c.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kv/store.h"
+
+enum {
+	WRITE_BUFFER_BYTES = 16 << 20,
+	WRITE_BUFFERS = 3,
+	CACHE_BYTES = 32 << 20,
+	OPEN_FILES = 256,
+	BACKGROUND_JOBS = 2,
+	BLOOM_BITS = 10,
+	MANIFEST_BYTES = 64 << 10, /* preallocated; the default is 4 MiB */
+	INFO_LOGS = 2,
+	INFO_LOG_BYTES = 1 << 20,
+};
+
+struct rocks {
+	struct store store;
+	rocksdb_t *db;
+	rocksdb_options_t *options;
+	rocksdb_readoptions_t *read;
+	rocksdb_writeoptions_t *write;
+	bool batch_open; /* the writer's */
+};
+
+struct rocks_view {
+	struct kv_view view;
+	struct rocks *rocks;
+	const rocksdb_snapshot_t *snapshot;
+	rocksdb_readoptions_t *read;
+};
+
+struct rocks_batch {
+	struct kv_batch batch;
+	struct rocks *rocks;
+	rocksdb_writebatch_wi_t *changes;
+	void (*note)(void *context, struct bytes note);
+	void *context;
+};
+
+/* Log what RocksDB said, free it, and give it a status. */
+static int failure(const char *what, char *error)
+{
+	int status = STATUS_IO;
+
+	if (strncmp(error, "Corruption", strlen("Corruption")) == 0) {
+		status = STATUS_CORRUPT;
+	} else if (strstr(error, "No space left on device") != NULL) {
+		status = STATUS_NO_SPACE;
+	} else if (strstr(error, "Permission denied") != NULL) {
+		status = STATUS_DENIED;
+	} else if (strstr(error, "lock ") != NULL) {
+		status = STATUS_BUSY;
+	}
+	log_error("state database: %s failed: %s", what, error);
+	rocksdb_free(error);
+	return status;
+}
+
+/* --- Reading ----------------------------------------------------------------
+ */
+
+/* Move what a get returned into value. */
+static int take_value(char *found, size_t size, char *error,
+		      struct buffer *value)
+{
+	if (error != NULL) {
+		return failure("read", error);
+	}
+	if (found == NULL) {
+		return STATUS_NOT_FOUND;
+	}
+	buffer_reset(value);
+	buffer_append(value, found, size);
+	rocksdb_free(found);
+	return 0;
+}
+
+static int get(struct rocks *r, rocksdb_readoptions_t *read, struct bytes key,
+	       struct buffer *value)
+{
+	char *error = NULL;
+	size_t size = 0;
+	char *found = rocksdb_get(r->db, read, (const char *)key.data, key.size,
+				  &size, &error);
+
+	return take_value(found, size, error, value);
+}
+
+/* Visit from where the iterator is put; the iterator is given. */
+static int scan(rocksdb_iterator_t *i, struct bytes from, struct bytes prefix,
+		kv_visit visit, void *context)
+{
+	char *error = NULL;
+
+	if (bytes_compare(from, prefix) < 0) {
+		from = prefix;
+	}
+	rocksdb_iter_seek(i, (const char *)from.data, from.size);
+	while (rocksdb_iter_valid(i)) {
+		size_t size;
+		const char *at = rocksdb_iter_key(i, &size);
+		struct bytes key = bytes_of(at, size);
+
+		if (!bytes_starts_with(key, prefix)) {
+			break;
+		}
+		at = rocksdb_iter_value(i, &size);
+		if (!visit(context, key, bytes_of(at, size))) {
+			break;
+		}
+		rocksdb_iter_next(i);
+	}
+	rocksdb_iter_get_error(i, &error);
+	rocksdb_iter_destroy(i);
+	return error == NULL ? 0 : failure("scan", error);
+}
+
+static struct rocks *rocks_of(struct store *s)
+{
+	return CONTAINER_OF(s, struct rocks, store);
+}
+
+static struct rocks *newest_rocks(struct kv_reader *r)
+{
+	return CONTAINER_OF(r, struct rocks, store.reader);
+}
+
+static int newest_get(struct kv_reader *r, struct bytes key,
+		      struct buffer *value)
+{
+	struct rocks *rocks = newest_rocks(r);
+
+	return get(rocks, rocks->read, key, value);
+}
+
+static int newest_scan(struct kv_reader *r, struct bytes from,
+		       struct bytes prefix, kv_visit visit, void *context)
+{
+	struct rocks *rocks = newest_rocks(r);
+
+	return scan(rocksdb_create_iterator(rocks->db, rocks->read), from,
+		    prefix, visit, context);
+}
+
+static const struct kv_reader_ops newest_reader = {newest_get, newest_scan};
+
+static int view_get(struct kv_reader *r, struct bytes key, struct buffer *value)
+{
+	struct rocks_view *v = CONTAINER_OF(r, struct rocks_view, view.reader);
+
+	return get(v->rocks, v->read, key, value);
+}
+
+static int view_scan(struct kv_reader *r, struct bytes from,
+		     struct bytes prefix, kv_visit visit, void *context)
+{
+	struct rocks_view *v = CONTAINER_OF(r, struct rocks_view, view.reader);
+
+	return scan(rocksdb_create_iterator(v->rocks->db, v->read), from,
+		    prefix, visit, context);
+}
+
+static const struct kv_reader_ops view_reader = {view_get, view_scan};
+
+static int batch_get(struct kv_reader *r, struct bytes key,
+		     struct buffer *value)
+{
+	struct rocks_batch *b =
+		CONTAINER_OF(r, struct rocks_batch, batch.reader);
+	char *error = NULL;
+	size_t size = 0;
+	char *found = rocksdb_writebatch_wi_get_from_batch_and_db(
+		b->changes, b->rocks->db, b->rocks->read,
+		(const char *)key.data, key.size, &size, &error);
+
+	return take_value(found, size, error, value);
+}
+
+static int batch_scan(struct kv_reader *r, struct bytes from,
+		      struct bytes prefix, kv_visit visit, void *context)
+{
+	struct rocks_batch *b =
+		CONTAINER_OF(r, struct rocks_batch, batch.reader);
+	rocksdb_iterator_t *base =
+		rocksdb_create_iterator(b->rocks->db, b->rocks->read);
+
+	return scan(rocksdb_writebatch_wi_create_iterator_with_base(b->changes,
+								    base),
+		    from, prefix, visit, context);
+}
+
+static const struct kv_reader_ops batch_reader = {batch_get, batch_scan};
+
+/* --- Changing ----------------------------------------------------------------
+ */
+
+static void batch_put(struct kv_batch *b, struct bytes key, struct bytes value)
+{
+	rocksdb_writebatch_wi_put(
+		CONTAINER_OF(b, struct rocks_batch, batch)->changes,
+		(const char *)key.data, key.size, (const char *)value.data,
+		value.size);
+}
+
+static void batch_remove(struct kv_batch *b, struct bytes key)
+{
+	rocksdb_writebatch_wi_delete(
+		CONTAINER_OF(b, struct rocks_batch, batch)->changes,
+		(const char *)key.data, key.size);
+}
+
+static void batch_note(struct kv_batch *b, struct bytes note)
+{
+	struct rocks_batch *r = CONTAINER_OF(b, struct rocks_batch, batch);
+
+	if (r->note != NULL) {
+		r->note(r->context, note);
+	}
+}
+
+static const struct kv_batch_ops batch_ops = {batch_put, batch_remove,
+					      batch_note};
+
+static struct kv_batch *
+rocks_begin(struct store *s, void (*note)(void *context, struct bytes note),
+	    void *context)
+{
+	struct rocks *r = rocks_of(s);
+	struct rocks_batch *b = mem_zalloc(sizeof *b);
+
+	CHECK(!r->batch_open);
+	r->batch_open = true;
+	b->batch.reader.ops = &batch_reader;
+	b->batch.ops = &batch_ops;
+	b->rocks = r;
+	/* Overwriting keys: the index then holds the newest change of a key
+	 * only, which reading its own changes needs. */
+	b->changes = rocksdb_writebatch_wi_create(0, 1);
+	b->note = note;
+	b->context = context;
+	return &b->batch;
+}
+
+static void rocks_abort(struct store *s, struct kv_batch *batch)
+{
+	struct rocks *r = rocks_of(s);
+	struct rocks_batch *b = CONTAINER_OF(batch, struct rocks_batch, batch);
+
+	CHECK(r->batch_open);
+	r->batch_open = false;
+	rocksdb_writebatch_wi_destroy(b->changes);
+	mem_free(b);
+}
+
+static int rocks_commit(struct store *s, struct kv_batch *batch)
+{
+	struct rocks *r = rocks_of(s);
+	struct rocks_batch *b = CONTAINER_OF(batch, struct rocks_batch, batch);
+	char *error = NULL;
+
+	rocksdb_write_writebatch_wi(r->db, r->write, b->changes, &error);
+	rocks_abort(s, batch);
+	return error == NULL ? 0 : failure("write", error);
+}
+
+static int rocks_flush(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+	char *error = NULL;
+
+	rocksdb_flushoptions_set_wait(options, 1);
+	rocksdb_flush(r->db, options, &error);
+	rocksdb_flushoptions_destroy(options);
+	return error == NULL ? 0 : failure("flush", error);
+}
+
+static uint64_t property(struct rocks *r, const char *name)
+{
+	uint64_t value = 0;
+
+	if (rocksdb_property_int(r->db, name, &value) != 0) {
+		return 0;
+	}
+	return value;
+}
+
+static uint64_t rocks_bytes(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+
+	return property(r, "rocksdb.total-sst-files-size") +
+	       property(r, "rocksdb.cur-size-all-mem-tables");
+}
+
+static struct kv_view *rocks_view_open(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	struct rocks_view *v = mem_zalloc(sizeof *v);
+
+	v->view.reader.ops = &view_reader;
+	v->rocks = r;
+	v->snapshot = rocksdb_create_snapshot(r->db);
+	v->read = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_snapshot(v->read, v->snapshot);
+	return &v->view;
+}
+
+static void rocks_view_close(struct store *s, struct kv_view *view)
+{
+	struct rocks_view *v = CONTAINER_OF(view, struct rocks_view, view);
+
+	rocksdb_readoptions_destroy(v->read);
+	rocksdb_release_snapshot(rocks_of(s)->db, v->snapshot);
+	mem_free(v);
+}
+
+/* --- Life --------------------------------------------------------------------
+ */
+
+static void rocks_free(struct rocks *r)
+{
+	rocksdb_readoptions_destroy(r->read);
+	rocksdb_writeoptions_destroy(r->write);
+	rocksdb_options_destroy(r->options);
+	mem_free(r);
+}
+
+static void rocks_close(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+
+	CHECK(!r->batch_open);
+	rocksdb_close(r->db);
+	rocks_free(r);
+}
+
+static const struct store_ops rocks_ops = {
+	.view = rocks_view_open,
+	.view_close = rocks_view_close,
+	.begin = rocks_begin,
+	.commit = rocks_commit,
+	.abort = rocks_abort,
+	.flush = rocks_flush,
+	.bytes = rocks_bytes,
+	.close = rocks_close,
+};
+
+static rocksdb_options_t *options_new(void)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+	rocksdb_block_based_table_options_t *table =
+		rocksdb_block_based_options_create();
+	rocksdb_cache_t *cache = rocksdb_cache_create_lru(CACHE_BYTES);
+
+	rocksdb_block_based_options_set_block_cache(table, cache);
+	rocksdb_cache_destroy(cache); /* the table options share it */
+	rocksdb_block_based_options_set_filter_policy(
+		table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(
+		table, 1);
+	rocksdb_options_set_block_based_table_factory(o, table);
+	rocksdb_block_based_options_destroy(table);
+
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_paranoid_checks(o, 1);
+	rocksdb_options_set_write_buffer_size(o, WRITE_BUFFER_BYTES);
+	rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
+	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
+	rocksdb_options_set_manifest_preallocation_size(o, MANIFEST_BYTES);
+	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	rocksdb_options_set_keep_log_file_num(o, INFO_LOGS);
+	rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
+	rocksdb_options_set_stats_dump_period_sec(o, 0);
+	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+	return o;
+}
+
+int store_open_rocksdb(const char *path, struct store **store,
+		       struct buffer *problem)
+{
+	struct rocks *r;
+	char *error = NULL;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		int status = errno == EACCES   ? STATUS_DENIED
+			     : errno == ENOSPC ? STATUS_NO_SPACE
+					       : STATUS_IO;
+
+		buffer_printf(problem, "cannot make the folder %s: %s", path,
+			      strerror(errno));
+		return status;
+	}
+	r = mem_zalloc(sizeof *r);
+	r->store.reader.ops = &newest_reader;
+	r->store.ops = &rocks_ops;
+	r->options = options_new();
+	r->read = rocksdb_readoptions_create();
+	r->write = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_disable_WAL(r->write, 1);
+	r->db = rocksdb_open(r->options, path, &error);
+	if (r->db == NULL && strstr(error, "ompression") != NULL) {
+		/* A build of the library without lz4. */
+		rocksdb_free(error);
+		error = NULL;
+		rocksdb_options_set_compression(r->options,
+						rocksdb_no_compression);
+		r->db = rocksdb_open(r->options, path, &error);
+	}
+	if (r->db == NULL) {
+		buffer_printf(problem,
+			      "the state database in %s does not open: %s",
+			      path, error);
+		rocks_free(r);
+		return failure("open", error);
+	}
+	*store = &r->store;
+	return 0;
+}
