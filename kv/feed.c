@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kv/feed.h"
+
+#include "base/mem.h"
+
+void feed_deinit(struct feed *f)
+{
+	buffer_deinit(&f->bytes);
+	mem_free(f->notes);
+	f->notes = NULL;
+	f->count = 0;
+	f->capacity = 0;
+}
+
+void feed_watch(struct feed *f, kv_noted noted, void *context)
+{
+	size_t count = atomic_load(&f->watcher_count);
+
+	CHECK(count < FEED_WATCHERS);
+	f->watchers[count].noted = noted;
+	f->watchers[count].context = context;
+	atomic_store(&f->watcher_count, count + 1);
+}
+
+void feed_add(struct feed *f, uint64_t index, struct bytes note)
+{
+	if (atomic_load(&f->watcher_count) == 0) {
+		return;
+	}
+	if (f->count == f->capacity) {
+		f->capacity = f->capacity * 2 + 64;
+		f->notes =
+			mem_realloc(f->notes, f->capacity * sizeof f->notes[0]);
+	}
+	f->notes[f->count++] =
+		(struct feed_note){index, f->bytes.size, note.size};
+	buffer_append_bytes(&f->bytes, note);
+}
+
+void feed_tell(struct feed *f)
+{
+	size_t watchers = atomic_load(&f->watcher_count);
+
+	for (size_t i = 0; i < f->count; i++) {
+		const struct feed_note *n = &f->notes[i];
+
+		for (size_t w = 0; w < watchers; w++) {
+			f->watchers[w].noted(f->watchers[w].context, n->index,
+					     bytes_of(f->bytes.data + n->start,
+						      n->size));
+		}
+	}
+	f->count = 0;
+	buffer_reset(&f->bytes);
+}
