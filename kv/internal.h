@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal.h - struct kv, its threads and its one lock. Inside kv/ only.
+ *
+ * Threads: callers' (any number), the node's loop (client.c), the apply thread
+ * (worker.c: alone writes the store), the keeper (keeper.c: flushes, and does a
+ * leader's duties).
+ *
+ * Lock order: there is one lock, kv->lock, and nothing is called with it held
+ * that could take another or wait: no callback of a caller, no node_*(), no
+ * store, no machine. What is to be told or done is decided under the lock and
+ * carried out after it. Fields marked (lock) are touched with it only; (apply),
+ * (loop), (keeper) by that thread only; unmarked ones never change after open.
+ */
+#ifndef KV_INTERNAL_H
+#define KV_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "kv/apply.h"
+#include "kv/hold.h"
+#include "kv/kv.h"
+#include "kv/marker.h"
+#include "kv/propose.h"
+#include "kv/read.h"
+#include "raft/node/node.h"
+
+enum {
+	KV_TICK_MS = 100,     /* deadlines are kept this exactly */
+	KV_TICK_BUSY_MS = 20, /* while barriers ask for a read index */
+	KV_DUTY_MS = 1000,
+	KV_OWN_ENTRIES = 64, /* of kv's own, waiting to be handed over */
+	KV_CLOSE_MS = 1000,
+	KV_FLUSH_BYTES = 64 << 20, /* of entries applied since the last */
+	KV_FLUSH_ENTRIES = 100000,
+	KV_FLUSH_MS = 60000,
+};
+
+/* Entries committed and not yet applied. */
+struct kv_queue {
+	struct entry **entries;
+	size_t start;
+	size_t count;
+	size_t capacity; /* a power of two */
+};
+
+struct kv {
+	struct kv_machine machine;
+	char *name;
+	char *data;
+	uint32_t timeout_ms;
+	uint32_t session_ms;
+	void (*failed)(void *context, const char *line);
+	void *context;
+
+	struct node *node;
+	struct node_identity identity;
+	struct store *store;
+	struct marker marker;	/* keeper, while it runs */
+	struct applier applier; /* apply */
+	struct feed feed;	/* apply; watchers are added before it works */
+	atomic_uint_fast64_t applied; /* told: notes first, answers after */
+	pthread_t apply_thread;
+	pthread_t keeper_thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t apply_wake;
+	pthread_cond_t keeper_wake;
+	pthread_cond_t ended; /* the session, at close */
+
+	/* All below: lock. */
+	struct kv_queue queue;
+	struct proposals proposals;
+	struct barriers barriers;
+	struct holds holds;
+	struct roster roster;
+	struct entry *own[KV_OWN_ENTRIES]; /* kv's own: END, BIRTH */
+	size_t own_count;
+	bool closing;  /* nothing new is taken in */
+	bool stopping; /* the threads end */
+
+	bool route_open;
+	uint64_t route_lost_ms;
+	bool leading;
+	raft_id leader; /* 0: unknown */
+
+	uint64_t opening; /* number of the opening wanted or in use */
+	bool open_offered;
+	uint64_t open_offered_ms;
+	uint64_t word_ms;  /* sending time of the last answered keep-alive */
+	uint64_t alive_ms; /* the last was sent */
+	bool alive_soon;
+
+	bool duty;	  /* the keeper is to do the leader's duties */
+	uint64_t duty_ms; /* last done */
+	bool born;
+	uint64_t birth_ms; /* last proposed */
+
+	struct applied dirty; /* applied, to be made durable */
+	uint64_t dirty_bytes;
+	uint64_t dirty_entries;
+	uint64_t dirty_ms; /* when the first of them came */
+};
+
+/* What kv opens below itself; tests put a store of their own here. */
+struct kv_below {
+	int (*store_open)(void *context, const char *path, struct store **store,
+			  struct buffer *problem);
+	void *context;
+};
+MUST_USE int kv_open_on(const struct kv_config *config,
+			const struct kv_below *below, struct kv **kv,
+			struct buffer *problem);
+
+/* client.c */
+extern const struct node_client kv_client;
+/* Ask for a read index if barriers want one. */
+void kv_ask(struct kv *kv, bool hurry);
+/* Leader, and a majority was heard lately. */
+bool kv_leads_quorum(struct kv *kv);
+
+/* worker.c */
+void *kv_apply_main(void *kv);
+void kv_queue_push(struct kv_queue *q, struct entry *e); /* e is given */
+void kv_queue_deinit(struct kv_queue *q);
+
+/* keeper.c */
+void *kv_keeper_main(void *kv);
+/* Make durable what is applied; keeper, or nobody else runs. */
+MUST_USE int kv_flush(struct kv *kv, struct buffer *problem);
+/* Lock held: hand an entry of kv's own over soon; it is given. */
+void kv_own_push(struct kv *kv, struct entry *e);
+
+/* clock.c */
+uint64_t kv_realtime_ns(void);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper.c - the keeper thread: flushes, and the duties of a leader.
+ *
+ * Flush: apply never waits for it. The applied index is read before the flush
+ * begins, so the marker never promises more than is durable.
+ *
+ * Duties, only while the lease says that this leader's state is the newest:
+ * the birth of the state, the end of sessions it has not heard for too long
+ * (counted from its election: no clock in the state), and the machine's tidy,
+ * once every live session has been heard. */
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kv/command.h"
+#include "kv/internal.h"
+
+enum { AGAIN_MS = 5000 }; /* a duty's entry may be lost: propose it anew */
+
+void kv_own_push(struct kv *kv, struct entry *e)
+{
+	if (kv->own_count == KV_OWN_ENTRIES) {
+		entry_unref(e); /* a later round proposes it again */
+		return;
+	}
+	kv->own[kv->own_count++] = e;
+}
+
+/* --- Flush
+ * ----------------------------------------------------------------------- */
+
+int kv_flush(struct kv *kv, struct buffer *problem)
+{
+	struct marker next = kv->marker;
+	int rc;
+
+	pthread_mutex_lock(&kv->lock);
+	next.index = kv->dirty.index;
+	next.term = kv->dirty.term;
+	kv->dirty_bytes = 0;
+	kv->dirty_entries = 0;
+	pthread_mutex_unlock(&kv->lock);
+	if (next.index <= kv->marker.index) {
+		return 0;
+	}
+	rc = kv->store->ops->flush(kv->store);
+	if (rc != 0) {
+		buffer_printf(problem,
+			      "the state database can not be made "
+			      "durable: %s",
+			      status_text(rc));
+		return rc;
+	}
+	rc = marker_save(kv->data, &next, problem);
+	if (rc == 0) {
+		kv->marker = next;
+	}
+	return rc;
+}
+
+static void flush_or_die(struct kv *kv)
+{
+	struct buffer problem = {0};
+
+	if (kv_flush(kv, &problem) != 0) {
+		log_fatal("%s", buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	node_flushed(kv->node, kv->marker.index);
+}
+
+/* Lock held. */
+static bool flush_due(const struct kv *kv)
+{
+	return kv->dirty_bytes >= KV_FLUSH_BYTES ||
+	       kv->dirty_entries >= KV_FLUSH_ENTRIES ||
+	       (kv->dirty_entries > 0 &&
+		kv_now_ms() - kv->dirty_ms >= KV_FLUSH_MS);
+}
+
+/* --- The leader's duties
+ * ----------------------------------------------------------- */
+
+struct live {
+	uint64_t ids[ROSTER_SESSIONS];
+	size_t count;
+	bool too_many;
+};
+
+static bool add_live(void *context, const struct session *s)
+{
+	struct live *live = context;
+
+	if (live->count == ROSTER_SESSIONS) {
+		live->too_many = true;
+		return false;
+	}
+	live->ids[live->count++] = s->id;
+	return true;
+}
+
+static void propose_birth(struct kv *kv, uint64_t now)
+{
+	struct record_key key = record_born();
+	struct buffer value = {0};
+	struct buffer operation = {0};
+	int rc = kv_get(&kv->store->reader, record_bytes(&key), &value);
+	bool due;
+
+	pthread_mutex_lock(&kv->lock);
+	kv->born = kv->born || rc == 0;
+	due = rc == STATUS_NOT_FOUND &&
+	      (kv->birth_ms == 0 || now - kv->birth_ms >= AGAIN_MS);
+	kv->birth_ms = due ? now : kv->birth_ms;
+	pthread_mutex_unlock(&kv->lock);
+	if (due) {
+		kv->machine.birth(kv->machine.context, &operation);
+		pthread_mutex_lock(&kv->lock);
+		kv_own_push(kv, command_birth(buffer_bytes(&operation)));
+		pthread_mutex_unlock(&kv->lock);
+		node_wake(kv->node);
+	}
+	buffer_deinit(&operation);
+	buffer_deinit(&value);
+}
+
+/* Lock held. Propose the end of what was not heard. Return whether every live
+ * session was heard, and the lowest index applied by all their nodes. */
+static bool call_roll(struct kv *kv, const struct live *live, uint64_t now,
+		      uint64_t *applied, bool *wake)
+{
+	bool all = true;
+
+	*applied = atomic_load(&kv->applied);
+	roster_keep(&kv->roster, live->ids, live->count);
+	for (size_t i = 0; i < live->count; i++) {
+		struct roster_entry *e = roster_find(&kv->roster, live->ids[i]);
+		uint64_t last;
+
+		if (live->ids[i] == kv->proposals.session) {
+			continue; /* this node's own counts as heard */
+		}
+		CHECK(e != NULL); /* at most ROSTER_SESSIONS live */
+		last = e->heard_ms > kv->roster.since_ms ? e->heard_ms
+							 : kv->roster.since_ms;
+		all = all && e->heard_ms > 0;
+		*applied = e->applied < *applied ? e->applied : *applied;
+		if (now - last >= kv->session_ms &&
+		    (e->ended_ms == 0 || now - e->ended_ms >= AGAIN_MS)) {
+			e->ended_ms = now;
+			kv_own_push(kv, command_end(e->session));
+			*wake = true;
+			log_info("a session was not heard: ending it "
+				 "session=%" PRIu64,
+				 e->session);
+		}
+	}
+	return all;
+}
+
+struct duty {
+	struct kv_tidy tidy;
+	struct kv *kv;
+};
+
+static bool on_held(const struct kv_tidy *t, uint64_t id)
+{
+	struct kv *kv = CONTAINER_OF(t, const struct duty, tidy)->kv;
+	bool held;
+
+	pthread_mutex_lock(&kv->lock);
+	held = holds_has(&kv->holds, id) || roster_holds(&kv->roster, id);
+	pthread_mutex_unlock(&kv->lock);
+	return held;
+}
+
+static void nobody_waits(void *context, int status, struct bytes result)
+{
+	(void)context;
+	(void)status;
+	(void)result;
+}
+
+static void on_propose(const struct kv_tidy *t, struct bytes operation)
+{
+	struct kv *kv = CONTAINER_OF(t, const struct duty, tidy)->kv;
+
+	(void)kv_propose(kv, operation, kv_now_ms() + kv->timeout_ms,
+			 nobody_waits, NULL);
+}
+
+static void do_duties(struct kv *kv)
+{
+	struct live live = {.count = 0};
+	uint64_t now = kv_now_ms();
+	struct duty duty = {
+		.tidy = {.reader = &kv->store->reader,
+			 .now_ns = kv_realtime_ns(),
+			 .held = on_held,
+			 .propose = on_propose},
+		.kv = kv,
+	};
+	raft_index index;
+	bool wake = false;
+	bool all;
+	int rc;
+
+	if (!node_lease(kv->node, &index) ||
+	    atomic_load(&kv->applied) < index) {
+		return;
+	}
+	propose_birth(kv, now);
+	rc = session_each(&kv->store->reader, add_live, &live);
+	if (rc != 0) {
+		log_error("the sessions can not be read: %s", status_text(rc));
+		return;
+	}
+	pthread_mutex_lock(&kv->lock);
+	all = kv->leading && kv->born && kv->proposals.usable &&
+	      call_roll(kv, &live, now, &duty.tidy.applied_everywhere, &wake) &&
+	      !live.too_many;
+	pthread_mutex_unlock(&kv->lock);
+	if (wake) {
+		node_wake(kv->node);
+	}
+	if (all) {
+		kv->machine.tidy(kv->machine.context, &duty.tidy);
+	}
+}
+
+/* --- The thread
+ * ----------------------------------------------------------------------- */
+
+/* Lock held: wait for work, a second at most. */
+static void wait_a_second(struct kv *kv)
+{
+	struct timespec until;
+	int rc = clock_gettime(CLOCK_MONOTONIC, &until);
+
+	CHECK(rc == 0);
+	until.tv_sec++;
+	rc = pthread_cond_timedwait(&kv->keeper_wake, &kv->lock, &until);
+	CHECK(rc == 0 || rc == ETIMEDOUT);
+}
+
+void *kv_keeper_main(void *context)
+{
+	struct kv *kv = context;
+	bool stopping;
+
+	do {
+		bool flush;
+		bool duty;
+
+		pthread_mutex_lock(&kv->lock);
+		if (!kv->stopping && !kv->duty && !flush_due(kv)) {
+			wait_a_second(kv);
+		}
+		stopping = kv->stopping;
+		flush = flush_due(kv) && !stopping;
+		duty = kv->duty && !stopping;
+		kv->duty = false;
+		pthread_mutex_unlock(&kv->lock);
+		if (duty) {
+			do_duties(kv);
+		}
+		if (flush) {
+			flush_or_die(kv);
+		}
+	} while (!stopping);
+	return NULL;
+}

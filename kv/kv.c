@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kv.c - open, recover, close.
+ *
+ * The order at open: the node locks and reads the data folder; the state
+ * database is opened and compared with the marker and the log; the log is
+ * replayed up to the saved commit index, so that the state is never older than
+ * what this node acknowledged; only then do threads start. */
+#include "kv/kv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kv/command.h"
+#include "kv/internal.h"
+
+static int open_rocksdb(void *context, const char *path, struct store **store,
+			struct buffer *problem)
+{
+	(void)context;
+	return store_open_rocksdb(path, store, problem);
+}
+
+int kv_open(const struct kv_config *config, struct kv **kv,
+	    struct buffer *problem)
+{
+	static const struct kv_below below = {.store_open = open_rocksdb};
+
+	return kv_open_on(config, &below, kv, problem);
+}
+
+/* --- Memory
+ * --------------------------------------------------------------------- */
+
+static void init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static struct kv *kv_new(const struct kv_config *config)
+{
+	struct kv *kv = mem_zalloc(sizeof *kv);
+
+	kv->machine = *config->machine;
+	kv->name = mem_strdup(config->name);
+	kv->data = mem_strdup(config->data);
+	kv->timeout_ms = config->timeout_ms;
+	kv->session_ms = config->session_ms;
+	kv->failed = config->failed;
+	kv->context = config->context;
+	pthread_mutex_init(&kv->lock, NULL);
+	init_condition(&kv->apply_wake);
+	init_condition(&kv->keeper_wake);
+	init_condition(&kv->ended);
+	proposals_init(&kv->proposals);
+	barriers_init(&kv->barriers);
+	kv->opening = 1;
+	kv->route_lost_ms = kv_now_ms();
+	return kv;
+}
+
+static void kv_free(struct kv *kv)
+{
+	kv_queue_deinit(&kv->queue);
+	for (size_t i = 0; i < kv->own_count; i++) {
+		entry_unref(kv->own[i]);
+	}
+	applier_deinit(&kv->applier);
+	feed_deinit(&kv->feed);
+	holds_deinit(&kv->holds);
+	roster_reset(&kv->roster, 0);
+	if (kv->store != NULL) {
+		kv->store->ops->close(kv->store);
+	}
+	if (kv->node != NULL) {
+		node_close(kv->node);
+	}
+	pthread_cond_destroy(&kv->ended);
+	pthread_cond_destroy(&kv->keeper_wake);
+	pthread_cond_destroy(&kv->apply_wake);
+	pthread_mutex_destroy(&kv->lock);
+	mem_free(kv->data);
+	mem_free(kv->name);
+	mem_free(kv);
+}
+
+/* --- Recovery
+ * -------------------------------------------------------------------- */
+
+static int load_marker(struct kv *kv, raft_index last, struct buffer *problem)
+{
+	const struct marker first = {.folder = 1};
+	int rc = marker_load(kv->data, &kv->marker, problem);
+
+	if (rc != STATUS_NOT_FOUND) {
+		return rc;
+	}
+	if (last > 0 || marker_folder_exists(kv->data, &first)) {
+		buffer_printf(problem,
+			      "%s/state is missing, although this node has "
+			      "been running: it does not know its state "
+			      "database",
+			      kv->data);
+		return STATUS_CORRUPT;
+	}
+	kv->marker = first;
+	return marker_save(kv->data, &kv->marker, problem);
+}
+
+static int open_store(struct kv *kv, const struct kv_below *below,
+		      struct buffer *problem)
+{
+	char *path = marker_folder(kv->data, &kv->marker);
+	int rc = below->store_open(below->context, path, &kv->store, problem);
+
+	if (rc == 0) {
+		rc = applier_init(&kv->applier, kv->store, &kv->machine,
+				  &kv->feed);
+		if (rc != 0) {
+			buffer_printf(problem,
+				      "the state database in %s does not say "
+				      "how far it is: %s",
+				      path, status_text(rc));
+		}
+	}
+	mem_free(path);
+	return rc;
+}
+
+/* Does the database fit what is known of it and the log (base, last]? */
+static int check_state(struct kv *kv, raft_index base, raft_index last,
+		       struct buffer *problem)
+{
+	char *path = marker_folder(kv->data, &kv->marker);
+	uint64_t applied = kv->applier.applied.index;
+	int rc = STATUS_CORRUPT;
+
+	if (applied < kv->marker.index) {
+		buffer_printf(problem,
+			      "the state database in %s lost its tail: it ends "
+			      "at index %" PRIu64 ", but %" PRIu64
+			      " was durable",
+			      path, applied, kv->marker.index);
+	} else if (applied > last) {
+		buffer_printf(problem,
+			      "the log lost its tail: it ends at index %" PRIu64
+			      ", but the state database in %s is at %" PRIu64,
+			      last, path, applied);
+	} else if (applied < base) {
+		buffer_printf(problem,
+			      "the state database in %s ends at index %" PRIu64
+			      ", but the log begins after %" PRIu64,
+			      path, applied, base);
+	} else {
+		rc = 0;
+	}
+	mem_free(path);
+	return rc;
+}
+
+/* Read entries after what is applied into a batch. */
+static int read_batch(struct kv *kv, raft_index commit, struct entry **entries,
+		      size_t *count)
+{
+	raft_index index = kv->applier.applied.index + 1;
+	size_t bytes = 0;
+	int rc = 0;
+
+	*count = 0;
+	while (index <= commit && *count < LIMIT_APPLY_ENTRIES &&
+	       bytes < LIMIT_APPLY_BYTES - LIMIT_ENTRY_BYTES) {
+		rc = node_read(kv->node, index, &entries[*count]);
+		if (rc != 0) {
+			break;
+		}
+		bytes += entries[*count]->size;
+		(*count)++;
+		index++;
+	}
+	return rc;
+}
+
+static int replay(struct kv *kv, raft_index commit, struct buffer *problem)
+{
+	struct entry **entries =
+		mem_alloc(LIMIT_APPLY_ENTRIES * sizeof entries[0]);
+	uint64_t from = kv->applier.applied.index;
+	int rc = 0;
+
+	while (rc == 0 && kv->applier.applied.index < commit) {
+		size_t count;
+
+		rc = read_batch(kv, commit, entries, &count);
+		if (rc == 0) {
+			rc = applier_apply(&kv->applier, entries, count);
+		}
+		for (size_t i = 0; i < count; i++) {
+			entry_unref(entries[i]);
+		}
+	}
+	mem_free(entries);
+	if (rc != 0) {
+		buffer_printf(problem,
+			      "the log can not be replayed after index %" PRIu64
+			      ": %s",
+			      kv->applier.applied.index, status_text(rc));
+		return rc;
+	}
+	log_info("state recovered from=%" PRIu64 " to=%" PRIu64, from,
+		 kv->applier.applied.index);
+	return 0;
+}
+
+static int recover(struct kv *kv, const struct kv_below *below,
+		   struct buffer *problem)
+{
+	raft_index base;
+	raft_index commit;
+	raft_index last;
+	int rc;
+
+	node_identity(kv->node, &kv->identity);
+	node_log(kv->node, &base, &commit, &last);
+	rc = load_marker(kv, last, problem);
+	if (rc == 0) {
+		rc = open_store(kv, below, problem);
+	}
+	if (rc == 0) {
+		rc = check_state(kv, base, last, problem);
+	}
+	if (rc == 0) {
+		rc = replay(kv, commit, problem);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	kv->dirty = kv->applier.applied;
+	if (kv->dirty.index > kv->marker.index) {
+		kv->dirty_entries = kv->dirty.index - kv->marker.index;
+		kv->dirty_ms = kv_now_ms();
+	}
+	atomic_store(&kv->applied, kv->applier.applied.index);
+	return 0;
+}
+
+/* --- Life
+ * ------------------------------------------------------------------------- */
+
+static void stop_threads(struct kv *kv)
+{
+	pthread_mutex_lock(&kv->lock);
+	kv->stopping = true;
+	pthread_cond_broadcast(&kv->apply_wake);
+	pthread_cond_broadcast(&kv->keeper_wake);
+	pthread_mutex_unlock(&kv->lock);
+	pthread_join(kv->apply_thread, NULL);
+	pthread_join(kv->keeper_thread, NULL);
+}
+
+static int start(struct kv *kv, struct buffer *problem)
+{
+	int rc;
+
+	if (pthread_create(&kv->apply_thread, NULL, kv_apply_main, kv) != 0) {
+		buffer_printf(problem, "no thread to be had");
+		return STATUS_IO;
+	}
+	if (pthread_create(&kv->keeper_thread, NULL, kv_keeper_main, kv) != 0) {
+		log_fatal("no thread to be had");
+	}
+	rc = node_start(kv->node, kv->applier.applied.index);
+	if (rc != 0) {
+		buffer_printf(problem, "the node does not start: %s",
+			      status_text(rc));
+		stop_threads(kv);
+	}
+	return rc;
+}
+
+int kv_open_on(const struct kv_config *config, const struct kv_below *below,
+	       struct kv **opened, struct buffer *problem)
+{
+	struct kv *kv = kv_new(config);
+	struct node_peer peers[LIMIT_PEERS];
+	struct node_config node = {
+		.name = config->name,
+		.data = config->data,
+		.listen = config->listen,
+		.peers = peers,
+		.peer_count = config->peer_count,
+		.client = &kv_client,
+		.context = kv,
+	};
+	int rc = config->peer_count <= LIMIT_PEERS ? 0 : STATUS_INVALID;
+
+	for (size_t i = 0; i < config->peer_count && rc == 0; i++) {
+		peers[i].name = config->peers[i].name;
+		peers[i].address = config->peers[i].address;
+	}
+	if (rc != 0) {
+		buffer_printf(problem, "more than %d peers", LIMIT_PEERS);
+	} else {
+		rc = node_open(&node, &kv->node, problem);
+	}
+	if (rc == 0) {
+		rc = recover(kv, below, problem);
+	}
+	if (rc == 0) {
+		rc = start(kv, problem);
+	}
+	if (rc != 0) {
+		kv_free(kv);
+		return rc;
+	}
+	*opened = kv;
+	return 0;
+}
+
+/* Lock held: a second at most, until the end of the session is applied. */
+static void await_end(struct kv *kv)
+{
+	struct timespec until;
+	int rc = clock_gettime(CLOCK_MONOTONIC, &until);
+
+	CHECK(rc == 0);
+	until.tv_sec += KV_CLOSE_MS / 1000;
+	while (kv->proposals.session != 0 && rc != ETIMEDOUT) {
+		rc = pthread_cond_timedwait(&kv->ended, &kv->lock, &until);
+	}
+}
+
+static void end_session(struct kv *kv)
+{
+	bool ask;
+
+	pthread_mutex_lock(&kv->lock);
+	kv->closing = true;
+	ask = kv->proposals.session != 0 && kv->route_open;
+	if (ask) {
+		kv_own_push(kv, command_end(kv->proposals.session));
+	}
+	pthread_mutex_unlock(&kv->lock);
+	if (ask) {
+		node_wake(kv->node);
+		pthread_mutex_lock(&kv->lock);
+		await_end(kv);
+		pthread_mutex_unlock(&kv->lock);
+	}
+}
+
+static void end_waiting(struct kv *kv)
+{
+	struct proposal_list answers = TAILQ_HEAD_INITIALIZER(answers);
+	struct barrier_list barriers = TAILQ_HEAD_INITIALIZER(barriers);
+
+	pthread_mutex_lock(&kv->lock);
+	proposals_end(&kv->proposals, &answers);
+	barriers_end(&kv->barriers, &barriers);
+	pthread_mutex_unlock(&kv->lock);
+	proposals_tell(&answers);
+	barriers_tell(&barriers);
+}
+
+void kv_close(struct kv *kv)
+{
+	struct buffer problem = {0};
+
+	end_session(kv);
+	/* The node last: until then both threads may call it. */
+	stop_threads(kv);
+	node_stop(kv->node);
+	end_waiting(kv);
+	if (kv_flush(kv, &problem) != 0) {
+		log_error("%s", buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	kv_free(kv);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kv/marker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/frame.h"
+#include "base/mem.h"
+#include "proto/kv.pb.h"
+
+enum { MARKER_BYTES_MAX = 128, MARKER_KIND = 1 };
+
+static int failure(struct buffer *problem, const char *what, const char *path)
+{
+	int error = errno;
+
+	buffer_printf(problem, "cannot %s %s: %s", what, path, strerror(error));
+	return error == ENOENT	 ? STATUS_NOT_FOUND
+	       : error == EACCES ? STATUS_DENIED
+	       : error == ENOSPC ? STATUS_NO_SPACE
+				 : STATUS_IO;
+}
+
+static int parse(struct bytes file, struct marker *m)
+{
+	kv_Marker record = kv_Marker_init_zero;
+	struct frame frame;
+	size_t used;
+	pb_istream_t in;
+
+	if (frame_parse(file, 0, &frame, &used) != 0 || used != file.size ||
+	    frame.kind != MARKER_KIND) {
+		return STATUS_CORRUPT;
+	}
+	in = pb_istream_from_buffer(frame.body.data, frame.body.size);
+	if (!pb_decode(&in, kv_Marker_fields, &record) || record.folder == 0) {
+		return STATUS_CORRUPT;
+	}
+	*m = (struct marker){record.folder, record.index, record.term};
+	return 0;
+}
+
+int marker_load(const char *data, struct marker *m, struct buffer *problem)
+{
+	char *path = mem_printf("%s/state", data);
+	uint8_t bytes[MARKER_BYTES_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = -1;
+	int rc = 0;
+
+	if (fd >= 0) {
+		size = read(fd, bytes, sizeof bytes);
+	}
+	if (fd < 0 && errno == ENOENT) {
+		rc = STATUS_NOT_FOUND;
+	} else if (size < 0) {
+		rc = failure(problem, "read", path);
+	} else {
+		rc = parse(bytes_of(bytes, (size_t)size), m);
+		if (rc != 0) {
+			buffer_printf(problem,
+				      "%s is damaged: it does not name the "
+				      "state database",
+				      path);
+		}
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	mem_free(path);
+	return rc;
+}
+
+static void encode(const struct marker *m, struct buffer *out)
+{
+	kv_Marker record = {m->folder, m->index, m->term};
+	size_t start = frame_begin(out);
+	pb_ostream_t stream = pb_ostream_from_buffer(
+		buffer_reserve(out, kv_Marker_size), kv_Marker_size);
+	bool encoded = pb_encode(&stream, kv_Marker_fields, &record);
+
+	CHECK(encoded && m->folder > 0);
+	buffer_grow(out, stream.bytes_written);
+	frame_seal(out, start, MARKER_KIND, 0);
+}
+
+static int write_synced(const char *path, struct bytes bytes)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool written;
+
+	if (fd < 0) {
+		return -1;
+	}
+	written = write(fd, bytes.data, bytes.size) == (ssize_t)bytes.size &&
+		  fsync(fd) == 0;
+	return close(fd) == 0 && written ? 0 : -1;
+}
+
+static int sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0) {
+		return -1;
+	}
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+int marker_save(const char *data, const struct marker *m,
+		struct buffer *problem)
+{
+	char *path = mem_printf("%s/state", data);
+	char *next = mem_printf("%s/state.new", data);
+	struct buffer file = {0};
+	int rc = 0;
+
+	encode(m, &file);
+	errno = 0;
+	if (write_synced(next, buffer_bytes(&file)) != 0 ||
+	    rename(next, path) != 0 || sync_folder(data) != 0) {
+		rc = failure(problem, "write", path);
+	}
+	buffer_deinit(&file);
+	mem_free(next);
+	mem_free(path);
+	return rc;
+}
+
+char *marker_folder(const char *data, const struct marker *m)
+{
+	return mem_printf("%s/state-%" PRIu64, data, m->folder);
+}
+
+bool marker_folder_exists(const char *data, const struct marker *m)
+{
+	char *path = marker_folder(data, m);
+	struct stat at;
+	bool exists = stat(path, &at) == 0;
+
+	mem_free(path);
+	return exists;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* marker.h - the file `state` of the data folder.
+ *
+ * It names the folder of the live state database (state-N) and the last index
+ * that was made durable there. Both change by one rename, so that later a
+ * whole state can be replaced at one crash point. The database runs without a
+ * log of its own; the marker is how a database that lost its tail, or
+ * itself, is noticed. */
+#ifndef KV_MARKER_H
+#define KV_MARKER_H
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/status.h"
+
+struct marker {
+	uint64_t folder; /* N, 1 ... */
+	uint64_t index;	 /* durable at least up to here */
+	uint64_t term;
+};
+
+/* STATUS_NOT_FOUND: none yet. STATUS_CORRUPT, STATUS_IO, STATUS_DENIED:
+ * problem gets the line. */
+MUST_USE int marker_load(const char *data, struct marker *m,
+			 struct buffer *problem);
+/* Replace it; durable on return. STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED:
+ * the old one stands. */
+MUST_USE int marker_save(const char *data, const struct marker *m,
+			 struct buffer *problem);
+/* The path of the state folder it names; returned, mem_free() it. */
+char *marker_folder(const char *data, const struct marker *m);
+/* Is a state folder there already? */
+bool marker_folder_exists(const char *data, const struct marker *m);
+
+#endif

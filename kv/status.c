@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status.c - how the node stands, for people. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kv/internal.h"
+
+/* A leader not heard for this long may be gone. */
+enum { LEADER_MS = 2 * LIMIT_ELECTION_MS };
+
+static void set_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+static void set_cluster(struct kv_status *s, const struct node_status *n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!n->founded) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof n->cluster; i++) {
+		s->cluster[2 * i] = digits[n->cluster[i] >> 4];
+		s->cluster[2 * i + 1] = digits[n->cluster[i] & 15];
+	}
+}
+
+static void set_member(struct kv_member *m, const struct node_member *n,
+		       const struct raft_status *raft, uint64_t now)
+{
+	set_text(m->name, sizeof m->name, n->name);
+	set_text(m->address, sizeof m->address, n->address);
+	m->voter = n->voter;
+	m->self = n->id == raft->self;
+	m->leader = n->id == raft->leader;
+	m->connected = n->connected || m->self;
+	m->match = n->match;
+	m->heard_ms_ago = m->self	   ? 0
+			  : n->heard == 0  ? UINT64_MAX
+			  : n->heard < now ? now - n->heard
+					   : 0;
+}
+
+static bool has_quorum(const struct node_status *n, uint64_t now)
+{
+	const struct raft_status *r = &n->raft;
+
+	if (!n->founded || r->leader == 0) {
+		return false;
+	}
+	if (r->role == RAFT_LEADER) {
+		return r->voters_heard > r->voters / 2;
+	}
+	return r->leader_heard + LEADER_MS > now;
+}
+
+static void set_why(struct kv_status *s, const struct node_status *n)
+{
+	const char *why = n->waiting;
+
+	if (why[0] == '\0') {
+		why = n->raft.role == RAFT_LEADER
+			      ? "this leader hears no majority of the voters"
+			      : "no leader with a majority is heard";
+	}
+	snprintf(s->why, sizeof s->why, "%s%.240s",
+		 strstr(why, "quorum") == NULL ? "no quorum: " : "", why);
+}
+
+static void set_node(struct kv_status *s, const struct node_status *n,
+		     uint64_t now)
+{
+	set_cluster(s, n);
+	set_text(s->role, sizeof s->role,
+		 n->founded ? raft_role_text(n->raft.role) : "founding");
+	s->term = n->raft.term;
+	s->commit = n->raft.commit;
+	s->last = n->raft.last;
+	s->log_bytes = n->log_bytes;
+	s->bad_frames = n->bad_frames;
+	s->quorum = has_quorum(n, now);
+	if (!s->quorum) {
+		set_why(s, n);
+	}
+	s->member_count = n->member_count;
+	for (size_t i = 0; i < n->member_count; i++) {
+		set_member(&s->members[i], &n->members[i], &n->raft, now);
+		if (s->members[i].leader) {
+			set_text(s->leader, sizeof s->leader,
+				 s->members[i].name);
+		}
+	}
+}
+
+void kv_status(struct kv *kv, struct kv_status *status)
+{
+	struct node_status *node = mem_zalloc(sizeof *node);
+
+	*status = (struct kv_status){0};
+	node_status(kv->node, node);
+	set_text(status->name, sizeof status->name, kv->name);
+	set_node(status, node, kv_now_ms());
+	mem_free(node);
+	status->state_bytes = kv->store->ops->bytes(kv->store);
+	status->applied = atomic_load(&kv->applied);
+	pthread_mutex_lock(&kv->lock);
+	status->cut_off = kv->barriers.cut_off;
+	status->session = kv->proposals.usable ? kv->proposals.session : 0;
+	status->proposals = kv->proposals.count;
+	pthread_mutex_unlock(&kv->lock);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.c - the apply thread: committed entries into the store, and what
+ * happened to everyone who waits.
+ *
+ * The order after a batch is committed: notes to the watchers, then the applied
+ * index for all to see, then the answers of proposals and barriers, then word
+ * to the node. */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kv/internal.h"
+
+void kv_queue_push(struct kv_queue *q, struct entry *e)
+{
+	if (q->count == q->capacity) {
+		size_t capacity = q->capacity == 0 ? 256 : q->capacity * 2;
+		struct entry **grown = mem_alloc(capacity * sizeof grown[0]);
+
+		for (size_t i = 0; i < q->count; i++) {
+			grown[i] =
+				q->entries[(q->start + i) & (q->capacity - 1)];
+		}
+		mem_free(q->entries);
+		q->entries = grown;
+		q->start = 0;
+		q->capacity = capacity;
+	}
+	q->entries[(q->start + q->count) & (q->capacity - 1)] = e;
+	q->count++;
+}
+
+static size_t queue_pop(struct kv_queue *q, struct entry **entries,
+			size_t count_max)
+{
+	size_t count = q->count < count_max ? q->count : count_max;
+
+	for (size_t i = 0; i < count; i++) {
+		entries[i] = q->entries[(q->start + i) & (q->capacity - 1)];
+	}
+	q->start = (q->start + count) & (q->capacity - 1);
+	q->count -= count;
+	return count;
+}
+
+void kv_queue_deinit(struct kv_queue *q)
+{
+	struct entry *e;
+
+	while (q->count > 0 && queue_pop(q, &e, 1) == 1) {
+		entry_unref(e);
+	}
+	mem_free(q->entries);
+	*q = (struct kv_queue){0};
+}
+
+/* --- What happened
+ * ------------------------------------------------------------- */
+
+/* Lock held. */
+static void on_opened(struct kv *kv, const struct apply_event *e)
+{
+	if (e->owner.incarnation != kv->identity.self ||
+	    e->owner.boot != kv->identity.boot ||
+	    e->owner.opening != kv->opening ||
+	    e->session == kv->proposals.session) {
+		return;
+	}
+	proposals_open(&kv->proposals, e->session);
+	kv->word_ms = kv_now_ms();
+	kv->alive_soon = true;
+	log_info("session opened session=%" PRIu64, e->session);
+}
+
+/* Lock held. */
+static void on_ended(struct kv *kv, const struct apply_event *e)
+{
+	bool was_usable = kv->proposals.usable;
+
+	if (e->session != kv->proposals.session) {
+		return;
+	}
+	proposals_ended(&kv->proposals, e->session);
+	if (was_usable) {
+		kv->opening++; /* else silence() has done it */
+		kv->open_offered = false;
+	}
+	pthread_cond_broadcast(&kv->ended);
+	log_info("session ended session=%" PRIu64, e->session);
+}
+
+/* Lock held. */
+static void handle_events(struct kv *kv, struct proposal_list *answers)
+{
+	const struct applier *a = &kv->applier;
+
+	for (size_t i = 0; i < a->event_count; i++) {
+		const struct apply_event *e = &a->events[i];
+
+		switch (e->kind) {
+		case APPLY_DONE:
+			proposals_applied(&kv->proposals, e->session, e->number,
+					  applier_result(a, e), answers);
+			break;
+		case APPLY_ENDED:
+			on_ended(kv, e);
+			break;
+		case APPLY_OPENED:
+			on_opened(kv, e);
+			break;
+		}
+	}
+}
+
+/* Lock held. */
+static void mark_dirty(struct kv *kv, uint64_t bytes, size_t count)
+{
+	if (kv->dirty_entries == 0) {
+		kv->dirty_ms = kv_now_ms();
+	}
+	kv->dirty = kv->applier.applied;
+	kv->dirty_bytes += bytes;
+	kv->dirty_entries += count;
+	if (kv->dirty_bytes >= KV_FLUSH_BYTES ||
+	    kv->dirty_entries >= KV_FLUSH_ENTRIES) {
+		pthread_cond_signal(&kv->keeper_wake);
+	}
+}
+
+static void finish_batch(struct kv *kv, uint64_t bytes, size_t count)
+{
+	struct proposal_list answers = TAILQ_HEAD_INITIALIZER(answers);
+	struct barrier_list barriers = TAILQ_HEAD_INITIALIZER(barriers);
+	uint64_t index = kv->applier.applied.index;
+	bool wake;
+
+	feed_tell(&kv->feed);
+	pthread_mutex_lock(&kv->lock);
+	handle_events(kv, &answers);
+	mark_dirty(kv, bytes, count);
+	atomic_store(&kv->applied, index);
+	barriers_applied(&kv->barriers, index, &barriers);
+	wake = kv->route_open &&
+	       (proposals_wanted(&kv->proposals) || !kv->proposals.usable);
+	pthread_mutex_unlock(&kv->lock);
+	proposals_tell(&answers);
+	barriers_tell(&barriers);
+	node_applied(kv->node, index);
+	if (wake) {
+		node_wake(kv->node);
+	}
+}
+
+static void apply_all(struct kv *kv, struct entry **entries, size_t count)
+{
+	while (count > 0) {
+		size_t part = applier_batch(entries, count);
+		uint64_t first = entries[0]->index;
+		uint64_t bytes = 0;
+		int rc = applier_apply(&kv->applier, entries, part);
+
+		if (rc != 0) {
+			log_fatal("the state can not go on: entries %" PRIu64
+				  " to %" PRIu64 " do not apply: %s",
+				  first, entries[part - 1]->index,
+				  status_text(rc));
+		}
+		for (size_t i = 0; i < part; i++) {
+			bytes += entries[i]->size;
+			entry_unref(entries[i]);
+		}
+		finish_batch(kv, bytes, part);
+		entries += part;
+		count -= part;
+	}
+}
+
+void *kv_apply_main(void *context)
+{
+	struct kv *kv = context;
+	struct entry *entries[LIMIT_APPLY_ENTRIES];
+	size_t count;
+
+	do {
+		pthread_mutex_lock(&kv->lock);
+		while (kv->queue.count == 0 && !kv->stopping) {
+			pthread_cond_wait(&kv->apply_wake, &kv->lock);
+		}
+		count = queue_pop(&kv->queue, entries, LIMIT_APPLY_ENTRIES);
+		pthread_mutex_unlock(&kv->lock);
+		apply_all(kv, entries, count);
+	} while (count > 0);
+	return NULL;
+}
