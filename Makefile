@@ -21,7 +21,14 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 BASE = base/bytes.c base/check.c base/frame.c base/log.c base/mem.c base/status.c
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = raft/step.c
-NODE = raft/node/disk.c raft/node/entry.c raft/node/log.c raft/node/log_open.c raft/node/log_spare.c raft/node/saver.c raft/node/segment.c raft/node/node.c
+NODE = raft/node/accept.c raft/node/address.c raft/node/begin.c \
+	raft/node/clock.c raft/node/conn.c raft/node/deliver.c raft/node/disk.c \
+	raft/node/drive.c raft/node/entry.c raft/node/found.c raft/node/identity.c \
+	raft/node/inbox.c raft/node/log.c raft/node/log_open.c \
+	raft/node/log_spare.c raft/node/node.c raft/node/options.c raft/node/peer.c \
+	raft/node/propose.c raft/node/publish.c raft/node/saver.c \
+	raft/node/segment.c raft/node/tail.c raft/node/trace.c raft/node/wire.c \
+	raft/node/wire_decode.c
 KV = kv/apply.c kv/batch.c kv/client.c kv/clock.c kv/command.c kv/face.c kv/feed.c kv/hold.c kv/keeper.c kv/kv.c \
 	kv/marker.c kv/propose.c kv/read.c kv/record.c kv/session.c kv/status.c kv/store_rocksdb.c kv/worker.c
 TREE = fs/tree/block.c fs/tree/change.c fs/tree/check.c fs/tree/chunk.c \
@@ -95,7 +102,7 @@ DAEMON_LIBS = $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_
 $(BUILD)/raftfs: $(call objects,$(DAEMON)) $(DAEMON_LIBS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(FUSE_LIBS) $(LIBS)
 $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lprotobuf-nanopb -lxxhash -pthread
 
 # --- Unit tests: no root, network or FUSE device ------------------------------
 UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)

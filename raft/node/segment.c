@@ -69,10 +69,15 @@ bool segment_number(const char *name, uint64_t *number)
 
 /* --- The segment's header ------------------------------------------------- */
 
-void segment_encode(const struct segment_header *h, uint8_t *block)
+void segment_seal(uint8_t *block)
 {
 	const size_t end = SEGMENT_HEADER_BYTES - 8;
 
+	put_le64(block + end, checksum(block, end, 0));
+}
+
+void segment_encode(const struct segment_header *h, uint8_t *block)
+{
 	memset(block, 0, SEGMENT_HEADER_BYTES);
 	memcpy(block, segment_magic, sizeof segment_magic);
 	put_le32(block + 8, SEGMENT_VERSION);
@@ -86,7 +91,7 @@ void segment_encode(const struct segment_header *h, uint8_t *block)
 	put_le64(block + 64, h->commit);
 	put_le64(block + 72, h->last.index);
 	put_le64(block + 80, h->last.term);
-	put_le64(block + end, checksum(block, end, 0));
+	segment_seal(block);
 }
 
 int segment_decode(const uint8_t *block, struct segment_header *h)

@@ -72,6 +72,8 @@ bool segment_number(const char *name, uint64_t *number);
 
 /* block: SEGMENT_HEADER_BYTES of them. */
 void segment_encode(const struct segment_header *h, uint8_t *block);
+/* Set the block's checksum; segment_encode() has. */
+void segment_seal(uint8_t *block);
 /* STATUS_CORRUPT; STATUS_VERSION: whole, but another format's: h->number
  * is then that format. */
 MUST_USE int segment_decode(const uint8_t *block, struct segment_header *h);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "raft/node/address.h"
+
+#include <string.h>
+
+#include "base/status.h"
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+bool name_valid(const char *name)
+{
+	size_t size = strlen(name);
+
+	if (size == 0 || size > LIMIT_NODE_NAME_BYTES || name[0] == '-' ||
+	    name[0] == '.') {
+		return false;
+	}
+	for (size_t i = 0; i < size; i++) {
+		if (!is_word(name[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Words, or, within brackets, what an IPv6 address and its zone need. */
+static bool host_valid(const char *host, size_t size, bool bracketed)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (!is_word(host[i]) &&
+		    !(bracketed && (host[i] == ':' || host[i] == '%'))) {
+			return false;
+		}
+	}
+	return size > 0;
+}
+
+static bool port_valid(const char *port)
+{
+	unsigned value = 0;
+	size_t size = strlen(port);
+
+	if (size == 0 || size > 5) {
+		return false;
+	}
+	for (size_t i = 0; i < size; i++) {
+		if (port[i] < '0' || port[i] > '9') {
+			return false;
+		}
+		value = value * 10 + (unsigned)(port[i] - '0');
+	}
+	return value > 0 && value <= 65535;
+}
+
+int address_parse(const char *text, struct address *address)
+{
+	const char *colon = strrchr(text, ':');
+	const char *host = text;
+	size_t size;
+	bool bracketed;
+
+	if (strlen(text) > LIMIT_ADDRESS_BYTES || colon == NULL) {
+		return STATUS_INVALID;
+	}
+	size = (size_t)(colon - text);
+	bracketed = size >= 2 && text[0] == '[' && colon[-1] == ']';
+	if (bracketed) {
+		host++;
+		size -= 2;
+	}
+	if (!host_valid(host, size, bracketed) || !port_valid(colon + 1)) {
+		return STATUS_INVALID;
+	}
+	memcpy(address->host, host, size);
+	address->host[size] = 0;
+	strcpy(address->port, colon + 1);
+	return 0;
+}

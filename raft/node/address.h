@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* address.h - names of nodes and HOST:PORT texts. Pure. */
+#ifndef RAFT_NODE_ADDRESS_H
+#define RAFT_NODE_ADDRESS_H
+
+#include "base/check.h"
+#include "base/limits.h"
+
+#include <stdbool.h>
+
+struct address {
+	char host[LIMIT_ADDRESS_BYTES + 1]; /* no brackets */
+	char port[6];			    /* decimal, 1 ... 65535 */
+};
+
+/* Letters, digits, '-', '_' and '.', not beginning with '-' or '.', 1 ...
+ * LIMIT_NODE_NAME_BYTES of them: fit for log lines, files and options. */
+bool name_valid(const char *name);
+
+/* Split HOST:PORT or [IPv6]:PORT. STATUS_INVALID: anything else. */
+MUST_USE int address_parse(const char *text, struct address *address);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* begin.c - from an empty folder to a core that runs.
+ *
+ * The order, each step durable before the next, so that a crash anywhere is
+ * taken up again by the next start or handshake:
+ *
+ *   founding record in `identity` -> entry 1 in the log -> log_begun ->
+ *   the core runs, the record is handed on
+ *
+ * A log that is missing after log_begun is a loss: nothing is begun again,
+ * because this node may have voted and acknowledged. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "raft/node/clock.h"
+#include "raft/node/inside.h"
+
+void begin_fail(struct node *n, const char *line)
+{
+	if (n->failed) {
+		return;
+	}
+	n->failed = true;
+	n->dirty = true;
+	(void)snprintf(n->failure, sizeof n->failure, "%s", line);
+	log_error("%s", n->failure);
+	n->client->failed(n->context, n->failure);
+}
+
+/* --- The log's first entry ------------------------------------------------ */
+
+/* The same bytes at each founder, its stamp included. */
+static int save_first(struct node *n)
+{
+	const struct identity *id = &n->identity;
+	struct entry *e = entry_new(ENTRY_MEMBERS, id->record, id->record_size);
+	struct log_record record = {
+		.hard = {.term = 1},
+		.commit = 1,
+		.entries = &e,
+		.count = 1,
+	};
+	int rc;
+
+	e->index = 1;
+	e->term = 1;
+	rc = log_save(n->log, &record);
+	entry_unref(e);
+	return rc;
+}
+
+int begin_log(struct node *n, struct buffer *problem)
+{
+	struct log_state state;
+	int rc = 0;
+
+	log_state(n->log, &state);
+	if (!n->identity.founded) {
+		if (state.last == 0) {
+			return 0;
+		}
+		buffer_printf(problem, "the log has entries, but the identity "
+				       "belongs to no cluster");
+		return STATUS_CORRUPT;
+	}
+	if (state.last == 0 && n->identity.log_begun) {
+		buffer_printf(problem, "the log of a member is gone: it must "
+				       "be replaced, not restarted");
+		return STATUS_CORRUPT;
+	}
+	if (state.last == 0) {
+		rc = save_first(n);
+		if (rc != 0) {
+			buffer_printf(problem, "cannot write the log: %s",
+				      log_problem(n->log));
+			return rc;
+		}
+	}
+	if (!n->identity.log_begun) {
+		n->identity.log_begun = true;
+		rc = identity_save(n->disk, &n->identity, problem);
+	}
+	return rc;
+}
+
+/* --- The core ------------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+	raft_id x = *(const raft_id *)a, y = *(const raft_id *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void fill_members(const struct node *n, struct raft_members *members)
+{
+	const struct wire_founding *f = &n->identity.founding;
+
+	members->voter_count = (uint32_t)f->count;
+	for (size_t i = 0; i < f->count; i++) {
+		members->voters[i] = f->members[i].id;
+	}
+	qsort(members->voters, f->count, sizeof members->voters[0], by_id);
+}
+
+static void fill_config(struct node *n)
+{
+	struct raft_config *config = &n->config;
+
+	config->self = n->identity.self;
+	config->seed = random_id();
+	config->lease_ms = config->election_ms - config->election_ms / 5;
+	config->message_entries = LIMIT_MESSAGE_ENTRIES;
+	config->message_bytes = LIMIT_MESSAGE_BYTES;
+	config->inflight_messages = LIMIT_INFLIGHT_MESSAGES;
+	config->inflight_bytes = LIMIT_INFLIGHT_BYTES;
+	config->uncommitted_bytes = LIMIT_UNCOMMITTED_BYTES;
+}
+
+void begin_core(struct node *n)
+{
+	struct log_state state;
+	struct raft_boot boot = {.now = clock_ms()};
+	struct raft_run *runs;
+	uint32_t *sizes;
+
+	log_state(n->log, &state);
+	log_runs(n->log, LIMIT_MESSAGE_ENTRIES, &runs, &boot.run_count, &sizes,
+		 &boot.size_count);
+	boot.hard = state.hard;
+	boot.base = state.base;
+	boot.commit = state.commit;
+	boot.applied = n->start_applied;
+	boot.runs = runs;
+	boot.sizes = sizes;
+	boot.fresh =
+		state.last == 1 && state.hard.term == 1 && state.hard.vote == 0;
+	fill_members(n, &boot.members);
+	fill_config(n);
+
+	n->now = boot.now;
+	n->base = state.base.index;
+	n->cut_asked = state.base.index;
+	tail_init(&n->tail, state.last, TAIL_BYTES, TAIL_ENTRIES);
+	deliver_init(&n->delivery, n->start_applied);
+	n->saver = saver_start(n->log, inbox_saved, inbox_cut, n);
+	n->out.capacity = raft_acts_max();
+	n->out.acts = mem_alloc(n->out.capacity * sizeof *n->out.acts);
+	n->core = raft_init(mem_zalloc(raft_size()), &n->config, &boot);
+	raft_check(n->core);
+	raft_status(n->core, &n->raft);
+	n->dirty = true;
+	mem_free(runs);
+	mem_free(sizes);
+	log_info("started term=%llu last=%llu commit=%llu applied=%llu",
+		 (unsigned long long)state.hard.term,
+		 (unsigned long long)state.last,
+		 (unsigned long long)state.commit,
+		 (unsigned long long)n->start_applied);
+}
+
+/* --- Founding ------------------------------------------------------------- */
+
+/* On the loop. Nothing else goes on yet that could mind the wait. */
+static void adopt(struct node *n, struct bytes record,
+		  const struct wire_founding *founding)
+{
+	struct buffer problem = {0};
+	char cluster[33];
+	int rc;
+
+	identity_found(&n->identity, record, founding);
+	rc = identity_save(n->disk, &n->identity, &problem);
+	if (rc == 0) {
+		rc = begin_log(n, &problem);
+	}
+	if (rc != 0) {
+		log_fatal("%s", buffer_text(&problem));
+	}
+	found_cluster_text(founding->cluster, cluster);
+	log_info("founded cluster=%s members=%zu", cluster, founding->count);
+	begin_core(n);
+	peers_founded(n);
+}
+
+void begin_check(struct node *n)
+{
+	uint8_t cluster[WIRE_CLUSTER_BYTES];
+	struct wire_founding founding;
+	struct buffer record = {0};
+
+	if (n->identity.founded || n->failed || !found_ready(&n->found)) {
+		return;
+	}
+	random_bytes(cluster, sizeof cluster);
+	found_make(&n->found, cluster, &founding);
+	wire_encode_founding(&record, &founding);
+	adopt(n, buffer_bytes(&record), &founding);
+	buffer_deinit(&record);
+}
+
+void begin_found(struct node *n, struct conn *c, struct peer *p,
+		 struct bytes record)
+{
+	const struct wire_founding founding = n->message.found;
+
+	if (n->identity.founded) {
+		if (memcmp(founding.cluster, n->identity.founding.cluster,
+			   sizeof founding.cluster) != 0) {
+			conn_close(c, STATUS_INVALID,
+				   "the record of another cluster");
+		}
+		return;
+	}
+	if (n->failed || found_accept(&n->found, &founding) != 0) {
+		peer_note(p, "its founding record is not for this node");
+		conn_close(c, STATUS_INVALID,
+			   "a founding record for another node");
+		return;
+	}
+	adopt(n, record, &founding);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inside.h - the node as its own files see it.
+ *
+ *   any thread --inbox--> loop --saver--> disk
+ *   sockets    --frame--> loop --client-> kv
+ *
+ *   N1  one thread, the loop's, steps the core, and never within a step: what
+ *       happens to links meanwhile is told to the core at the end of the turn
+ *   N2  commit and lease are published before the acts of a step are done
+ *   N3  acts wait in order for the save they name; entries that a waiting
+ *       SEND carries are fetched when it is queued
+ *   N4  every index goes to the client once, in order, and never more than
+ *       LIMIT_UNAPPLIED_BYTES ahead of what it has applied
+ *
+ * A turn is what happens between two waits of the loop: events step the core
+ * at once; proposals, deliveries and writes are gathered until its end.
+ *
+ * drive.c   steps and acts               propose.c  the way of proposals
+ * deliver.c committed entries            peer.c     links: dialling
+ * accept.c  links: being called          begin.c    founding, start of the core
+ * inbox.c   what other threads ask       publish.c  status */
+#ifndef RAFT_NODE_INSIDE_H
+#define RAFT_NODE_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "raft/node/conn.h"
+#include "raft/node/found.h"
+#include "raft/node/identity.h"
+#include "raft/node/log.h"
+#include "raft/node/node.h"
+#include "raft/node/saver.h"
+#include "raft/node/tail.h"
+#include "raft/node/wire.h"
+
+enum {
+	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
+	TAIL_ENTRIES = 1 << 16,
+	CUT_TAIL_ENTRIES = 4096, /* stay in the log for slow followers */
+	ACCEPTED_MAX = 64,	 /* connections that called */
+	ADDRESSES_MAX = 4,	 /* of one host name */
+	LINK_LIMIT_MS = 2000,	 /* to connect; to answer the HELLO */
+	BACKOFF_MIN_MS = 50,
+	BACKOFF_MAX_MS = 1000,
+	SWEEP_MS = 500,	     /* pings out; silence counted */
+	SWEEPS_GREETING = 4, /* a caller has that long for its HELLO */
+	SWEEPS_SILENT = 7,   /* and may be silent that long later */
+	HEARD_MS = 3 * SWEEP_MS,
+	FORWARD_BYTES_MAX = 8 << 20, /* queued on the way to the leader */
+	REOPEN_FULL_MS = 20,
+	REOPEN_REFUSED_MS = 500,
+};
+
+/* --- Links ---------------------------------------------------------------- */
+
+/* Each node dials each other one and sends only on what it dialled; it
+ * receives on what it accepted. The simplest that needs no tie-breaking.
+ *
+ *   WAITING -timer-> RESOLVING -> CONNECTING -> GREETING -HELLO-> UP
+ *      ^                 |            |            |              |
+ *      '-----------------'------------'------------'--------------'  */
+enum peer_state {
+	PEER_WAITING, /* for its back-off to pass */
+	PEER_RESOLVING,
+	PEER_CONNECTING,
+	PEER_GREETING,
+	PEER_UP,
+};
+
+struct peer {
+	struct node *node;
+	struct wire_member member; /* id 0: not known yet */
+	char other[LIMIT_ADDRESS_BYTES + 1]; /* second address; may be "" */
+	enum peer_state state;
+	struct conn *out; /* dialled; from CONNECTING on */
+	struct conn *in;  /* accepted and greeted, or NULL */
+	bool empty;	  /* UP, but not handed the founding record yet */
+	bool told;	  /* the core takes the link to be up */
+	uint64_t boot;	  /* newest start of member.id seen */
+	raft_ms heard;
+	uint32_t backoff_ms;
+	uint32_t attempts;
+	uv_timer_t timer;
+	uv_getaddrinfo_t resolve;
+	bool resolving;
+	struct sockaddr_storage addresses[ADDRESSES_MAX];
+	size_t address_count;
+	char problem[160]; /* why it is not up; "" */
+};
+
+/* --- The way of proposals ------------------------------------------------- */
+
+struct route {
+	bool open;
+	raft_term term; /* of the way: this and the next two */
+	raft_id leader; /* 0: there is none */
+	bool reachable;
+	raft_ms reopen; /* closed by a refusal until then; 0: not */
+};
+
+struct batch {
+	size_t count;
+	size_t bytes;
+	size_t own; /* how many are this node's */
+	struct entry *entries[LIMIT_MESSAGE_ENTRIES];
+	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
+	bool from[LIMIT_VOTERS]; /* peers that have entries in it */
+};
+
+/* --- Acts that wait, entries that are delivered --------------------------- */
+
+struct held {
+	struct raft_act act;
+	struct entry **entries; /* of a SEND */
+	size_t count;
+};
+
+struct held_queue {
+	struct held *at;
+	size_t head, count, capacity;
+};
+
+enum { PIECES_MAX = 128, PIECE_BYTES = LIMIT_UNAPPLIED_BYTES / 64 };
+
+/* How much of what was delivered is not applied, in pieces. */
+struct delivery {
+	raft_index committed; /* may be delivered up to here */
+	raft_index delivered;
+	raft_index applied;
+	uint64_t bytes; /* delivered, not applied */
+	struct {
+		raft_index last;
+		uint64_t bytes;
+	} pieces[PIECES_MAX];
+	size_t head, count;
+};
+
+/* --- What other threads ask ----------------------------------------------- */
+
+struct inbox_read {
+	uint64_t ticket;
+	bool lease;
+};
+
+struct inbox_send {
+	struct inbox_send *next;
+	raft_id to;
+	size_t size;
+	uint8_t data[];
+};
+
+struct inbox {
+	pthread_mutex_t mutex; /* over alive, reads, sends, base */
+	bool alive;	       /* the async may be used */
+	atomic_bool poked;     /* and has been, since the loop looked */
+	atomic_bool stop;
+	atomic_bool proposals;
+	atomic_bool stalled; /* delivery waits for node_applied() */
+	_Atomic raft_index applied;
+	_Atomic raft_index flushed;
+	_Atomic raft_seq saved;
+	struct raft_pos base;
+	struct inbox_read *reads;
+	size_t read_count, read_capacity;
+	struct inbox_send *sends, **sends_end;
+	size_t send_bytes;
+};
+
+/* --- The node ------------------------------------------------------------- */
+
+struct node {
+	/* Since node_open(). */
+	struct identity identity;
+	struct wire_member configured[LIMIT_VOTERS]; /* --peers, by name */
+	size_t configured_count;
+	char listen[LIMIT_ADDRESS_BYTES + 1];
+	struct raft_config config;
+	const struct node_client *client;
+	void *context;
+	char *folder;
+	int lock_fd, listen_fd;
+	struct disk *disk, *log_disk;
+	struct log *log;
+
+	/* The loop's own. */
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_timer_t timer, sweep;
+	uv_check_t check;
+	uv_prepare_t prepare;
+	uv_tcp_t listener;
+	pthread_t thread;
+	bool dirty; /* something happened since the last turn's end */
+	bool stepping;
+	bool traced;
+	bool stopped; /* everything is closing */
+	bool failed;
+	char failure[256];
+	raft_ms now;
+	raft_ms due; /* for which the timer is armed */
+	raft_ms tick_due;
+	struct found found;
+	struct peer peers[LIMIT_VOTERS];
+	size_t peer_count;
+	struct conn *accepted[ACCEPTED_MAX];
+	size_t accepted_count;
+	uint64_t bad_frames, bad_frames_logged;
+	raft_ms bad_frames_said;
+
+	struct saver *saver;
+	struct raft *core; /* NULL: not founded */
+	struct raft_out out;
+	struct raft_status raft; /* after the last step */
+	raft_seq saved;
+	struct tail tail;
+	struct held_queue held;
+	size_t held_applies;
+	struct delivery delivery;
+	struct route route;
+	struct batch batch;
+	raft_index base, cut_asked;
+	struct raft_status role_said; /* by the last log line */
+	raft_index start_applied;
+
+	/* Scratch of one event. */
+	struct wire_message message;
+	struct raft_run runs[LIMIT_MESSAGE_ENTRIES];
+	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
+	struct entry *gathered[LIMIT_MESSAGE_ENTRIES];
+
+	struct inbox inbox;
+
+	/* For node_lease(): commit is stored before lease_until. */
+	_Atomic raft_index lease_commit;
+	_Atomic raft_ms lease_until;
+
+	pthread_mutex_t status_mutex; /* over published */
+	struct node_status published;
+};
+
+/* drive.c. Step the core with *ev, whose `now` is set here, and carry out the
+ * acts. entries: those of a PROPOSE. Returns what raft_step() did. */
+int drive_step(struct node *n, struct raft_event *ev);
+void drive_saved(struct node *n, raft_seq seq);
+void drive_receive(struct node *n, struct peer *p);
+void drive_turn(struct node *n);
+void drive_deinit(struct node *n);
+/* Fetch (after, last] into n->gathered, one reference each. */
+MUST_USE bool drive_gather(struct node *n, raft_index after, raft_index last);
+/* The entry from memory or disk, one reference; NULL: cut away. A log that
+ * can not be read ends the process. */
+struct entry *drive_entry(struct node *n, raft_index index);
+
+/* deliver.c */
+void deliver_init(struct delivery *d, raft_index applied);
+void deliver_turn(struct node *n);
+
+/* propose.c */
+void propose_receive(struct node *n, struct peer *p);
+void propose_refused(struct node *n, struct peer *p);
+void propose_turn(struct node *n);
+void propose_deinit(struct node *n);
+
+/* peer.c */
+void peers_init(struct node *n);
+void peers_founded(struct node *n); /* ids are known; hand on the record */
+void peers_settle(struct node *n);  /* tell the core which links are up */
+void peers_flush(struct node *n);
+void peers_ping(struct node *n);
+void peers_stop(struct node *n);
+struct peer *peer_named(struct node *n, const char *name);
+struct peer *peer_of(struct node *n, raft_id id); /* NULL: unknown */
+/* Frames for it go here; NULL: not now. */
+struct conn *peer_way(const struct peer *p);
+void peer_soon(struct peer *p); /* it called, so it is there: dial now */
+void peer_hello(struct node *n, struct conn *c, const char *target,
+		raft_id target_id);
+void peer_note(struct peer *p, const char *problem);
+const char *node_name_of(struct node *n, raft_id id); /* "none", "n1" */
+
+/* accept.c */
+void accept_init(struct node *n);
+void accept_sweep(struct node *n);
+void accept_flush(struct node *n);
+void accept_stop(struct node *n);
+/* Count what a peer can only have sent by mistake or malice; one line. */
+void accept_bad(struct node *n, const char *who, const char *why);
+
+/* begin.c */
+void begin_check(struct node *n);
+/* A FOUND came over c from p. */
+void begin_found(struct node *n, struct conn *c, struct peer *p,
+		 struct bytes record);
+/* Entry 1 into an empty log, once. */
+MUST_USE int begin_log(struct node *n, struct buffer *problem);
+void begin_core(struct node *n);
+void begin_fail(struct node *n, const char *line);
+
+/* inbox.c */
+void inbox_init(struct inbox *inbox);
+void inbox_deinit(struct inbox *inbox);
+void inbox_poke(struct node *n);
+void inbox_turn(struct node *n);
+void inbox_saved(void *context, raft_seq seq);
+void inbox_cut(void *context, struct raft_pos base);
+
+/* publish.c */
+void publish_lease(struct node *n);
+void publish_status(struct node *n);
+
+#endif

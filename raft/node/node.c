@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.c - opening, starting and stopping a node.
+ *
+ * node_open() checks all it can before it changes anything: options, port,
+ * folder, lock, identity, log, in this order. What it made itself it removes
+ * again when a later step fails. The start is counted (identity) last. */
+#include "raft/node/node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "raft/node/clock.h"
+#include "raft/node/inside.h"
+#include "raft/node/options.h"
+
+/* --- The data folder ------------------------------------------------------ */
+
+static void remove_one(void *context, const char *name)
+{
+	struct disk *disk = context;
+
+	(void)disk->ops->remove(disk, name);
+}
+
+/* Undo what this open made: best effort, nothing of value is in it. */
+static void remove_folder(struct node *n)
+{
+	char *log = mem_printf("%s/log", n->folder);
+
+	if (n->log != NULL) {
+		log_close(n->log);
+		n->log = NULL;
+	}
+	if (n->log_disk != NULL) {
+		(void)n->log_disk->ops->list(n->log_disk, remove_one,
+					     n->log_disk);
+	}
+	(void)rmdir(log);
+	if (n->disk != NULL) {
+		(void)n->disk->ops->remove(n->disk, "identity.new");
+		(void)n->disk->ops->remove(n->disk, "identity");
+		(void)n->disk->ops->remove(n->disk, "lock");
+	}
+	(void)rmdir(n->folder);
+	mem_free(log);
+}
+
+static int open_disk(const char *path, struct disk **disk,
+		     struct buffer *problem)
+{
+	int rc = disk_system(path, disk);
+
+	if (rc != 0) {
+		buffer_printf(problem, "cannot open the folder %s: %s", path,
+			      status_text(rc));
+	}
+	return rc;
+}
+
+static int open_identity(struct node *n, const char *name,
+			 struct buffer *problem)
+{
+	int rc = open_disk(n->folder, &n->disk, problem);
+	size_t start = problem->size;
+
+	if (rc != 0) {
+		return rc;
+	}
+	rc = identity_load(n->disk, &n->identity, problem);
+	if (rc == STATUS_NOT_FOUND) {
+		identity_make(&n->identity, name);
+		return 0;
+	}
+	if (rc == 0 && strcmp(n->identity.name, name) != 0) {
+		buffer_printf(problem, "%s belongs to node %s, not %s",
+			      n->folder, n->identity.name, name);
+		return STATUS_FOREIGN;
+	}
+	if (rc != 0 && problem->size > start) {
+		buffer_printf(problem, " in %s", n->folder);
+	}
+	return rc;
+}
+
+static int open_log(struct node *n, struct buffer *problem)
+{
+	char *path = mem_printf("%s/log", n->folder);
+	struct log_config config = {.segment_bytes = LIMIT_SEGMENT_BYTES};
+	bool made = false;
+	int rc = options_folder(path, &made, problem);
+
+	if (rc == 0) {
+		rc = open_disk(path, &n->log_disk, problem);
+	}
+	if (rc == 0 && made) {
+		rc = n->disk->ops->sync_folder(n->disk);
+	}
+	if (rc == 0) {
+		config.disk = n->log_disk;
+		rc = log_open(&config, &n->log, problem);
+		if (rc == 0 && problem->size > 0) {
+			log_warn("%s", buffer_text(problem));
+			buffer_reset(problem);
+		}
+	}
+	mem_free(path);
+	return rc;
+}
+
+/* A single node founds its cluster at once. */
+static void found_alone(struct node *n)
+{
+	uint8_t cluster[WIRE_CLUSTER_BYTES];
+	struct wire_founding founding;
+	struct buffer record = {0};
+
+	if (n->identity.founded || !found_ready(&n->found) ||
+	    n->configured_count > 1) {
+		return;
+	}
+	random_bytes(cluster, sizeof cluster);
+	found_make(&n->found, cluster, &founding);
+	wire_encode_founding(&record, &founding);
+	identity_found(&n->identity, buffer_bytes(&record), &founding);
+	buffer_deinit(&record);
+}
+
+/* A folder that has a log but says not whose is no place to begin in. */
+static int check_new(struct node *n, struct buffer *problem)
+{
+	char *path = mem_printf("%s/log", n->folder);
+	int rc = 0;
+
+	if (n->identity.boot == 0 && access(path, F_OK) == 0) {
+		buffer_printf(problem,
+			      "%s has a log, but its file identity is "
+			      "missing",
+			      n->folder);
+		rc = STATUS_CORRUPT;
+	}
+	mem_free(path);
+	return rc;
+}
+
+static int open_data(struct node *n, const char *name, struct buffer *problem)
+{
+	bool is_new;
+	int rc = identity_lock(n->folder, &n->lock_fd, problem);
+
+	if (rc == 0) {
+		rc = open_identity(n, name, problem);
+	}
+	if (rc == 0) {
+		rc = check_new(n, problem);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	is_new = n->identity.boot == 0;
+	found_init(&n->found, name, n->identity.self, n->configured,
+		   n->configured_count);
+	found_alone(n);
+	n->identity.boot++;
+	if (is_new) { /* before the log: a log without it is damage */
+		rc = identity_save(n->disk, &n->identity, problem);
+	}
+	if (rc == 0) {
+		rc = open_log(n, problem);
+	}
+	if (rc == 0 && !is_new) {
+		rc = identity_save(n->disk, &n->identity, problem);
+	}
+	return rc != 0 ? rc : begin_log(n, problem);
+}
+
+/* --- Open and close ------------------------------------------------------- */
+
+static void free_node(struct node *n)
+{
+	if (n->log != NULL) {
+		log_close(n->log);
+	}
+	if (n->log_disk != NULL) {
+		n->log_disk->ops->free(n->log_disk);
+	}
+	if (n->disk != NULL) {
+		n->disk->ops->free(n->disk);
+	}
+	if (n->listen_fd >= 0) {
+		close(n->listen_fd);
+	}
+	if (n->lock_fd >= 0) {
+		close(n->lock_fd);
+	}
+	inbox_deinit(&n->inbox);
+	CHECK(pthread_mutex_destroy(&n->status_mutex) == 0);
+	mem_free(n->folder);
+	mem_free(n);
+}
+
+/* Without --peers a founded node listens where its cluster finds it. */
+static int listen_as_founded(struct node *n, struct buffer *problem)
+{
+	const struct wire_member *own;
+
+	if (n->listen_fd >= 0 || !n->identity.founded ||
+	    n->identity.founding.count == 1) {
+		return 0;
+	}
+	own = identity_member(&n->identity.founding, n->identity.name);
+	return options_listen(own->address, &n->listen_fd, problem);
+}
+
+int node_open(const struct node_config *config, struct node **node,
+	      struct buffer *problem)
+{
+	struct node *n = mem_zalloc(sizeof *n);
+	bool made = false;
+	int rc;
+
+	n->lock_fd = n->listen_fd = -1;
+	n->traced = getenv("RAFTFS_TRACE") != NULL;
+	inbox_init(&n->inbox);
+	CHECK(pthread_mutex_init(&n->status_mutex, NULL) == 0);
+	n->folder = mem_strdup(config->data);
+
+	rc = options_take(n, config, problem);
+	if (rc == 0 && n->listen[0] != 0) {
+		rc = options_listen(n->listen, &n->listen_fd, problem);
+	}
+	if (rc == 0) {
+		rc = options_folder(n->folder, &made, problem);
+	}
+	if (rc == 0) {
+		rc = open_data(n, config->name, problem);
+	}
+	if (rc == 0) {
+		rc = listen_as_founded(n, problem);
+	}
+	if (rc != 0) {
+		if (made) {
+			remove_folder(n);
+		}
+		free_node(n);
+		return rc;
+	}
+	publish_status(n);
+	*node = n;
+	return 0;
+}
+
+void node_close(struct node *n)
+{
+	free_node(n);
+}
+
+void node_identity(const struct node *n, struct node_identity *identity)
+{
+	identity->self = n->identity.self;
+	identity->boot = n->identity.boot;
+	memcpy(identity->cluster, n->identity.founding.cluster,
+	       sizeof identity->cluster);
+}
+
+void node_log(const struct node *n, raft_index *base, raft_index *commit,
+	      raft_index *last)
+{
+	struct log_state state;
+
+	log_state(n->log, &state);
+	*base = state.base.index;
+	*commit = state.commit;
+	*last = state.last;
+}
+
+int node_read(struct node *n, raft_index index, struct entry **entry)
+{
+	return log_read(n->log, index, entry);
+}
+
+/* --- The loop ------------------------------------------------------------- */
+
+static void stop(struct node *n)
+{
+	n->stopped = true;
+	if (n->saver != NULL) {
+		saver_stop(n->saver);
+		n->saver = NULL;
+	}
+	pthread_mutex_lock(&n->inbox.mutex);
+	n->inbox.alive = false;
+	pthread_mutex_unlock(&n->inbox.mutex);
+	peers_stop(n);
+	accept_stop(n);
+	uv_close((uv_handle_t *)&n->wake, NULL);
+	uv_close((uv_handle_t *)&n->timer, NULL);
+	uv_close((uv_handle_t *)&n->sweep, NULL);
+	uv_close((uv_handle_t *)&n->check, NULL);
+	uv_close((uv_handle_t *)&n->prepare, NULL);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	struct node *n = wake->data;
+
+	if (n->stopped) {
+		return;
+	}
+	atomic_store(&n->inbox.poked, false); /* before anything is read */
+	if (atomic_load(&n->inbox.stop)) {
+		stop(n);
+		return;
+	}
+	inbox_turn(n);
+}
+
+static void on_sweep(uv_timer_t *sweep)
+{
+	struct node *n = sweep->data;
+
+	n->dirty = true;
+	peers_ping(n);
+	accept_sweep(n);
+}
+
+/* The turn ends after the events that came together, and again before the
+ * loop waits, for what timers did. */
+static void on_check(uv_check_t *check)
+{
+	drive_turn(check->data);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+	drive_turn(prepare->data);
+}
+
+static void *run(void *context)
+{
+	struct node *n = context;
+
+	CHECK(uv_run(&n->loop, UV_RUN_DEFAULT) == 0);
+	return NULL;
+}
+
+static void init_handles(struct node *n)
+{
+	CHECK(uv_loop_init(&n->loop) == 0);
+	CHECK(uv_async_init(&n->loop, &n->wake, on_wake) == 0);
+	CHECK(uv_timer_init(&n->loop, &n->timer) == 0);
+	CHECK(uv_timer_init(&n->loop, &n->sweep) == 0);
+	CHECK(uv_check_init(&n->loop, &n->check) == 0);
+	CHECK(uv_prepare_init(&n->loop, &n->prepare) == 0);
+	n->wake.data = n->timer.data = n->sweep.data = n;
+	n->check.data = n->prepare.data = n;
+	CHECK(uv_timer_start(&n->sweep, on_sweep, SWEEP_MS, SWEEP_MS) == 0);
+	CHECK(uv_check_start(&n->check, on_check) == 0);
+	CHECK(uv_prepare_start(&n->prepare, on_prepare) == 0);
+}
+
+int node_start(struct node *n, raft_index applied)
+{
+	n->start_applied = applied;
+	atomic_store(&n->inbox.applied, applied);
+	init_handles(n);
+	accept_init(n);
+	peers_init(n);
+	if (n->identity.founded) {
+		begin_core(n);
+	}
+	n->dirty = true;
+	n->inbox.alive = true;
+	if (pthread_create(&n->thread, NULL, run, n) != 0) {
+		log_fatal("cannot start the node's thread");
+	}
+	return 0;
+}
+
+void node_stop(struct node *n)
+{
+	atomic_store(&n->inbox.stop, true);
+	inbox_poke(n);
+	CHECK(pthread_join(n->thread, NULL) == 0);
+	CHECK(uv_loop_close(&n->loop) == 0);
+	propose_deinit(n);
+	if (n->core != NULL) {
+		drive_deinit(n);
+	}
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "raft/node/options.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "raft/node/address.h"
+
+/* --- Options -------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct wire_member *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static int take_peer(struct wire_member *to, const struct node_peer *peer,
+		     struct buffer *problem)
+{
+	struct address address;
+
+	if (!name_valid(peer->name)) {
+		buffer_printf(problem, "bad name of a peer: \"%s\"",
+			      peer->name);
+		return STATUS_INVALID;
+	}
+	if (address_parse(peer->address, &address) != 0) {
+		buffer_printf(problem,
+			      "bad address of peer %s: \"%s\", not HOST:PORT",
+			      peer->name, peer->address);
+		return STATUS_INVALID;
+	}
+	*to = (struct wire_member){0};
+	strcpy(to->name, peer->name);
+	strcpy(to->address, peer->address);
+	return 0;
+}
+
+static int take_peers(struct node *n, const struct node_config *config,
+		      struct buffer *problem)
+{
+	struct wire_member *members = n->configured;
+	int rc;
+
+	if (config->peer_count > LIMIT_VOTERS) {
+		buffer_printf(problem, "%zu peers are too many, at most %d",
+			      config->peer_count, LIMIT_VOTERS);
+		return STATUS_INVALID;
+	}
+	for (size_t i = 0; i < config->peer_count; i++) {
+		rc = take_peer(&members[i], &config->peers[i], problem);
+		if (rc != 0) {
+			return rc;
+		}
+	}
+	n->configured_count = config->peer_count;
+	qsort(members, n->configured_count, sizeof *members, by_name);
+	for (size_t i = 1; i < n->configured_count; i++) {
+		if (strcmp(members[i - 1].name, members[i].name) == 0) {
+			buffer_printf(problem, "peer %s is named twice",
+				      members[i].name);
+			return STATUS_INVALID;
+		}
+	}
+	return 0;
+}
+
+/* Where this node listens, and under which name it is found: its own entry
+ * among the peers. A single node needs none. */
+static int take_own(struct node *n, const struct node_config *config,
+		    struct buffer *problem)
+{
+	const struct wire_member *own = NULL;
+	struct address address;
+
+	for (size_t i = 0; i < n->configured_count; i++) {
+		if (strcmp(n->configured[i].name, config->name) == 0) {
+			own = &n->configured[i];
+		}
+	}
+	if (n->configured_count > 0 && own == NULL) {
+		buffer_printf(problem, "node %s is not among its own peers",
+			      config->name);
+		return STATUS_INVALID;
+	}
+	if (config->listen != NULL) {
+		if (address_parse(config->listen, &address) != 0) {
+			buffer_printf(problem,
+				      "bad address to listen on: \"%s\", not "
+				      "HOST:PORT",
+				      config->listen);
+			return STATUS_INVALID;
+		}
+		strcpy(n->listen, config->listen);
+	} else if (own != NULL) {
+		strcpy(n->listen, own->address);
+	}
+	if (own == NULL) { /* alone, and found nowhere but here */
+		strcpy(n->configured[0].name, config->name);
+		strcpy(n->configured[0].address, n->listen);
+		n->configured_count = 1;
+	}
+	return 0;
+}
+
+int options_take(struct node *n, const struct node_config *config,
+		 struct buffer *problem)
+{
+	int rc;
+
+	if (config->name == NULL || !name_valid(config->name)) {
+		buffer_printf(problem, "bad name of this node: \"%s\"",
+			      config->name != NULL ? config->name : "");
+		return STATUS_INVALID;
+	}
+	rc = take_peers(n, config, problem);
+	if (rc == 0) {
+		rc = take_own(n, config, problem);
+	}
+	n->config = (struct raft_config){
+		.heartbeat_ms = config->heartbeat_ms,
+		.election_ms = config->election_ms,
+		.disk_stall_ms = config->disk_stall_ms,
+	};
+	if (n->config.heartbeat_ms == 0) {
+		n->config.heartbeat_ms = LIMIT_HEARTBEAT_MS;
+	}
+	if (n->config.election_ms == 0) {
+		n->config.election_ms = LIMIT_ELECTION_MS;
+	}
+	if (n->config.disk_stall_ms == 0) {
+		n->config.disk_stall_ms = LIMIT_DISK_STALL_MS;
+	}
+	if (rc == 0 && n->config.election_ms < 2 * n->config.heartbeat_ms) {
+		buffer_printf(problem, "the election timeout must be at least "
+				       "twice the heartbeat");
+		rc = STATUS_INVALID;
+	}
+	n->client = config->client;
+	n->context = config->context;
+	return rc;
+}
+
+/* --- The port ------------------------------------------------------------- */
+
+static int listen_status(void)
+{
+	switch (errno) {
+	case EADDRINUSE:
+		return STATUS_BUSY;
+	case EACCES:
+		return STATUS_DENIED;
+	case EADDRNOTAVAIL:
+		return STATUS_INVALID;
+	default:
+		return STATUS_IO;
+	}
+}
+
+static int bind_one(const struct addrinfo *at)
+{
+	int on = 1;
+	int fd = socket(at->ai_family,
+			at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			at->ai_protocol);
+
+	if (fd < 0) {
+		return -1;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    bind(fd, at->ai_addr, at->ai_addrlen) == 0 &&
+	    listen(fd, SOMAXCONN) == 0) {
+		return fd;
+	}
+	on = errno;
+	close(fd);
+	errno = on;
+	return -1;
+}
+
+int options_listen(const char *text, int *fd, struct buffer *problem)
+{
+	struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE,
+	};
+	struct addrinfo *list;
+	struct address address;
+	int rc;
+
+	CHECK(address_parse(text, &address) == 0);
+	rc = getaddrinfo(address.host, address.port, &hints, &list);
+	if (rc != 0) {
+		buffer_printf(problem, "cannot listen on %s: %s", text,
+			      gai_strerror(rc));
+		return STATUS_INVALID;
+	}
+	*fd = -1;
+	for (struct addrinfo *at = list; at != NULL && *fd < 0;
+	     at = at->ai_next) {
+		*fd = bind_one(at);
+	}
+	rc = 0;
+	if (*fd < 0) {
+		rc = listen_status();
+		buffer_printf(problem, "cannot listen on %s: %s", text,
+			      errno == EADDRINUSE ? "address already in use"
+						  : strerror(errno));
+	}
+	freeaddrinfo(list);
+	return rc;
+}
+
+/* --- The folder ----------------------------------------------------------- */
+
+int options_folder(const char *path, bool *made, struct buffer *problem)
+{
+	struct stat st;
+
+	*made = mkdir(path, 0700) == 0;
+	if (*made) {
+		return 0;
+	}
+	if (errno == EEXIST && stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode)) {
+			return 0;
+		}
+		errno = ENOTDIR;
+	}
+	buffer_printf(problem, "cannot make the folder %s: %s", path,
+		      strerror(errno));
+	switch (errno) {
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return STATUS_DENIED;
+	case ENOSPC:
+		return STATUS_NO_SPACE;
+	case ENOENT:
+	case ENOTDIR:
+		return STATUS_INVALID;
+	default:
+		return STATUS_IO;
+	}
+}

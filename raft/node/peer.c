@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* peer.c - the dialled half of a link: find, connect, greet, keep up.
+ *
+ * The diagram of the states is in inside.h. Whatever ends a connection leads
+ * to peer_retry(), which alone starts the back-off. Host names are resolved at
+ * each dial, beside it when an address is known already: a resolver that
+ * hangs must not keep a link down. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "raft/node/address.h"
+#include "raft/node/clock.h"
+#include "raft/node/inside.h"
+
+static void on_timer(uv_timer_t *timer);
+static void on_frame(struct conn *c, const struct frame *frame);
+static void on_closed(struct conn *c, int status, const char *why);
+
+static const struct conn_ops dialled_ops = {on_frame, on_closed};
+
+static void arm(struct peer *p, uint32_t ms)
+{
+	CHECK(uv_timer_start(&p->timer, on_timer, ms, 0) == 0);
+}
+
+/* Remember why the link is not up; say so when that is new. */
+void peer_note(struct peer *p, const char *problem)
+{
+	if (strcmp(p->problem, problem) == 0) {
+		return;
+	}
+	(void)snprintf(p->problem, sizeof p->problem, "%s", problem);
+	if (problem[0] != 0) {
+		log_info("no link to %s: %s", p->member.name, p->problem);
+	}
+}
+
+static void peer_retry(struct peer *p, const char *why)
+{
+	struct node *n = p->node;
+	uint32_t jitter;
+
+	p->out = NULL;
+	p->state = PEER_WAITING;
+	n->dirty = true;
+	peer_note(p, why);
+	if (!n->identity.founded) {
+		found_lost(&n->found, p->member.name, why);
+	}
+	if (n->failed) {
+		return;
+	}
+	random_bytes(&jitter, sizeof jitter);
+	arm(p, p->backoff_ms / 2 + jitter % p->backoff_ms);
+	p->backoff_ms *= 2;
+	if (p->backoff_ms > BACKOFF_MAX_MS) {
+		p->backoff_ms = BACKOFF_MAX_MS;
+	}
+}
+
+/* --- Dialling ------------------------------------------------------------- */
+
+static void on_connected(uv_connect_t *connect, int status)
+{
+	struct conn *c = connect->data;
+	struct peer *p = c->peer;
+
+	if (c->closing) {
+		return;
+	}
+	if (status != 0) {
+		conn_close(c, STATUS_IO, uv_strerror(status));
+		return;
+	}
+	p->state = PEER_GREETING;
+	arm(p, LINK_LIMIT_MS);
+	conn_begin(c);
+	if (!c->closing) {
+		peer_hello(p->node, c, p->member.name,
+			   p->node->identity.founded ? p->member.id : 0);
+		conn_flush(c);
+	}
+}
+
+static void connect_to(struct peer *p)
+{
+	size_t turn = p->attempts % p->address_count;
+	const struct sockaddr *to =
+		(const struct sockaddr *)&p->addresses[turn];
+	struct conn *c = conn_new(&p->node->loop, &dialled_ops, p->node,
+				  WIRE_HELLO_BYTES_MAX);
+	int rc;
+
+	p->attempts++;
+	c->peer = p;
+	p->out = c;
+	p->state = PEER_CONNECTING;
+	arm(p, LINK_LIMIT_MS);
+	c->connect.data = c;
+	rc = uv_tcp_connect(&c->connect, &c->tcp, to, on_connected);
+	if (rc != 0) {
+		conn_close(c, STATUS_IO, uv_strerror(rc));
+	}
+}
+
+static void on_resolved(uv_getaddrinfo_t *resolve, int status,
+			struct addrinfo *list)
+{
+	struct peer *p = resolve->data;
+	size_t count = 0;
+
+	p->resolving = false;
+	for (struct addrinfo *at = list; at != NULL && count < ADDRESSES_MAX;
+	     at = at->ai_next) {
+		if (at->ai_addrlen <= sizeof p->addresses[0]) {
+			memcpy(&p->addresses[count++], at->ai_addr,
+			       at->ai_addrlen);
+		}
+	}
+	uv_freeaddrinfo(list);
+	if (count > 0) {
+		p->address_count = count;
+	}
+	if (p->node->stopped || p->state != PEER_RESOLVING) {
+		return;
+	}
+	if (count == 0) {
+		peer_retry(p,
+			   status != 0 ? uv_strerror(status) : "unknown host");
+	} else {
+		connect_to(p);
+	}
+}
+
+/* Of --peers and of the cluster's record, in turn, when they differ. */
+static const char *next_address(const struct peer *p)
+{
+	if (p->other[0] != 0 && (p->attempts / ADDRESSES_MAX) % 2 == 1) {
+		return p->other;
+	}
+	return p->member.address;
+}
+
+static void resolve(struct peer *p)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct address address;
+	int rc;
+
+	if (p->resolving || address_parse(next_address(p), &address) != 0) {
+		return;
+	}
+	p->resolve.data = p;
+	rc = uv_getaddrinfo(&p->node->loop, &p->resolve, on_resolved,
+			    address.host, address.port, &hints);
+	p->resolving = rc == 0;
+}
+
+static void dial(struct peer *p)
+{
+	p->state = PEER_RESOLVING;
+	resolve(p);
+	if (p->address_count > 0) {
+		connect_to(p);
+	} else if (p->resolving) {
+		arm(p, LINK_LIMIT_MS);
+	} else {
+		peer_retry(p, "no address to dial");
+	}
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct peer *p = timer->data;
+
+	switch (p->state) {
+	case PEER_WAITING:
+		dial(p);
+		return;
+	case PEER_RESOLVING:
+		peer_note(p, "its host name is still being resolved");
+		arm(p, LINK_LIMIT_MS);
+		return;
+	case PEER_CONNECTING:
+		conn_close(p->out, STATUS_TIMED_OUT, "no connection in time");
+		return;
+	case PEER_GREETING:
+		conn_close(p->out, STATUS_TIMED_OUT, "no answer in time");
+		return;
+	case PEER_UP:
+		return;
+	}
+}
+
+void peer_soon(struct peer *p)
+{
+	if (p->state == PEER_WAITING) {
+		p->backoff_ms = BACKOFF_MIN_MS;
+		arm(p, 1);
+	}
+}
+
+/* --- Greeting ------------------------------------------------------------- */
+
+void peer_hello(struct node *n, struct conn *c, const char *target,
+		raft_id target_id)
+{
+	const struct identity *id = &n->identity;
+	struct wire_hello hello = {
+		.level = WIRE_LEVEL,
+		.founded = id->founded,
+		.id = id->self,
+		.boot = id->boot,
+		.target_id = target_id,
+		.count = id->founded ? id->founding.count : n->configured_count,
+	};
+	size_t start;
+
+	memcpy(hello.cluster, id->founding.cluster, sizeof hello.cluster);
+	strcpy(hello.name, id->name);
+	strcpy(hello.target, target);
+	memcpy(hello.members,
+	       id->founded ? id->founding.members : n->configured,
+	       hello.count * sizeof hello.members[0]);
+	wire_encode_hello(conn_frame(c, &start), &hello);
+	conn_send(c, start, WIRE_HELLO);
+}
+
+static void hand_on_founding(struct peer *p)
+{
+	const struct identity *id = &p->node->identity;
+	const struct wire_member *member =
+		identity_member(&id->founding, p->member.name);
+	size_t start;
+
+	if (!p->empty || !id->founded || member == NULL ||
+	    member->id != p->member.id) {
+		return;
+	}
+	buffer_append(conn_frame(p->out, &start), id->record, id->record_size);
+	conn_send(p->out, start, WIRE_FOUND);
+	p->empty = false; /* whatever follows, follows it */
+}
+
+static void greeted(struct peer *p, const struct wire_hello *hello)
+{
+	struct node *n = p->node;
+
+	CHECK(uv_timer_stop(&p->timer) == 0);
+	p->state = PEER_UP;
+	p->backoff_ms = BACKOFF_MIN_MS;
+	p->empty = !hello->founded;
+	p->member.id = hello->id;
+	p->problem[0] = 0;
+	n->dirty = true;
+	log_info("link to %s is up%s", p->member.name,
+		 p->empty ? ", it is empty" : "");
+	if (n->identity.founded) {
+		hand_on_founding(p);
+	} else {
+		found_heard(&n->found, hello);
+		begin_check(n);
+	}
+}
+
+/* The answer to our HELLO; nothing else ever comes on this connection. */
+static void on_frame(struct conn *c, const struct frame *frame)
+{
+	struct node *n = c->owner;
+	struct peer *p = c->peer;
+	struct buffer problem = {0};
+	struct found_self self = {&n->identity, n->configured,
+				  n->configured_count};
+	int rc;
+
+	if (p->state != PEER_GREETING || frame->kind != WIRE_HELLO ||
+	    wire_decode(frame->body, frame->kind, &n->message) != 0) {
+		conn_close(c, STATUS_MALFORMED, "not an answer to a HELLO");
+		return;
+	}
+	if (n->identity.founded) {
+		self.members = n->identity.founding.members;
+		self.count = n->identity.founding.count;
+	}
+	rc = found_judge(&self, &n->message.hello, p->member.name, &problem);
+	if (rc == 0) {
+		greeted(p, &n->message.hello);
+	} else {
+		if (rc == STATUS_ENDED) {
+			begin_fail(n, buffer_text(&problem));
+		}
+		p->backoff_ms = BACKOFF_MAX_MS;
+		conn_close(c, rc, buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+}
+
+static void on_closed(struct conn *c, int status, const char *why)
+{
+	struct node *n = c->owner;
+	struct peer *p = c->peer;
+
+	if (n->stopped) {
+		p->out = NULL;
+		return;
+	}
+	if (status == STATUS_MALFORMED || status == STATUS_CORRUPT ||
+	    status == STATUS_VERSION) {
+		accept_bad(n, p->member.name, why);
+	}
+	peer_retry(p, why);
+}
+
+/* --- All of them ---------------------------------------------------------- */
+
+static void add(struct node *n, const struct wire_member *member)
+{
+	struct peer *p = &n->peers[n->peer_count++];
+
+	*p = (struct peer){
+		.node = n,
+		.member = *member,
+		.backoff_ms = BACKOFF_MIN_MS,
+	};
+	CHECK(uv_timer_init(&n->loop, &p->timer) == 0);
+	p->timer.data = p;
+	arm(p, 0);
+}
+
+static const struct wire_member *configured(const struct node *n,
+					    const char *name)
+{
+	for (size_t i = 0; i < n->configured_count; i++) {
+		if (strcmp(n->configured[i].name, name) == 0) {
+			return &n->configured[i];
+		}
+	}
+	return NULL;
+}
+
+/* A founded cluster knows its members; --peers only adds addresses to try,
+ * which come first: whoever gave them has a reason. */
+static void add_founded(struct node *n)
+{
+	const struct wire_founding *f = &n->identity.founding;
+
+	for (size_t i = 0; i < f->count; i++) {
+		const struct wire_member *other =
+			configured(n, f->members[i].name);
+		struct peer *p;
+
+		if (f->members[i].id == n->identity.self) {
+			continue;
+		}
+		add(n, &f->members[i]);
+		p = &n->peers[n->peer_count - 1];
+		if (other != NULL &&
+		    strcmp(other->address, f->members[i].address) != 0) {
+			strcpy(p->other, p->member.address);
+			strcpy(p->member.address, other->address);
+			log_info("dialling %s at %s, founded at %s",
+				 p->member.name, p->member.address, p->other);
+		}
+	}
+	for (size_t i = 0; i < n->configured_count; i++) {
+		if (identity_member(f, n->configured[i].name) == NULL) {
+			log_warn("peer %s is not a member of this cluster",
+				 n->configured[i].name);
+		}
+	}
+}
+
+void peers_init(struct node *n)
+{
+	if (n->identity.founded) {
+		add_founded(n);
+		return;
+	}
+	for (size_t i = 0; i < n->configured_count; i++) {
+		if (strcmp(n->configured[i].name, n->identity.name) != 0) {
+			add(n, &n->configured[i]);
+			n->peers[n->peer_count - 1].member.id = 0;
+		}
+	}
+}
+
+void peers_founded(struct node *n)
+{
+	for (size_t i = 0; i < n->peer_count; i++) {
+		struct peer *p = &n->peers[i];
+
+		p->member.id =
+			identity_member(&n->identity.founding, p->member.name)
+				->id;
+		if (p->state == PEER_UP) {
+			hand_on_founding(p);
+		}
+	}
+}
+
+struct peer *peer_named(struct node *n, const char *name)
+{
+	for (size_t i = 0; i < n->peer_count; i++) {
+		if (strcmp(n->peers[i].member.name, name) == 0) {
+			return &n->peers[i];
+		}
+	}
+	return NULL;
+}
+
+struct peer *peer_of(struct node *n, raft_id id)
+{
+	for (size_t i = 0; id != 0 && i < n->peer_count; i++) {
+		if (n->peers[i].member.id == id) {
+			return &n->peers[i];
+		}
+	}
+	return NULL;
+}
+
+const char *node_name_of(struct node *n, raft_id id)
+{
+	struct peer *p = peer_of(n, id);
+
+	if (id == n->identity.self) {
+		return n->identity.name;
+	}
+	return p != NULL ? p->member.name : "none";
+}
+
+struct conn *peer_way(const struct peer *p)
+{
+	return p->state == PEER_UP && !p->empty ? p->out : NULL;
+}
+
+void peers_settle(struct node *n)
+{
+	for (size_t i = 0; i < n->peer_count; i++) {
+		struct peer *p = &n->peers[i];
+		bool up = peer_way(p) != NULL && p->in != NULL;
+		struct raft_event ev = {
+			.kind = RAFT_EV_LINK,
+			.link = {.peer = p->member.id, .up = up},
+		};
+
+		if (up != p->told) {
+			p->told = up;
+			(void)drive_step(n, &ev);
+		}
+	}
+}
+
+void peers_flush(struct node *n)
+{
+	for (size_t i = 0; i < n->peer_count; i++) {
+		if (n->peers[i].state == PEER_UP) {
+			conn_flush(n->peers[i].out);
+		}
+	}
+}
+
+void peers_ping(struct node *n)
+{
+	static const uint8_t here = 1;
+	size_t start;
+
+	for (size_t i = 0; i < n->peer_count; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (p->state == PEER_UP) {
+			buffer_append(conn_frame(p->out, &start), &here,
+				      sizeof here);
+			conn_send(p->out, start, WIRE_PING);
+		}
+	}
+}
+
+void peers_stop(struct node *n)
+{
+	for (size_t i = 0; i < n->peer_count; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (p->out != NULL) {
+			conn_close(p->out, STATUS_ENDED, "stopping");
+		}
+		if (p->resolving) {
+			/* Not possible once it runs: then it is waited for. */
+			(void)uv_cancel((uv_req_t *)&p->resolve);
+		}
+		uv_close((uv_handle_t *)&p->timer, NULL);
+	}
+}

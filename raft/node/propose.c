@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* propose.c - the way of proposals: append here, or forward to the leader.
+ *
+ *   P1  what was forwarded is never forwarded again: a receiver that does not
+ *       lead refuses
+ *   P2  a way is a (term, leader, link); whenever it changes, the client is
+ *       told: closed, and then open if there is a new one. What was on the old
+ *       way may be lost, and is offered again
+ *   P3  all that waits at the end of a turn, own and forwarded, is one event */
+#include "raft/node/clock.h"
+#include "raft/node/inside.h"
+
+enum { EVENTS_MAX = 4 }; /* batches of one turn, so that it ends */
+
+/* --- The way -------------------------------------------------------------- */
+
+static bool is_leader(const struct node *n)
+{
+	return n->raft.role == RAFT_LEADER;
+}
+
+static struct conn *leader_way(struct node *n)
+{
+	struct peer *p = peer_of(n, n->raft.leader);
+
+	return p != NULL && p->in != NULL ? peer_way(p) : NULL;
+}
+
+static void open_route(struct node *n, bool open)
+{
+	n->route.open = open;
+	n->route.reopen = 0;
+	n->client->route(n->context, open);
+	if (open) {
+		atomic_store(&n->inbox.proposals, true);
+	}
+}
+
+/* Not now, though the way is the same: try again later. */
+static void pause_route(struct node *n, raft_ms delay)
+{
+	if (n->route.open) {
+		open_route(n, false);
+	}
+	n->route.reopen = clock_ms() + delay;
+}
+
+static void update_route(struct node *n)
+{
+	struct route *route = &n->route;
+	raft_id leader = is_leader(n) ? n->identity.self : n->raft.leader;
+	bool reachable = is_leader(n) || leader_way(n) != NULL;
+
+	if (route->term != n->raft.term || route->leader != leader ||
+	    route->reachable != reachable) {
+		route->term = n->raft.term;
+		route->leader = leader;
+		route->reachable = reachable;
+		open_route(n, false);
+		if (reachable) {
+			open_route(n, true);
+		}
+	} else if (route->reopen != 0 && clock_ms() >= route->reopen) {
+		open_route(n, true);
+	}
+}
+
+/* --- Leading -------------------------------------------------------------- */
+
+static void batch_reset(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		entry_unref(batch->entries[i]);
+	}
+	batch->count = batch->bytes = batch->own = 0;
+	for (size_t i = 0; i < COUNT_OF(batch->from); i++) {
+		batch->from[i] = false;
+	}
+}
+
+static void refuse(struct node *n, struct peer *p, int reason)
+{
+	struct wire_refused refused = {
+		.reason =
+			reason == STATUS_FULL ? STATUS_FULL : STATUS_NOT_LEADER,
+		.term = n->raft.term,
+		.leader = n->raft.leader,
+	};
+	struct conn *way = peer_way(p);
+	size_t start;
+
+	if (way != NULL) {
+		wire_encode_refused(conn_frame(way, &start), &refused);
+		conn_send(way, start, WIRE_REFUSED);
+	}
+}
+
+/* Make the event of what is gathered; whoever has entries in it learns of a
+ * refusal. */
+static void propose_batch(struct node *n)
+{
+	struct batch *batch = &n->batch;
+	struct raft_event ev = {
+		.kind = RAFT_EV_PROPOSE,
+		.propose = {.sizes = batch->sizes, .count = batch->count},
+	};
+	int rc;
+
+	if (batch->count == 0) {
+		return;
+	}
+	rc = drive_step(n, &ev);
+	for (size_t i = 0; rc != 0 && i < n->peer_count; i++) {
+		if (batch->from[i]) {
+			refuse(n, &n->peers[i], rc);
+		}
+	}
+	if (rc != 0 && batch->own > 0) {
+		pause_route(n, REOPEN_FULL_MS);
+	}
+	batch_reset(batch);
+}
+
+/* Payload that a leader may still take, the batch counted. */
+static uint64_t room(const struct node *n)
+{
+	uint64_t used = n->raft.uncommitted_bytes + n->batch.bytes;
+	uint64_t most = n->config.uncommitted_bytes;
+
+	return used < most ? most - used : 0;
+}
+
+/* n->message is a PROPOSE of p. Its entries join the batch of this turn. */
+void propose_receive(struct node *n, struct peer *p)
+{
+	const struct wire_message *m = &n->message;
+	struct batch *batch = &n->batch;
+
+	if (n->core == NULL || !is_leader(n)) {
+		refuse(n, p, STATUS_NOT_LEADER); /* P1 */
+		return;
+	}
+	if (batch->count + m->count > LIMIT_MESSAGE_ENTRIES ||
+	    batch->bytes + m->payload_bytes > LIMIT_MESSAGE_BYTES) {
+		propose_batch(n);
+	}
+	if (room(n) < m->payload_bytes) {
+		refuse(n, p, STATUS_FULL);
+		return;
+	}
+	for (size_t i = 0; i < m->count; i++) {
+		struct entry *e =
+			entry_new(ENTRY_COMMAND, m->entries[i].data.data,
+				  m->entries[i].data.size);
+
+		batch->sizes[batch->count] = e->size;
+		batch->entries[batch->count++] = e;
+	}
+	batch->bytes += m->payload_bytes;
+	batch->from[p - n->peers] = true;
+	n->dirty = true;
+}
+
+/* How many the client gave; all of them are added to the batch. */
+static size_t take(struct node *n, size_t bytes_max)
+{
+	struct batch *batch = &n->batch;
+	size_t count_max = LIMIT_MESSAGE_ENTRIES - batch->count;
+	struct entry **into = batch->entries + batch->count;
+	size_t count = n->client->take(n->context, into, count_max, bytes_max);
+
+	CHECK(count <= count_max);
+	for (size_t i = 0; i < count; i++) {
+		batch->sizes[batch->count + i] = into[i]->size;
+		batch->bytes += into[i]->size;
+	}
+	batch->count += count;
+	batch->own += count;
+	return count;
+}
+
+/* What one event may still hold: a save and a message have this bound. */
+static size_t batch_room(const struct node *n)
+{
+	size_t most = LIMIT_MESSAGE_BYTES;
+	uint64_t free = room(n);
+
+	if (n->batch.count == LIMIT_MESSAGE_ENTRIES || n->batch.bytes >= most) {
+		return 0;
+	}
+	most -= n->batch.bytes;
+	return free < most ? (size_t)free : most;
+}
+
+static void lead(struct node *n)
+{
+	for (size_t i = 0; i < EVENTS_MAX; i++) {
+		size_t bytes = n->route.open ? batch_room(n) : 0;
+
+		if (bytes > 0 && atomic_exchange(&n->inbox.proposals, false) &&
+		    take(n, bytes) > 0) {
+			/* There may be more: ask until it says no. */
+			atomic_store(&n->inbox.proposals, true);
+		}
+		if (n->batch.count == 0) {
+			return;
+		}
+		propose_batch(n);
+		if (!is_leader(n)) {
+			return;
+		}
+	}
+	if (atomic_load(&n->inbox.proposals) && room(n) > 0) {
+		inbox_poke(n);
+	}
+}
+
+/* --- Following ------------------------------------------------------------ */
+
+static void forward(struct node *n)
+{
+	struct batch *batch = &n->batch;
+	struct conn *way;
+	size_t start;
+
+	for (size_t i = 0; i < EVENTS_MAX; i++) {
+		way = leader_way(n);
+		if (way == NULL || conn_queued(way) > FORWARD_BYTES_MAX ||
+		    !atomic_exchange(&n->inbox.proposals, false)) {
+			return;
+		}
+		if (take(n, LIMIT_MESSAGE_BYTES) == 0) {
+			return;
+		}
+		atomic_store(&n->inbox.proposals, true);
+		wire_encode_propose(conn_frame(way, &start), n->raft.term,
+				    batch->entries, batch->count);
+		batch_reset(batch);
+		conn_send(way, start, WIRE_PROPOSE);
+	}
+	inbox_poke(n);
+}
+
+/* n->message is a REFUSED of p. */
+void propose_refused(struct node *n, struct peer *p)
+{
+	const struct wire_refused *refused = &n->message.refused;
+
+	if (n->core == NULL || !n->route.open ||
+	    n->route.leader != p->member.id || refused->term < n->route.term) {
+		return; /* about a way that is no more */
+	}
+	n->dirty = true;
+	pause_route(n, refused->reason == STATUS_FULL ? REOPEN_FULL_MS
+						      : REOPEN_REFUSED_MS);
+}
+
+void propose_turn(struct node *n)
+{
+	update_route(n);
+	if (is_leader(n)) {
+		lead(n);
+	} else {
+		/* What was received while leading, and leads no more. */
+		propose_batch(n);
+		if (n->route.open) {
+			forward(n);
+		}
+	}
+	update_route(n); /* the core may have changed its role */
+}
+
+void propose_deinit(struct node *n)
+{
+	batch_reset(&n->batch);
+}

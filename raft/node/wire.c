@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire.c - the encoders. What does not encode is a bug of this program: all
+ * that comes in here was made or checked by it. */
+#include "raft/node/wire.h"
+
+#include <pb_encode.h>
+#include <string.h>
+
+#include "proto/raft.pb.h"
+
+struct entries {
+	struct entry *const *at;
+	size_t count;
+	bool with_term; /* an append's; proposals have neither term nor time */
+};
+
+static bool to_buffer(pb_ostream_t *stream, const pb_byte_t *data, size_t size)
+{
+	buffer_append(stream->state, data, size);
+	return true;
+}
+
+static void encode(struct buffer *out, const pb_msgdesc_t *fields,
+		   const void *message)
+{
+	pb_ostream_t stream = {
+		.callback = to_buffer,
+		.state = out,
+		.max_size = LIMIT_FRAME_BYTES,
+	};
+
+	CHECK(pb_encode(&stream, fields, message));
+}
+
+static bool encode_data(pb_ostream_t *stream, const pb_field_t *field,
+			void *const *arg)
+{
+	const struct entry *e = *arg;
+
+	if (e->size == 0) {
+		return true;
+	}
+	return pb_encode_tag_for_field(stream, field) &&
+	       pb_encode_string(stream, e->data, e->size);
+}
+
+static bool encode_entries(pb_ostream_t *stream, const pb_field_t *field,
+			   void *const *arg)
+{
+	const struct entries *entries = *arg;
+
+	for (size_t i = 0; i < entries->count; i++) {
+		struct entry *e = entries->at[i];
+		raft_Entry message = raft_Entry_init_zero;
+
+		message.kind = (uint32_t)e->kind;
+		message.term = entries->with_term ? e->term : 0;
+		message.time_ns = entries->with_term ? e->time_ns : 0;
+		message.data.funcs.encode = encode_data;
+		message.data.arg = e;
+		if (!pb_encode_tag_for_field(stream, field) ||
+		    !pb_encode_submessage(stream, raft_Entry_fields,
+					  &message)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void copy_members(raft_Member *to, const struct wire_member *from,
+			 size_t count)
+{
+	CHECK(count <= LIMIT_VOTERS);
+	for (size_t i = 0; i < count; i++) {
+		strcpy(to[i].name, from[i].name);
+		strcpy(to[i].address, from[i].address);
+		to[i].id = from[i].id;
+	}
+}
+
+void wire_encode_hello(struct buffer *out, const struct wire_hello *hello)
+{
+	raft_Hello message = raft_Hello_init_zero;
+
+	message.level = hello->level;
+	message.founded = hello->founded;
+	if (hello->founded) {
+		message.cluster.size = WIRE_CLUSTER_BYTES;
+		memcpy(message.cluster.bytes, hello->cluster,
+		       WIRE_CLUSTER_BYTES);
+	}
+	strcpy(message.name, hello->name);
+	message.id = hello->id;
+	message.boot = hello->boot;
+	strcpy(message.target, hello->target);
+	message.target_id = hello->target_id;
+	message.members_count = (pb_size_t)hello->count;
+	copy_members(message.members, hello->members, hello->count);
+	encode(out, raft_Hello_fields, &message);
+}
+
+void wire_encode_founding(struct buffer *out,
+			  const struct wire_founding *founding)
+{
+	raft_Founding message = raft_Founding_init_zero;
+
+	memcpy(message.cluster, founding->cluster, WIRE_CLUSTER_BYTES);
+	message.level = founding->level;
+	message.members_count = (pb_size_t)founding->count;
+	copy_members(message.members, founding->members, founding->count);
+	encode(out, raft_Founding_fields, &message);
+}
+
+void wire_encode_core(struct buffer *out, const struct raft_msg *msg,
+		      struct entry *const *entries, size_t count)
+{
+	struct entries list = {entries, count, true};
+	raft_Core message = raft_Core_init_zero;
+
+	CHECK(count <= LIMIT_MESSAGE_ENTRIES);
+	message.kind = (uint32_t)msg->kind;
+	message.from = msg->from;
+	message.to = msg->to;
+	message.term = msg->term;
+	message.pos_term = msg->pos.term;
+	message.pos_index = msg->pos.index;
+	message.last = msg->last;
+	message.commit = msg->commit;
+	message.settled = msg->settled;
+	message.round = msg->round;
+	message.reject = msg->reject;
+	message.lease = msg->lease;
+	message.transfer = msg->transfer;
+	if (count > 0) {
+		message.entries.funcs.encode = encode_entries;
+		message.entries.arg = &list;
+	}
+	encode(out, raft_Core_fields, &message);
+}
+
+void wire_encode_propose(struct buffer *out, raft_term term,
+			 struct entry *const *entries, size_t count)
+{
+	struct entries list = {entries, count, false};
+	raft_Propose message = raft_Propose_init_zero;
+
+	CHECK(count > 0 && count <= LIMIT_MESSAGE_ENTRIES);
+	message.term = term;
+	message.entries.funcs.encode = encode_entries;
+	message.entries.arg = &list;
+	encode(out, raft_Propose_fields, &message);
+}
+
+void wire_encode_refused(struct buffer *out, const struct wire_refused *refused)
+{
+	raft_Refused message = {
+		.reason = refused->reason,
+		.term = refused->term,
+		.leader = refused->leader,
+	};
+
+	encode(out, raft_Refused_fields, &message);
+}
