@@ -20,7 +20,9 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 # The rooms, lowest first; each is one archive. Sources are listed by hand.
 BASE = base/bytes.c base/check.c base/frame.c base/log.c base/mem.c base/status.c
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
-RAFT = raft/step.c
+RAFT = raft/append.c raft/check.c raft/commit.c raft/election.c raft/members.c \
+	raft/progress.c raft/quorum.c raft/random.c raft/read.c raft/replicate.c \
+	raft/runs.c raft/save.c raft/sizes.c raft/status.c raft/step.c
 NODE = raft/node/accept.c raft/node/address.c raft/node/begin.c \
 	raft/node/clock.c raft/node/conn.c raft/node/deliver.c raft/node/disk.c \
 	raft/node/drive.c raft/node/entry.c raft/node/found.c raft/node/identity.c \
@@ -41,12 +43,12 @@ CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 	fs/control/job.c fs/control/json.c fs/control/message.c fs/control/status.c
 DAEMON = fs/raftfs.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/memstore.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/logkit.c tests/lib/memstore.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT =
-UNIT_NODE =
+UNIT_NODE = node_disk node_log node_log_crash node_saver
 UNIT_KV =
 UNIT_TREE =
 UNIT_MOUNT =
