@@ -27,7 +27,7 @@ NODE = raft/node/accept.c raft/node/address.c raft/node/begin.c \
 	raft/node/clock.c raft/node/conn.c raft/node/deliver.c raft/node/disk.c \
 	raft/node/drive.c raft/node/entry.c raft/node/found.c raft/node/identity.c \
 	raft/node/inbox.c raft/node/log.c raft/node/log_open.c \
-	raft/node/log_spare.c raft/node/node.c raft/node/options.c raft/node/peer.c \
+	raft/node/log_read.c raft/node/log_spare.c raft/node/node.c raft/node/options.c raft/node/peer.c \
 	raft/node/propose.c raft/node/publish.c raft/node/saver.c \
 	raft/node/segment.c raft/node/tail.c raft/node/trace.c raft/node/wire.c \
 	raft/node/wire_decode.c
@@ -43,7 +43,7 @@ CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 	fs/control/job.c fs/control/json.c fs/control/message.c fs/control/status.c
 DAEMON = fs/raftfs.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/logkit.c tests/lib/memstore.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A save: encode, object (L4), write, sync, and only then take it into the
  * state that readers see. Recovery (log_open.c) takes the same last step for
- * each record it finds, so both arrive at the same state.
- *
- * Segment files are refcounted: a reader keeps the one it reads from open
- * while the mutex is free. What it read counts only if the entry is still at
- * that place afterwards; then it was there all along, because no place is
- * used twice in the life of a segment. */
+ * each record it finds, so both arrive at the same state. */
 #include "raft/node/log.h"
 
 #include <string.h>
@@ -41,21 +36,21 @@ size_t log_record_bytes_max(const struct log *log)
 /* --- The state; the mutex is held ------------------------------------------
  */
 
-static raft_index last_index(const struct log *log)
+raft_index log_last(const struct log *log)
 {
 	return log->base.index + log->count;
 }
 
-static const struct place *place_of(const struct log *log, raft_index index)
+const struct place *log_place(const struct log *log, raft_index index)
 {
-	CHECK(index > log->base.index && index <= last_index(log));
+	CHECK(index > log->base.index && index <= log_last(log));
 	return &log->places[index - log->base.index - 1];
 }
 
 static raft_term term_of(const struct log *log, raft_index index)
 {
 	return index == log->base.index ? log->base.term
-					: place_of(log, index)->term;
+					: log_place(log, index)->term;
 }
 
 static const char *entries_objection(const struct record *r)
@@ -88,7 +83,7 @@ static const char *objection(const struct log *log, const struct record *r,
 	    r->hard.vote != log->hard.vote) {
 		return "the vote changes within a term";
 	}
-	if (keep > last_index(log)) {
+	if (keep > log_last(log)) {
 		return "entries are missing before it";
 	}
 	if (keep < log->commit) {
@@ -185,14 +180,12 @@ void log_add_segment(struct log *log, uint64_t number, uint32_t bytes,
 	pthread_mutex_unlock(&log->mutex);
 }
 
-/* The mutex is held. Return s when nobody has it any more: close it then,
- * with the mutex free. */
-static struct segment *segment_unref(struct segment *s)
+struct segment *log_segment_unref(struct segment *s)
 {
 	return --s->references == 0 ? s : NULL;
 }
 
-static void segment_close(struct log *log, struct segment *s)
+void log_segment_close(struct log *log, struct segment *s)
 {
 	if (s != NULL) {
 		log->disk->ops->close(s->file);
@@ -212,7 +205,7 @@ void log_state(const struct log *log, struct log_state *state)
 		.hard = log->hard,
 		.commit = log->commit,
 		.base = log->base,
-		.last = last_index(log),
+		.last = log_last(log),
 		.segments = (uint32_t)log->segment_count,
 	};
 	for (size_t i = 0; i < log->segment_count; i++) {
@@ -286,7 +279,7 @@ static void encode(struct log *log, const struct log_record *record,
 	const char *reason;
 
 	pthread_mutex_lock(&log->mutex);
-	CHECK(keep.index >= log->base.index && keep.index <= last_index(log));
+	CHECK(keep.index >= log->base.index && keep.index <= log_last(log));
 	keep.term = term_of(log, keep.index);
 	commit = record->commit > log->commit ? record->commit : log->commit;
 	pthread_mutex_unlock(&log->mutex);
@@ -345,95 +338,6 @@ int log_save(struct log *log, const struct log_record *record)
 	return 0;
 }
 
-/* --- Reading ---------------------------------------------------------------
- */
-
-static bool holds(const struct log *log, raft_index index)
-{
-	return index > log->base.index && index <= last_index(log);
-}
-
-static int read_place(struct log *log, const struct segment *s,
-		      const struct place *place, raft_index index,
-		      struct entry **entry)
-{
-	uint8_t *bytes = mem_alloc(place->size);
-	struct record_entry e;
-	int rc = log->disk->ops->read(s->file, place->at, bytes, place->size);
-
-	if (rc == 0) {
-		rc = record_entry_decode(bytes_of(bytes, place->size),
-					 log->seed, index, &e);
-	}
-	if (rc == 0 && e.term != place->term) {
-		rc = STATUS_CORRUPT;
-	}
-	if (rc == 0) {
-		*entry = entry_new(e.kind, e.data.data, e.data.size);
-		(*entry)->index = index;
-		(*entry)->term = e.term;
-		(*entry)->time_ns = e.time_ns;
-	}
-	mem_free(bytes);
-	return rc == STATUS_SHORT ? STATUS_CORRUPT : rc;
-}
-
-/* Find where index is, and hold its segment. */
-static bool place_hold(struct log *log, raft_index index, struct place *place,
-		       struct segment **segment)
-{
-	bool found;
-
-	pthread_mutex_lock(&log->mutex);
-	found = holds(log, index);
-	if (found) {
-		*place = *place_of(log, index);
-		*segment = log->segments[place->segment -
-					 log->segments[0]->number];
-		(*segment)->references++;
-	}
-	pthread_mutex_unlock(&log->mutex);
-	return found;
-}
-
-/* Let go, and say whether index is still there. */
-static bool place_release(struct log *log, raft_index index,
-			  const struct place *place, struct segment *segment)
-{
-	const struct place *now;
-	struct segment *unused;
-	bool stayed = false;
-
-	pthread_mutex_lock(&log->mutex);
-	if (holds(log, index)) {
-		now = place_of(log, index);
-		stayed = now->segment == place->segment && now->at == place->at;
-	}
-	unused = segment_unref(segment);
-	pthread_mutex_unlock(&log->mutex);
-	segment_close(log, unused);
-	return stayed;
-}
-
-int log_read(struct log *log, raft_index index, struct entry **entry)
-{
-	struct segment *segment;
-	struct place place;
-
-	/* Each further turn means that the saver replaced it meanwhile. */
-	while (place_hold(log, index, &place, &segment)) {
-		struct entry *e = NULL;
-		int rc = read_place(log, segment, &place, index, &e);
-
-		if (place_release(log, index, &place, segment)) {
-			*entry = e;
-			return rc;
-		}
-		entry_unref(e);
-	}
-	return STATUS_NOT_FOUND;
-}
-
 /* --- Cutting ---------------------------------------------------------------
  */
 
@@ -477,13 +381,13 @@ static uint64_t forget_oldest(struct log *log, raft_index index)
 		if (log->commit < log->base.index) {
 			log->commit = log->base.index;
 		}
-		unused = segment_unref(log->segments[0]);
+		unused = log_segment_unref(log->segments[0]);
 		log->segment_count--;
 		memmove(log->segments, log->segments + 1,
 			log->segment_count * sizeof(log->segments[0]));
 	}
 	pthread_mutex_unlock(&log->mutex);
-	segment_close(log, unused);
+	log_segment_close(log, unused);
 	return number;
 }
 
@@ -512,7 +416,7 @@ void log_close(struct log *log)
 	}
 	for (size_t i = 0; i < log->segment_count; i++) {
 		CHECK(log->segments[i]->references == 1);
-		segment_close(log, segment_unref(log->segments[i]));
+		log_segment_close(log, log_segment_unref(log->segments[i]));
 	}
 	pthread_mutex_destroy(&log->mutex);
 	pthread_cond_destroy(&log->spare_settled);

@@ -73,6 +73,14 @@ void log_add_segment(struct log *log, uint64_t number, uint32_t bytes,
 MUST_USE int log_trouble(struct log *log, int rc, const char *name,
 			 const char *what);
 
+/* With the mutex held: */
+raft_index log_last(const struct log *log);
+const struct place *log_place(const struct log *log, raft_index index);
+/* One reference less. Return s when that was the last: close it then, with the
+ * mutex free. */
+struct segment *log_segment_unref(struct segment *s);
+void log_segment_close(struct log *log, struct segment *s); /* NULL is fine */
+
 /* log_spare.c */
 
 /* Begin the next segment: from the spare, or made now. The saver's thread. */

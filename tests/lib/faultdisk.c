@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file has its contents as read, its contents as durable, and the writes
- * that lie between. The folder likewise has two lists of names and the
- * changes between. A crash plays some of what lies between onto what is
+/* The operations, and the faults that strike in them. The folder has its names
+ * as they are, its names as durable, and the changes between; files are alike
+ * (faultdisk_file.h). A crash plays some of what lies between onto what is
  * durable, and both are the same again. */
 #include "tests/lib/faultdisk.h"
 
@@ -12,46 +12,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
-
-enum { SECTOR_BYTES = 512, NAMES_MAX = 256 };
-
-struct write {
-	uint64_t at;
-	size_t size;
-	uint8_t *data;
-};
-
-struct content {
-	uint8_t *data;
-	size_t size;
-};
-
-struct inode {
-	LIST_ENTRY(inode) link;
-	struct content now;
-	struct content durable;
-	struct write *writes; /* since the last sync */
-	size_t write_count;
-	unsigned opens;
-	unsigned syncs;
-};
-
-struct name {
-	char *text;
-	struct inode *inode;
-};
-
-struct names {
-	struct name items[NAMES_MAX];
-	size_t count;
-};
-
-/* from NULL: created as to; to NULL: removed. */
-struct change {
-	char *from;
-	char *to;
-	struct inode *inode;
-};
+#include "tests/lib/faultdisk_file.h"
 
 struct disk_file {
 	struct faultdisk *f;
@@ -74,143 +35,9 @@ struct faultdisk {
 	bool is_dark;
 	uint64_t limit;
 	const struct inode *hold;
+	const struct inode *hold_reads;
 	unsigned held;
 };
-
-/* --- Randomness (splitmix64) -----------------------------------------------
- */
-
-static uint64_t draw(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-/* --- Contents --------------------------------------------------------------
- */
-
-static void content_put(struct content *c, uint64_t at, const uint8_t *data,
-			size_t size)
-{
-	if (size > 0 && at + size > c->size) {
-		c->data = mem_realloc(c->data, at + size);
-		memset(c->data + c->size, 0, at + size - c->size);
-		c->size = at + size;
-	}
-	if (size > 0) {
-		memcpy(c->data + at, data, size);
-	}
-}
-
-static void content_copy(struct content *to, const struct content *from)
-{
-	mem_free(to->data);
-	*to = (struct content){.size = from->size};
-	if (from->size > 0) {
-		to->data = mem_copy(from->data, from->size);
-	}
-}
-
-static void writes_clear(struct inode *inode)
-{
-	for (size_t i = 0; i < inode->write_count; i++) {
-		mem_free(inode->writes[i].data);
-	}
-	mem_free(inode->writes);
-	inode->writes = NULL;
-	inode->write_count = 0;
-}
-
-static void writes_add(struct inode *inode, uint64_t at, const void *data,
-		       size_t size)
-{
-	inode->writes = mem_realloc(
-		inode->writes, (inode->write_count + 1) * sizeof(struct write));
-	inode->writes[inode->write_count++] = (struct write){
-		.at = at,
-		.size = size,
-		.data = mem_copy(data, size),
-	};
-	content_put(&inode->now, at, data, size);
-}
-
-static void inode_sync(struct inode *inode)
-{
-	for (size_t i = 0; i < inode->write_count; i++) {
-		struct write *w = &inode->writes[i];
-
-		content_put(&inode->durable, w->at, w->data, w->size);
-	}
-	writes_clear(inode);
-}
-
-static void inode_free(struct inode *inode)
-{
-	writes_clear(inode);
-	mem_free(inode->now.data);
-	mem_free(inode->durable.data);
-	mem_free(inode);
-}
-
-/* --- Names -----------------------------------------------------------------
- */
-
-static struct name *names_find(struct names *names, const char *text)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		if (strcmp(names->items[i].text, text) == 0) {
-			return &names->items[i];
-		}
-	}
-	return NULL;
-}
-
-static void names_remove(struct names *names, const char *text)
-{
-	struct name *name = names_find(names, text);
-
-	if (name != NULL) {
-		mem_free(name->text);
-		*name = names->items[--names->count];
-	}
-}
-
-static void names_add(struct names *names, const char *text,
-		      struct inode *inode)
-{
-	names_remove(names, text);
-	CHECK(names->count < NAMES_MAX);
-	names->items[names->count++] =
-		(struct name){.text = mem_strdup(text), .inode = inode};
-}
-
-static void names_clear(struct names *names)
-{
-	while (names->count > 0) {
-		mem_free(names->items[--names->count].text);
-	}
-}
-
-static void names_copy(struct names *to, const struct names *from)
-{
-	names_clear(to);
-	for (size_t i = 0; i < from->count; i++) {
-		names_add(to, from->items[i].text, from->items[i].inode);
-	}
-}
-
-static void names_change(struct names *names, const struct change *c)
-{
-	if (c->from != NULL) {
-		names_remove(names, c->from);
-	}
-	if (c->to != NULL) {
-		names_add(names, c->to, c->inode);
-	}
-}
 
 static void changes_clear(struct faultdisk *f)
 {
@@ -234,16 +61,6 @@ static void change(struct faultdisk *f, const char *from, const char *to,
 		.inode = inode,
 	};
 	names_change(&f->now, c);
-}
-
-static bool is_named(const struct names *names, const struct inode *inode)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		if (names->items[i].inode == inode) {
-			return true;
-		}
-	}
-	return false;
 }
 
 /* Only when no changes lie between: they may name an inode too. */
@@ -356,12 +173,25 @@ static int op_size(struct disk_file *file, uint64_t *size)
 	return 0;
 }
 
+/* Block for as long as *hold names inode; the mutex is held. */
+static void wait_while_held(struct faultdisk *f, const struct inode **hold,
+			    const struct inode *inode)
+{
+	while (*hold == inode) {
+		f->held++;
+		pthread_cond_broadcast(&f->held_changed);
+		pthread_cond_wait(&f->held_changed, &f->mutex);
+		f->held--;
+	}
+}
+
 static int op_read(struct disk_file *file, uint64_t at, void *data, size_t size)
 {
 	const struct content *now = &file->inode->now;
 	int rc = 0;
 
 	pthread_mutex_lock(&file->f->mutex);
+	wait_while_held(file->f, &file->f->hold_reads, file->inode);
 	if (at > now->size || size > now->size - at) {
 		rc = STATUS_SHORT;
 	} else if (size > 0) {
@@ -412,12 +242,7 @@ static int op_sync(struct disk_file *file)
 	int rc;
 
 	pthread_mutex_lock(&f->mutex);
-	while (f->hold == file->inode) {
-		f->held++;
-		pthread_cond_broadcast(&f->held_changed);
-		pthread_cond_wait(&f->held_changed, &f->mutex);
-		f->held--;
-	}
+	wait_while_held(f, &f->hold, file->inode);
 	rc = count(f, &in_part);
 	if (rc == 0) {
 		inode_sync(file->inode);
@@ -588,68 +413,13 @@ bool faultdisk_is_dark(struct faultdisk *f)
 	return is_dark;
 }
 
-static void keep_prefix(struct inode *inode, uint64_t *seed)
-{
-	size_t whole = (size_t)(draw(seed) % inode->write_count);
-
-	for (size_t i = 0; i <= whole; i++) {
-		const struct write *w = &inode->writes[i];
-		size_t size = i < whole ? w->size
-					: (size_t)(draw(seed) % (w->size + 1));
-
-		content_put(&inode->durable, w->at, w->data, size);
-	}
-}
-
-static void keep_sectors(struct inode *inode, uint64_t *seed)
-{
-	for (size_t i = 0; i < inode->write_count; i++) {
-		const struct write *w = &inode->writes[i];
-
-		for (size_t at = 0; at < w->size;) {
-			/* Sectors of the file, not of the write. */
-			size_t size = SECTOR_BYTES -
-				      (size_t)((w->at + at) % SECTOR_BYTES);
-
-			size = size < w->size - at ? size : w->size - at;
-			if (draw(seed) % 2 == 0) {
-				content_put(&inode->durable, w->at + at,
-					    w->data + at, size);
-			}
-			at += size;
-		}
-	}
-}
-
-static void inode_crash(struct inode *inode, uint64_t *seed)
-{
-	if (inode->write_count > 0) {
-		switch (draw(seed) % 6) {
-		case 0: /* nothing of it */
-			break;
-		case 1: /* all of it */
-			inode_sync(inode);
-			break;
-		case 2:
-		case 3:
-			keep_prefix(inode, seed);
-			break;
-		default:
-			keep_sectors(inode, seed);
-			break;
-		}
-	}
-	writes_clear(inode);
-	content_copy(&inode->now, &inode->durable);
-}
-
 void faultdisk_crash(struct faultdisk *f, uint64_t seed)
 {
 	struct inode *inode;
 	size_t kept;
 
 	pthread_mutex_lock(&f->mutex);
-	kept = (size_t)(draw(&seed) % (f->change_count + 1));
+	kept = (size_t)(faultdisk_draw(&seed) % (f->change_count + 1));
 	for (size_t i = 0; i < kept; i++) {
 		names_change(&f->durable, &f->changes[i]);
 	}
@@ -724,6 +494,13 @@ void faultdisk_hold(struct faultdisk *f, const char *name)
 	pthread_mutex_unlock(&f->mutex);
 }
 
+void faultdisk_hold_reads(struct faultdisk *f, const char *name)
+{
+	pthread_mutex_lock(&f->mutex);
+	f->hold_reads = inode_of(f, name);
+	pthread_mutex_unlock(&f->mutex);
+}
+
 void faultdisk_await_held(struct faultdisk *f)
 {
 	pthread_mutex_lock(&f->mutex);
@@ -737,6 +514,7 @@ void faultdisk_release(struct faultdisk *f)
 {
 	pthread_mutex_lock(&f->mutex);
 	f->hold = NULL;
+	f->hold_reads = NULL;
 	pthread_cond_broadcast(&f->held_changed);
 	pthread_mutex_unlock(&f->mutex);
 }

@@ -46,8 +46,9 @@ void faultdisk_flip(struct faultdisk *f, const char *name, uint64_t at,
 		    uint8_t mask);
 void faultdisk_resize(struct faultdisk *f, const char *name, uint64_t size);
 
-/* Syncs of this file block from now until the release. */
+/* Syncs, or reads, of this file block from now until the release. */
 void faultdisk_hold(struct faultdisk *f, const char *name);
+void faultdisk_hold_reads(struct faultdisk *f, const char *name);
 void faultdisk_await_held(struct faultdisk *f); /* until one blocks */
 void faultdisk_release(struct faultdisk *f);
 

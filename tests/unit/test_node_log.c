@@ -2,6 +2,7 @@
 /* Promise: what log_save() acknowledged is there after a crash, as one step
  * each; a torn tail is cut; whatever else is wrong is named, with its file.
  * The rows are those of the catalogue of Raft failures. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -541,7 +542,7 @@ static void a_recycled_segment_is_empty_wherever_the_power_goes(void **state)
 	int rc;
 
 	for (unsigned nth = 0; nth < 3 * CRASH_SEEDS; nth++) {
-		GIVEN_ENTRIES(f, 3);
+		GIVEN_ENTRIES(f, 1 + nth % 4);
 		assert_int_equal(log_cut(f->kit.log, f->model.last), 0);
 		log_state(f->kit.log, &s);
 		f->model.base = s.base.index;
@@ -552,6 +553,60 @@ static void a_recycled_segment_is_empty_wherever_the_power_goes(void **state)
 		crash_and_open(f, nth);
 		assert_holds(f);
 	}
+}
+
+/* A reader found its entry, and then the segment was cut, taken for the next
+ * spare and overwritten with zeros: that is not damage. */
+static void *read_first(void *context)
+{
+	struct fixture *f = context;
+	struct entry *e;
+
+	assert_int_equal(log_read(f->kit.log, 1, &e), STATUS_NOT_FOUND);
+	return NULL;
+}
+
+static void a_read_that_a_cut_overtakes_finds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t reader;
+
+	GIVEN_ENTRIES(f, 6);
+	faultdisk_hold_reads(f->kit.disk, FIRST);
+	assert_int_equal(pthread_create(&reader, NULL, read_first, f), 0);
+	faultdisk_await_held(f->kit.disk);
+	assert_int_equal(log_cut(f->kit.log, 3), 0);
+	assert_int_equal(log_prepare(f->kit.log), 0);
+	faultdisk_release(f->kit.disk);
+
+	assert_int_equal(pthread_join(reader, NULL), 0);
+}
+
+/* The same for an entry that was replaced meanwhile: the new one is read. */
+static void *read_replaced(void *context)
+{
+	struct fixture *f = context;
+	struct entry *e;
+
+	assert_int_equal(log_read(f->kit.log, 2, &e), 0);
+	assert_int_equal(e->term, 7);
+	entry_unref(e);
+	return NULL;
+}
+
+static void a_read_that_a_truncation_overtakes_finds_the_new_entry(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t reader;
+
+	GIVEN_ENTRIES(f, 2);
+	faultdisk_hold_reads(f->kit.disk, FIRST);
+	assert_int_equal(pthread_create(&reader, NULL, read_replaced, f), 0);
+	faultdisk_await_held(f->kit.disk);
+	logkit_append(&f->kit, &f->model, 7, 1, 1, 100);
+	faultdisk_release(f->kit.disk);
+
+	assert_int_equal(pthread_join(reader, NULL), 0);
 }
 
 int main(void)
@@ -585,6 +640,8 @@ int main(void)
 		TEST(the_base_is_known_after_a_truncation_over_a_cut_segment),
 		TEST(a_spare_is_taken_when_there_is_one),
 		TEST(a_recycled_segment_is_empty_wherever_the_power_goes),
+		TEST(a_read_that_a_cut_overtakes_finds_nothing),
+		TEST(a_read_that_a_truncation_overtakes_finds_the_new_entry),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/log", tests, NULL, NULL);
