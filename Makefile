@@ -48,7 +48,7 @@ TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c te
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT =
-UNIT_NODE = node_disk node_log node_log_crash node_saver
+UNIT_NODE = node_disk node_log node_log_crash node_saver node_segment
 UNIT_KV =
 UNIT_TREE =
 UNIT_MOUNT =

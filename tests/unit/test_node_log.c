@@ -465,6 +465,25 @@ static void another_format_is_refused_as_such(void **state)
 	assert_non_null(strstr(logkit_problem(&f->kit), "format 2"));
 }
 
+/* Every checksum is right, but no correct node wrote it (L4). */
+static void a_record_that_breaks_the_rules_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct disk *d = faultdisk_disk(f->kit.disk);
+	struct record_place place = {
+		.seed = 0x5eed, .segment = 1, .number = 1, .chain = 0x5eed};
+	struct log_record record = {.hard = {.term = 1}, .commit = 3};
+	uint8_t bytes[SEGMENT_SECTOR_BYTES];
+	struct disk_file *file;
+
+	record_encode(&place, &record, (struct raft_pos){0}, 3, bytes);
+	assert_int_equal(d->ops->open(d, FIRST, false, &file), 0);
+	assert_int_equal(d->ops->write(file, 4096, bytes, sizeof bytes), 0);
+	d->ops->close(file);
+
+	assert_damage(f, FIRST, "the commit index is above the last entry");
+}
+
 /* --- Segments --------------------------------------------------------------
  */
 
@@ -635,6 +654,7 @@ int main(void)
 		TEST(a_damaged_header_is_named),
 		TEST(a_segment_under_another_name_is_named),
 		TEST(another_format_is_refused_as_such),
+		TEST(a_record_that_breaks_the_rules_is_named),
 		TEST(a_cut_drops_whole_segments_up_to_the_index),
 		TEST(a_cut_raises_the_commit_index),
 		TEST(the_base_is_known_after_a_truncation_over_a_cut_segment),
