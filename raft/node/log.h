@@ -10,8 +10,9 @@
  *   L1  a record is written only after the one before it is synced: only the
  *       very last can be torn
  *   L2  a record never spans segments
- *   L3  an invalid record with no valid successor, in the newest segment, is
- *       a torn tail and is cut; anything else is damage, and named
+ *   L3  an invalid record with no valid successor, in the newest segment, that
+ *       has the marks of a write cut short (segment.h) is a torn tail and is
+ *       cut; anything else is damage, and named
  *   L4  term never falls; vote changes within a term only from none;
  *       entries are contiguous; terms do not fall along the log
  *   L5  every byte acknowledged by log_save() is read back or named as damage

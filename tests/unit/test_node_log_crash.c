@@ -254,25 +254,53 @@ static void GIVEN_HISTORY(struct run *r)
 	logkit_close(&r->kit);
 }
 
-/* Open a copy with one bit flipped: it names the file, or holds everything. */
+/* Open a rotten copy: it names the file, or holds everything. */
+static bool is_harmless_or_named(struct run *r, struct logkit *k,
+				 const char *name, uint64_t at)
+{
+	int rc = logkit_open(k);
+	bool is_fine =
+		rc == 0 ? logkit_differs(k->log, &r->acked, 0) == NULL
+			: rc == STATUS_CORRUPT &&
+				  strstr(logkit_problem(k), name) != NULL;
+
+	if (!is_fine) {
+		print_message("%s at %llu: %d %s\n", name,
+			      (unsigned long long)at, rc, logkit_problem(k));
+	}
+	logkit_deinit(k);
+	return is_fine;
+}
+
 static bool flip_is_harmless_or_named(struct run *r, const char *name,
 				      uint64_t at, uint8_t mask)
 {
 	struct logkit k = {.disk = faultdisk_copy(r->kit.disk)};
-	bool is_fine;
-	int rc;
 
 	faultdisk_flip(k.disk, name, at, mask);
-	rc = logkit_open(&k);
-	is_fine = rc == 0 ? logkit_differs(k.log, &r->acked, 0) == NULL
-			  : rc == STATUS_CORRUPT &&
-				    strstr(logkit_problem(&k), name) != NULL;
-	if (!is_fine) {
-		print_message("%s at %llu: %d %s\n", name,
-			      (unsigned long long)at, rc, logkit_problem(&k));
+	return is_harmless_or_named(r, &k, name, at);
+}
+
+/* Up to 600 bytes of garbage; none of it is zero, which is what a power cut
+ * leaves. */
+static bool garbage_is_harmless_or_named(struct run *r, const char *name,
+					 uint64_t seed)
+{
+	struct logkit k = {.disk = faultdisk_copy(r->kit.disk)};
+	struct disk *d = faultdisk_disk(k.disk);
+	uint8_t garbage[600];
+	size_t size = 2 + (size_t)logkit_draw(&seed, sizeof garbage - 1);
+	uint64_t at = logkit_draw(&seed, LOGKIT_SEGMENT_BYTES - size);
+	struct disk_file *file;
+
+	for (size_t i = 0; i < size; i++) {
+		garbage[i] = (uint8_t)(1 + logkit_draw(&seed, 255));
 	}
-	logkit_deinit(&k);
-	return is_fine;
+	assert_int_equal(d->ops->open(d, name, false, &file), 0);
+	assert_int_equal(d->ops->write(file, at, garbage, size), 0);
+	assert_int_equal(d->ops->sync(file), 0);
+	d->ops->close(file);
+	return is_harmless_or_named(r, &k, name, at);
 }
 
 static void any_flipped_bit_is_harmless_or_named(void **state)
@@ -297,6 +325,29 @@ static void any_flipped_bit_is_harmless_or_named(void **state)
 	}
 
 	assert_true(segments >= 3);
+	logkit_deinit(&r->kit);
+	mem_free(r);
+}
+
+static void garbage_anywhere_is_harmless_or_named(void **state)
+{
+	struct run *r = mem_zalloc(sizeof *r);
+	char name[32];
+	(void)state;
+
+	GIVEN_HISTORY(r);
+
+	for (unsigned number = 1; number < 16; number++) {
+		(void)snprintf(name, sizeof name, "log-%016x", number);
+		if (!faultdisk_has(r->kit.disk, name)) {
+			continue;
+		}
+		for (unsigned seed = 0; seed < 1000; seed++) {
+			assert_true(garbage_is_harmless_or_named(
+				r, name, seed * 31 + number));
+		}
+	}
+
 	logkit_deinit(&r->kit);
 	mem_free(r);
 }
@@ -331,6 +382,7 @@ int main(void)
 		cmocka_unit_test(
 			nothing_acknowledged_is_lost_when_space_runs_out),
 		cmocka_unit_test(any_flipped_bit_is_harmless_or_named),
+		cmocka_unit_test(garbage_anywhere_is_harmless_or_named),
 		cmocka_unit_test(an_entry_that_rots_is_named_when_read),
 	};
 
