@@ -40,19 +40,20 @@ TREE = fs/tree/block.c fs/tree/change.c fs/tree/check.c fs/tree/chunk.c \
 	fs/tree/read.c fs/tree/record.c
 MOUNT = fs/mount/fuse.c
 CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
-	fs/control/job.c fs/control/json.c fs/control/message.c fs/control/status.c
+	fs/control/job.c fs/control/json.c fs/control/message.c fs/control/socket.c \
+	fs/control/status.c
 DAEMON = fs/raftfs.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/toy.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
-UNIT_RAFT =
-UNIT_NODE = node_disk node_log node_log_crash node_saver node_segment
-UNIT_KV =
+UNIT_RAFT = raft_random
+UNIT_NODE = node_address node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
+UNIT_KV = kv_store kv_command kv_apply
 UNIT_TREE =
 UNIT_MOUNT =
-UNIT_CONTROL =
+UNIT_CONTROL = control_control control_job control_message control_status
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB = $(BUILD)/lib
@@ -115,6 +116,7 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
+$(call unit_bins,raft_random): $(BUILD)/tests/lib/world.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
@@ -124,11 +126,13 @@ $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAF
 $(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS)
+$(call unit_bins,control_control control_job): $(call objects,tests/lib/controlkit.c tests/lib/fake_kv.c)
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
 	posix/semantics bench/floor bench/small fuzz/garbage)
-$(BUILD)/tests/lib/forget $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
+$(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
+$(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* toy.h - a state machine that shows order and repetition: it keeps the text
+ * of all operations it applied, each followed by ';', under the key "log".
+ * The result of an operation is the text so far; its note is the operation.
+ * The operation "skip" does nothing and says "skipped". */
+#ifndef TESTS_LIB_TOY_H
+#define TESTS_LIB_TOY_H
+
+#include "kv/machine.h"
+
+/* birth is "born". context: NULL, or an atomic_int that counts the calls of
+ * tidy. */
+struct kv_machine toy_machine(void *context);
+/* The log as text; lent until the next call on text. */
+const char *toy_log(struct kv_reader *r, struct buffer *text);
+
+#endif

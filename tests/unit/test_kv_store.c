@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: the store on RocksDB and the one in memory are the same map: what
+ * one answers the other does, through batches, views, flush and reopening. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kv/store.h"
+#include "tests/lib/memstore.h"
+
+enum { KEYS = 300, ROUNDS = 400, OPERATIONS = 12 };
+
+struct pair {
+	char folder[64];
+	char path[80];
+	struct memdisk *disk;
+	struct store *rocks;
+	struct store *memory;
+};
+
+static void GIVEN_STORES(struct pair *p)
+{
+	struct buffer problem = {0};
+
+	p->memory = memstore_open(p->disk);
+	assert_int_equal(store_open_rocksdb(p->path, &p->rocks, &problem), 0);
+	buffer_deinit(&problem);
+}
+
+static void close_stores(struct pair *p)
+{
+	p->rocks->ops->close(p->rocks);
+	p->memory->ops->close(p->memory);
+}
+
+static int setup(void **state)
+{
+	struct pair *p = calloc(1, sizeof *p);
+
+	strcpy(p->folder, "/tmp/test_kv_store.XXXXXX");
+	assert_non_null(mkdtemp(p->folder));
+	snprintf(p->path, sizeof p->path, "%s/db", p->folder);
+	p->disk = memdisk_new();
+	GIVEN_STORES(p);
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct pair *p = *state;
+	char command[128];
+
+	close_stores(p);
+	memdisk_free(p->disk);
+	snprintf(command, sizeof command, "rm -rf '%s'", p->folder);
+	assert_int_equal(system(command), 0);
+	free(p);
+	return 0;
+}
+
+/* --- Comparing
+ * ---------------------------------------------------------------- */
+
+static bool print_item(void *context, struct bytes key, struct bytes value)
+{
+	struct buffer *out = context;
+
+	buffer_append_bytes(out, key);
+	buffer_append(out, "=", 1);
+	buffer_append_bytes(out, value);
+	buffer_append(out, "\n", 1);
+	return true;
+}
+
+static void assert_same_scan(struct kv_reader *a, struct kv_reader *b,
+			     const char *from, const char *prefix)
+{
+	struct buffer left = {0};
+	struct buffer right = {0};
+
+	assert_int_equal(kv_scan(a, bytes_of_text(from), bytes_of_text(prefix),
+				 print_item, &left),
+			 0);
+	assert_int_equal(kv_scan(b, bytes_of_text(from), bytes_of_text(prefix),
+				 print_item, &right),
+			 0);
+	assert_string_equal(buffer_text(&left), buffer_text(&right));
+	buffer_deinit(&left);
+	buffer_deinit(&right);
+}
+
+static void random_key(char key[16])
+{
+	snprintf(key, 16, "%c%03d", "abx"[rand() % 3], rand() % (KEYS / 3));
+}
+
+static void assert_same(struct kv_reader *a, struct kv_reader *b)
+{
+	struct buffer left = {0};
+	struct buffer right = {0};
+	char key[16];
+	int rc;
+
+	random_key(key);
+	rc = kv_get(a, bytes_of_text(key), &left);
+	assert_int_equal(kv_get(b, bytes_of_text(key), &right), rc);
+	if (rc == 0) {
+		assert_true(
+			bytes_equal(buffer_bytes(&left), buffer_bytes(&right)));
+	}
+	assert_same_scan(a, b, key, "");
+	assert_same_scan(a, b, key, "b");
+	assert_same_scan(a, b, "", "x0");
+	buffer_deinit(&left);
+	buffer_deinit(&right);
+}
+
+static void change_both(struct pair *p, bool commit)
+{
+	struct kv_batch *a = p->rocks->ops->begin(p->rocks, NULL, NULL);
+	struct kv_batch *b = p->memory->ops->begin(p->memory, NULL, NULL);
+	char key[16];
+	char value[64];
+
+	for (int i = 0; i < OPERATIONS; i++) {
+		random_key(key);
+		snprintf(value, sizeof value, "v%d", rand());
+		if (rand() % 3 == 0) {
+			kv_remove(a, bytes_of_text(key));
+			kv_remove(b, bytes_of_text(key));
+		} else {
+			kv_put(a, bytes_of_text(key), bytes_of_text(value));
+			kv_put(b, bytes_of_text(key), bytes_of_text(value));
+		}
+	}
+	assert_same(&a->reader, &b->reader);
+	if (commit) {
+		assert_int_equal(p->rocks->ops->commit(p->rocks, a), 0);
+		assert_int_equal(p->memory->ops->commit(p->memory, b), 0);
+	} else {
+		p->rocks->ops->abort(p->rocks, a);
+		p->memory->ops->abort(p->memory, b);
+	}
+}
+
+/* --- Promises
+ * ------------------------------------------------------------------- */
+
+static void both_stores_answer_alike_through_any_history(void **state)
+{
+	struct pair *p = *state;
+
+	srand(1);
+	for (int round = 0; round < ROUNDS; round++) {
+		change_both(p, rand() % 5 != 0);
+		assert_same(&p->rocks->reader, &p->memory->reader);
+		if (round % 100 == 99) {
+			assert_int_equal(p->rocks->ops->flush(p->rocks), 0);
+			assert_int_equal(p->memory->ops->flush(p->memory), 0);
+			close_stores(p);
+			GIVEN_STORES(p);
+		}
+	}
+	assert_same_scan(&p->rocks->reader, &p->memory->reader, "", "");
+}
+
+static void a_view_stays_as_it_was(void **state)
+{
+	struct pair *p = *state;
+	struct kv_view *left;
+	struct kv_view *right;
+
+	srand(2);
+	change_both(p, true);
+	left = p->rocks->ops->view(p->rocks);
+	right = p->memory->ops->view(p->memory);
+	for (int i = 0; i < 50; i++) {
+		change_both(p, true);
+		assert_same(&left->reader, &right->reader);
+	}
+	p->rocks->ops->view_close(p->rocks, left);
+	p->memory->ops->view_close(p->memory, right);
+}
+
+static void a_batch_sees_its_own_changes_and_no_one_else_does(void **state)
+{
+	struct pair *p = *state;
+	struct store *stores[] = {p->rocks, p->memory};
+	struct bytes key = bytes_of_text("key");
+
+	for (size_t i = 0; i < COUNT_OF(stores); i++) {
+		struct store *s = stores[i];
+		struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+		struct buffer value = {0};
+
+		kv_put(b, key, bytes_of_text("new"));
+
+		assert_int_equal(kv_get(&b->reader, key, &value), 0);
+		assert_string_equal(buffer_text(&value), "new");
+		assert_int_equal(kv_get(&s->reader, key, &value),
+				 STATUS_NOT_FOUND);
+		kv_remove(b, key);
+		assert_int_equal(kv_get(&b->reader, key, &value),
+				 STATUS_NOT_FOUND);
+		s->ops->abort(s, b);
+		buffer_deinit(&value);
+	}
+}
+
+static void memory_forgets_what_was_not_flushed(void **state)
+{
+	struct pair *p = *state;
+	struct store *s = p->memory;
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+	struct buffer value = {0};
+
+	kv_put(b, bytes_of_text("kept"), bytes_of_text("1"));
+	assert_int_equal(s->ops->commit(s, b), 0);
+	assert_int_equal(s->ops->flush(s), 0);
+	b = s->ops->begin(s, NULL, NULL);
+	kv_put(b, bytes_of_text("lost"), bytes_of_text("1"));
+	assert_int_equal(s->ops->commit(s, b), 0);
+
+	memstore_crash(s);
+
+	assert_int_equal(kv_get(&s->reader, bytes_of_text("kept"), &value), 0);
+	assert_int_equal(kv_get(&s->reader, bytes_of_text("lost"), &value),
+			 STATUS_NOT_FOUND);
+	buffer_deinit(&value);
+}
+
+static void a_database_open_elsewhere_is_busy(void **state)
+{
+	struct pair *p = *state;
+	struct store *second;
+	struct buffer problem = {0};
+
+	assert_int_equal(store_open_rocksdb(p->path, &second, &problem),
+			 STATUS_BUSY);
+
+	assert_non_null(strstr(buffer_text(&problem), p->path));
+	buffer_deinit(&problem);
+}
+
+static void a_damaged_database_is_named(void **state)
+{
+	struct pair *p = *state;
+	struct buffer problem = {0};
+	char path[128];
+	struct store *again;
+
+	close_stores(p);
+	snprintf(path, sizeof path, "%s/CURRENT", p->path);
+	assert_int_equal(truncate(path, 0), 0);
+
+	assert_int_equal(store_open_rocksdb(p->path, &again, &problem),
+			 STATUS_CORRUPT);
+
+	assert_non_null(strstr(buffer_text(&problem), p->path));
+	buffer_deinit(&problem);
+	snprintf(p->path, sizeof p->path, "%s/other", p->folder);
+	GIVEN_STORES(p);
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(both_stores_answer_alike_through_any_history),
+		STORE_TEST(a_view_stays_as_it_was),
+		STORE_TEST(a_batch_sees_its_own_changes_and_no_one_else_does),
+		STORE_TEST(memory_forgets_what_was_not_flushed),
+		STORE_TEST(a_database_open_elsewhere_is_busy),
+		STORE_TEST(a_damaged_database_is_named),
+	};
+
+	return cmocka_run_group_tests_name("kv/store", tests, NULL, NULL);
+}
