@@ -21,7 +21,7 @@ struct control_file {
 const struct control_file *control_files(size_t *count);
 
 struct control_config {
-	struct kv *kv; /* lent until control_stop() */
+	struct kv *kv;	    /* lent until control_stop() */
 	const char *socket; /* path; made 0600, a stale one is replaced */
 	enum kv_reads reads;
 	uint32_t timeout_ms;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/control/command.h"
+
+#include <string.h>
+
+enum { QUICK_S = 10, SLOW_S = 60 };
+
+const struct command command_table[COMMAND_COUNT] = {
+	[COMMAND_STATUS] = {.name = "status",
+			    .usage = "[--json]",
+			    .help = "say how the node and its cluster stand",
+			    .patience_s = QUICK_S},
+	[COMMAND_GET] = {.name = "get",
+			 .usage = "PATH",
+			 .help = "write the content of a file to stdout",
+			 .path = true,
+			 .patience_s = SLOW_S},
+	[COMMAND_SET] = {.name = "set",
+			 .usage = "PATH [VALUE|-]",
+			 .help = "make VALUE and a newline, or stdin, "
+				 "the content of a file",
+			 .path = true,
+			 .data = true,
+			 .patience_s = SLOW_S},
+	[COMMAND_LS] = {.name = "ls",
+			.usage = "PATH",
+			.help = "list a directory, one name a line",
+			.path = true,
+			.patience_s = SLOW_S},
+	[COMMAND_RM] = {.name = "rm",
+			.usage = "PATH",
+			.help = "remove a file or an empty directory",
+			.path = true,
+			.patience_s = SLOW_S},
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (strcmp(command_table[i].name, name) == 0) {
+			return &command_table[i];
+		}
+	}
+	return NULL;
+}
+
+enum command_id command_id(const struct command *command)
+{
+	return (enum command_id)(command - command_table);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/control/message.h"
+
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <string.h>
+
+#include "base/frame.h"
+#include "base/status.h"
+#include "proto/control.pb.h"
+
+/* An error is an errno of this machine; the kernel reserves those below. */
+enum { ERRNO_MAX = 4095 };
+
+static bool put_data(pb_ostream_t *stream, const pb_field_t *field,
+		     void *const *arg)
+{
+	const struct bytes *data = *arg;
+
+	return pb_encode_tag_for_field(stream, field) &&
+	       pb_encode_string(stream, data->data, data->size);
+}
+
+/* The slice stays where it is in the buffer that is decoded. */
+static bool take_data(pb_istream_t *stream, const pb_field_t *field, void **arg)
+{
+	struct bytes *data = *arg;
+	(void)field;
+
+	*data = bytes_of(stream->state, stream->bytes_left);
+	return pb_read(stream, NULL, stream->bytes_left);
+}
+
+static void encode(const pb_msgdesc_t *fields, const void *message,
+		   enum message_kind kind, uint64_t number, struct buffer *out)
+{
+	size_t start = frame_begin(out);
+	pb_ostream_t stream;
+	size_t size;
+
+	CHECK(pb_get_encoded_size(&size, fields, message));
+	stream = pb_ostream_from_buffer(buffer_reserve(out, size), size);
+	CHECK(pb_encode(&stream, fields, message));
+	buffer_grow(out, stream.bytes_written);
+	frame_seal(out, start, kind, number);
+}
+
+void message_encode_request(const struct message_request *request,
+			    uint64_t number, struct buffer *out)
+{
+	control_Request m = control_Request_init_zero;
+	struct bytes data = request->data;
+	size_t path = strlen(request->path);
+
+	CHECK(data.size <= LIMIT_WRITE_BYTES && path < LIMIT_PATH_BYTES);
+	memcpy(m.command, request->command, sizeof request->command);
+	memcpy(m.path.bytes, request->path, path);
+	m.path.size = (pb_size_t)path;
+	m.json = request->json;
+	if (data.size > 0) {
+		m.data.funcs.encode = put_data;
+		m.data.arg = &data;
+	}
+	encode(control_Request_fields, &m, MESSAGE_REQUEST, number, out);
+}
+
+void message_encode_response(const struct message_response *response,
+			     uint64_t number, struct buffer *out)
+{
+	control_Response m = control_Response_init_zero;
+	struct bytes data = response->data;
+
+	CHECK(response->error >= 0 && response->error <= ERRNO_MAX);
+	CHECK(!response->more || data.size > 0); /* no frame is empty */
+	m.error = (uint32_t)response->error;
+	memcpy(m.reason, response->reason, sizeof response->reason);
+	m.last = !response->more;
+	if (data.size > 0) {
+		m.data.funcs.encode = put_data;
+		m.data.arg = &data;
+	}
+	encode(control_Response_fields, &m, MESSAGE_RESPONSE, number, out);
+}
+
+int message_decode_request(struct bytes body, struct message_request *request)
+{
+	control_Request m = control_Request_init_zero;
+	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+
+	*request = (struct message_request){0};
+	m.data.funcs.decode = take_data;
+	m.data.arg = &request->data;
+	if (!pb_decode(&stream, control_Request_fields, &m) ||
+	    m.path.size >= LIMIT_PATH_BYTES ||
+	    memchr(m.path.bytes, '\0', m.path.size) ||
+	    request->data.size > LIMIT_WRITE_BYTES) {
+		return STATUS_MALFORMED;
+	}
+	memcpy(request->command, m.command, sizeof request->command);
+	memcpy(request->path, m.path.bytes, m.path.size);
+	request->json = m.json;
+	return 0;
+}
+
+int message_decode_response(struct bytes body,
+			    struct message_response *response)
+{
+	control_Response m = control_Response_init_zero;
+	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+
+	*response = (struct message_response){0};
+	m.data.funcs.decode = take_data;
+	m.data.arg = &response->data;
+	if (!pb_decode(&stream, control_Response_fields, &m) ||
+	    m.error > ERRNO_MAX) {
+		return STATUS_MALFORMED;
+	}
+	response->error = (int)m.error;
+	memcpy(response->reason, m.reason, sizeof response->reason);
+	response->more = !m.last;
+	return 0;
+}

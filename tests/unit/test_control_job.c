@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: through the socket one reads and changes the tree without a
+ * mount, and errors carry the errno a mount would give. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "fs/tree/tree.h"
+#include "tests/lib/controlkit.h"
+
+static void GIVEN_DIRECTORY(struct world *w, const char *name)
+{
+	struct fs_op op = {.kind = FS_OP_MKDIR,
+			   .dir = FS_ROOT,
+			   .name = bytes_of_text(name),
+			   .mode = 0755};
+
+	assert_int_equal(fake_kv_apply(w->kv, &op), 0);
+}
+
+static void GIVEN_LINK(struct world *w, const char *name, const char *target)
+{
+	struct fs_op op = {.kind = FS_OP_SYMLINK,
+			   .dir = FS_ROOT,
+			   .name = bytes_of_text(name),
+			   .data = bytes_of_text(target)};
+
+	assert_int_equal(fake_kv_apply(w->kv, &op), 0);
+}
+
+/* --- What commands do ------------------------------------------------------
+ */
+
+static void what_is_set_is_read_back(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(controlkit_set(w, "/key", "one\n"), 0);
+	controlkit_assert_content(w, "/key", "one\n");
+	assert_int_equal(controlkit_set(w, "/key", ""), 0);
+	controlkit_assert_content(w, "/key", "");
+}
+
+static void a_new_file_is_0644_and_the_callers(void **state)
+{
+	struct world *w = *state;
+	struct fs_attr attr;
+
+	assert_int_equal(controlkit_set(w, "/key", "v"), 0);
+
+	assert_int_equal(fs_resolve(kv_newest(w->kv), "/key", &attr), 0);
+	assert_int_equal(attr.mode, S_IFREG | 0644);
+	assert_int_equal(attr.uid, getuid());
+	assert_int_equal(attr.gid, getgid());
+}
+
+static void content_of_many_chunks_is_whole(void **state)
+{
+	struct world *w = *state;
+	struct buffer in = {0};
+	struct buffer out = {0};
+
+	for (unsigned i = 0; in.size < LIMIT_WRITE_BYTES - 16; i++) {
+		buffer_printf(&in, "%u,", i);
+	}
+	assert_int_equal(
+		controlkit_ask(w, "set", "/big", buffer_bytes(&in), NULL), 0);
+
+	assert_int_equal(
+		controlkit_ask(w, "get", "/big", bytes_of(NULL, 0), &out), 0);
+	assert_true(bytes_equal(buffer_bytes(&in), buffer_bytes(&out)));
+	assert_int_equal(fake_kv_views(w->kv), 0);
+	buffer_deinit(&in);
+	buffer_deinit(&out);
+}
+
+static void ls_names_what_is_there(void **state)
+{
+	struct world *w = *state;
+	struct buffer out = {0};
+
+	GIVEN_DIRECTORY(w, "dir");
+	assert_int_equal(controlkit_set(w, "/dir/b", ""), 0);
+	assert_int_equal(controlkit_set(w, "/dir/a", ""), 0);
+
+	assert_int_equal(
+		controlkit_ask(w, "ls", "/dir", bytes_of(NULL, 0), &out), 0);
+	assert_true(bytes_equal(buffer_bytes(&out), bytes_of("b\0a", 4)));
+	buffer_reset(&out);
+	assert_int_equal(
+		controlkit_ask(w, "ls", "/dir/a", bytes_of(NULL, 0), &out), 0);
+	assert_string_equal(buffer_text(&out), "/dir/a");
+	buffer_deinit(&out);
+}
+
+/* 2,500 names of 200 bytes are two chunks. */
+static void a_listing_of_many_chunks_is_whole(void **state)
+{
+	struct world *w = *state;
+	struct buffer out = {0};
+	char path[256];
+	size_t names = 0;
+
+	for (int i = 0; i < 2500; i++) {
+		snprintf(path, sizeof path, "%0200d", i);
+		assert_int_equal(
+			fake_kv_apply(
+				w->kv,
+				&(struct fs_op){.kind = FS_OP_CREATE,
+						.dir = FS_ROOT,
+						.name = bytes_of_text(path)}),
+			0);
+	}
+
+	assert_int_equal(controlkit_ask(w, "ls", "/", bytes_of(NULL, 0), &out),
+			 0);
+	for (size_t at = 0; at < out.size; at += 201) {
+		assert_int_equal(atoi((char *)out.data + at + 190), names);
+		names++;
+	}
+	assert_int_equal(names, 2500);
+	buffer_deinit(&out);
+}
+
+static void rm_removes_files_and_empty_directories(void **state)
+{
+	struct world *w = *state;
+
+	GIVEN_DIRECTORY(w, "dir");
+	assert_int_equal(controlkit_set(w, "/dir/a", ""), 0);
+
+	assert_int_equal(controlkit_do(w, "rm", "/dir"), ENOTEMPTY);
+	assert_int_equal(controlkit_do(w, "rm", "/dir/a"), 0);
+	assert_int_equal(controlkit_do(w, "get", "/dir/a"), ENOENT);
+	assert_int_equal(controlkit_do(w, "rm", "/dir/"), 0);
+	assert_int_equal(controlkit_do(w, "ls", "/dir"), ENOENT);
+}
+
+static void paths_that_do_not_lead_there_are_told(void **state)
+{
+	struct world *w = *state;
+	char name[LIMIT_NAME_BYTES + 3] = "/";
+
+	GIVEN_DIRECTORY(w, "dir");
+	GIVEN_LINK(w, "link", "/key");
+	assert_int_equal(controlkit_set(w, "/key", "v"), 0);
+	memset(name + 1, 'n', LIMIT_NAME_BYTES + 1);
+
+	assert_int_equal(controlkit_do(w, "get", "/none"), ENOENT);
+	assert_int_equal(controlkit_do(w, "get", "/dir"), EISDIR);
+	assert_int_equal(controlkit_do(w, "get", "/link"), ELOOP);
+	assert_int_equal(controlkit_do(w, "get", "/key/x"), ENOTDIR);
+	assert_int_equal(controlkit_do(w, "get", "key"), EINVAL);
+	assert_int_equal(controlkit_do(w, "get", ""), EINVAL);
+	assert_int_equal(controlkit_set(w, "/none/x", "v"), ENOENT);
+	assert_int_equal(controlkit_set(w, "/dir", "v"), EISDIR);
+	assert_int_equal(controlkit_set(w, "/dir/", "v"), EISDIR);
+	assert_int_equal(controlkit_set(w, "/", "v"), EISDIR);
+	assert_int_equal(controlkit_set(w, "/.raftfs", "v"), EPERM);
+	assert_int_equal(controlkit_set(w, name, "v"), ENAMETOOLONG);
+	assert_int_equal(controlkit_do(w, "rm", "/"), EBUSY);
+	assert_int_equal(controlkit_do(w, "rm", "/none"), ENOENT);
+	assert_int_equal(controlkit_do(w, "frob", "/key"), EINVAL);
+}
+
+static void before_the_root_is_made_the_tree_is_empty(void **state)
+{
+	struct world *w = *state;
+	struct buffer out = {0};
+
+	assert_int_equal(controlkit_ask(w, "ls", "/", bytes_of(NULL, 0), &out),
+			 0);
+	assert_int_equal(out.size, 0);
+	assert_int_equal(controlkit_do(w, "get", "/key"), ENOENT);
+	assert_int_equal(controlkit_do(w, "rm", "/key"), ENOENT);
+}
+
+static void refusals_carry_the_mounts_errno_and_the_reason(void **state)
+{
+	struct world *w = *state;
+	struct client *client = controlkit_connect(w);
+	struct message_response response;
+
+	fake_kv_set_why(w->kv, "no quorum: n2 does not answer");
+	fake_kv_refuse_proposals(w->kv, STATUS_TIMED_OUT);
+	controlkit_send(client, "set", "/key", bytes_of_text("v"));
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_int_equal(response.error, EROFS);
+	assert_string_equal(response.reason, "no quorum: n2 does not answer");
+
+	fake_kv_refuse_proposals(w->kv, STATUS_UNKNOWN);
+	controlkit_send(client, "set", "/key", bytes_of_text("v"));
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_int_equal(response.error, ETIMEDOUT);
+	assert_string_equal(response.reason, "it may still take effect");
+
+	fake_kv_refuse_barriers(w->kv, STATUS_NO_QUORUM);
+	controlkit_send(client, "get", "/key", bytes_of(NULL, 0));
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_int_equal(response.error, ETIMEDOUT);
+	client_close(client);
+}
+
+static void status_needs_no_quorum(void **state)
+{
+	struct world *w = *state;
+	struct buffer out = {0};
+
+	fake_kv_set_why(w->kv, "no quorum");
+	fake_kv_refuse_barriers(w->kv, STATUS_NO_QUORUM);
+
+	assert_int_equal(
+		controlkit_ask(w, "status", "", bytes_of(NULL, 0), &out), 0);
+	assert_non_null(
+		strstr(buffer_text(&out), "\nquorum: no (no quorum)\n"));
+	buffer_deinit(&out);
+}
+
+static void files_of_the_mount_name_the_socket_and_the_leader(void **state)
+{
+	struct world *w = *state;
+	size_t count = 0;
+	const struct control_file *files = control_files(&count);
+	struct buffer all = {0};
+	struct buffer wanted = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(files[i].name, "socket") == 0 ||
+		    strcmp(files[i].name, "leader") == 0) {
+			files[i].text(w->kv, KV_READS_FRESH, &all);
+		}
+	}
+
+	buffer_printf(&wanted, "n1\n%s\n", w->socket);
+	assert_string_equal(buffer_text(&all), buffer_text(&wanted));
+	buffer_deinit(&all);
+	buffer_deinit(&wanted);
+}
+
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, controlkit_setup,                \
+					controlkit_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_set_is_read_back),
+		TEST(a_new_file_is_0644_and_the_callers),
+		TEST(content_of_many_chunks_is_whole),
+		TEST(ls_names_what_is_there),
+		TEST(a_listing_of_many_chunks_is_whole),
+		TEST(rm_removes_files_and_empty_directories),
+		TEST(paths_that_do_not_lead_there_are_told),
+		cmocka_unit_test_setup_teardown(
+			before_the_root_is_made_the_tree_is_empty,
+			controlkit_setup_unborn, controlkit_teardown),
+		TEST(refusals_carry_the_mounts_errno_and_the_reason),
+		TEST(status_needs_no_quorum),
+		TEST(files_of_the_mount_name_the_socket_and_the_leader),
+	};
+	return cmocka_run_group_tests_name("control/job", tests, NULL, NULL);
+}

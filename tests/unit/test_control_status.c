@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: the status says how the node stands, line by line and as JSON, and
+ * without a quorum why. */
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "fs/control/status.h"
+
+static const struct kv_status healthy = {
+	.name = "n1",
+	.cluster = "00112233445566778899aabbccddeeff",
+	.role = "leader",
+	.term = 3,
+	.leader = "n1",
+	.quorum = true,
+	.commit = 20,
+	.applied = 18,
+	.last = 21,
+	.log_bytes = 4096,
+	.state_bytes = 512,
+	.session = 2,
+	.proposals = 1,
+	.bad_frames = 4,
+	.member_count = 3,
+	.members = {{.name = "n1",
+		     .address = "127.0.0.1:7001",
+		     .voter = true,
+		     .self = true,
+		     .leader = true,
+		     .connected = true,
+		     .match = 21},
+		    {.name = "n2",
+		     .address = "127.0.0.1:7002",
+		     .voter = true,
+		     .connected = true,
+		     .match = 19,
+		     .heard_ms_ago = 12},
+		    {.name = "n3",
+		     .address = "127.0.0.1:7003",
+		     .heard_ms_ago = UINT64_MAX}},
+};
+
+static void a_healthy_leader_reads_line_by_line(void **state)
+{
+	struct buffer text = {0};
+	(void)state;
+
+	status_text_lines(&healthy, KV_READS_FRESH, &text);
+
+	assert_string_equal(
+		buffer_text(&text),
+		"version: " RAFTFS_VERSION "\n"
+		"name: n1\n"
+		"cluster: 00112233445566778899aabbccddeeff\n"
+		"role: leader\n"
+		"term: 3\n"
+		"leader: n1\n"
+		"quorum: yes\n"
+		"reads: fresh\n"
+		"members: 3\n"
+		"member: n1 127.0.0.1:7001 voter leader self\n"
+		"member: n2 127.0.0.1:7002 voter connected heard=12ms "
+		"match=19\n"
+		"member: n3 127.0.0.1:7003 learner disconnected heard=never\n"
+		"commit: 20\n"
+		"applied: 18\n"
+		"lag: 2\n"
+		"last: 21\n"
+		"log-bytes: 4096\n"
+		"state-bytes: 512\n"
+		"session: 2\n"
+		"proposals: 1\n"
+		"bad-frames: 4\n");
+	buffer_deinit(&text);
+}
+
+static void without_a_quorum_it_says_why(void **state)
+{
+	struct kv_status status = {.role = "candidate",
+				   .why = "no quorum: n2, n3 do not answer",
+				   .cut_off = true};
+	struct buffer text = {0};
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+
+	assert_non_null(strstr(
+		buffer_text(&text),
+		"\nquorum: no (no quorum: n2, n3 do not answer)\n"
+		"reads: fresh (cut off: answered from the applied state)\n"));
+	buffer_deinit(&text);
+}
+
+static void an_unknown_reason_still_names_the_quorum(void **state)
+{
+	struct kv_status status = {.role = "follower"};
+	struct buffer text = {0};
+	(void)state;
+
+	status_text_lines(&status, KV_READS_LOCAL, &text);
+
+	assert_non_null(strstr(buffer_text(&text), "\nquorum: no (no quorum"));
+	buffer_deinit(&text);
+}
+
+/* Commit may be known later than what is applied after a restart. */
+static void lag_is_never_below_zero(void **state)
+{
+	struct kv_status status = {.commit = 5, .applied = 7};
+	(void)state;
+
+	assert_int_equal(status_lag(&status), 0);
+}
+
+static void json_holds_numbers_as_numbers(void **state)
+{
+	struct buffer text = {0};
+	json_t *root;
+	json_t *member;
+	(void)state;
+
+	status_json(&healthy, KV_READS_STRICT, &text);
+	root = json_loads(buffer_text(&text), 0, NULL);
+
+	assert_non_null(root);
+	assert_int_equal(json_integer_value(json_object_get(root, "lag")), 2);
+	assert_true(json_is_true(json_object_get(root, "quorum")));
+	assert_string_equal(json_string_value(json_object_get(root, "reads")),
+			    "strict");
+	member = json_array_get(json_object_get(root, "members"), 2);
+	assert_string_equal(json_string_value(json_object_get(member, "name")),
+			    "n3");
+	assert_true(json_is_null(json_object_get(member, "heard_ms")));
+	json_decref(root);
+	buffer_deinit(&text);
+}
+
+static void json_survives_a_name_that_is_no_text(void **state)
+{
+	struct kv_status status = {.name = "\xff\xfe", .why = "no quorum"};
+	struct buffer text = {0};
+	json_t *root;
+	(void)state;
+
+	status_json(&status, KV_READS_FRESH, &text);
+	root = json_loads(buffer_text(&text), 0, NULL);
+
+	assert_non_null(root);
+	assert_true(json_is_null(json_object_get(root, "name")));
+	assert_string_equal(json_string_value(json_object_get(root, "why")),
+			    "no quorum");
+	json_decref(root);
+	buffer_deinit(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_healthy_leader_reads_line_by_line),
+		cmocka_unit_test(without_a_quorum_it_says_why),
+		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
+		cmocka_unit_test(lag_is_never_below_zero),
+		cmocka_unit_test(json_holds_numbers_as_numbers),
+		cmocka_unit_test(json_survives_a_name_that_is_no_text),
+	};
+	return cmocka_run_group_tests_name("control/status", tests, NULL, NULL);
+}
