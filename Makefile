@@ -138,8 +138,12 @@ $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/clus
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
 $(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+# A daemon whose own syncs do nothing, to show that the power cut would notice.
+NOSYNC = $(BUILD)/tests/lib/raftfs-nosync
+$(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=fdatasync,--wrap=fsync -o $@ $^ $(FUSE_LIBS) $(LIBS)
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(NOSYNC)
 unit-list:
 	@echo $(UNIT_BINS)
 units: $(UNIT_BINS)

@@ -3,7 +3,8 @@
  *
  *   history setup FOLDER WRITERS            make the files of a round
  *   history write FOLDER WRITER WRITERS NODE SEED SECONDS OUT
- *   history now                             CLOCK_MONOTONIC in nanoseconds
+ *   history watch STATUS NODE SECONDS       print when NODE was cut off, as
+ *                                           lines "NODE FROM UNTIL"
  *
  * A round's folder holds
  *   reg/s0 s1 s2, reg/o<w>  registers: whole values, overwritten or replaced
@@ -378,12 +379,50 @@ static void setup(const char *folder, unsigned writers)
 	close(dir);
 }
 
+/* Does the status file say that fresh reads are fresh? */
+static bool is_fresh(const char *status)
+{
+	char text[8192];
+	ssize_t size = slurp(AT_FDCWD, status, text, sizeof text - 1);
+
+	if (size <= 0)
+		return false;
+	text[size] = '\0';
+	return strstr(text, "cut off") == NULL;
+}
+
+static void watch(const char *status, const char *node, double seconds)
+{
+	const int64_t margin_ns = 50000000;
+	int64_t end_ns = now_ns() + (int64_t)(seconds * 1e9);
+	int64_t fresh_ns = now_ns(), call_ns = 0;
+	bool fresh = true;
+
+	while (call_ns < end_ns) {
+		call_ns = now_ns();
+		if (!is_fresh(status)) {
+			fresh = false;
+		} else {
+			if (!fresh)
+				printf("%s %lld %lld\n", node,
+				       (long long)(fresh_ns - margin_ns),
+				       (long long)(now_ns() + margin_ns));
+			fresh_ns = call_ns;
+			fresh = true;
+		}
+		rest_ms(5);
+	}
+	if (!fresh)
+		printf("%s %lld %lld\n", node, (long long)fresh_ns,
+		       (long long)now_ns());
+}
+
 int main(int argc, char **argv)
 {
 	struct writer w = {0};
 
-	if (argc == 2 && strcmp(argv[1], "now") == 0) {
-		printf("%lld\n", (long long)now_ns());
+	if (argc == 5 && strcmp(argv[1], "watch") == 0) {
+		watch(argv[2], argv[3], atof(argv[4]));
 		return 0;
 	}
 	if (argc == 4 && strcmp(argv[1], "setup") == 0) {

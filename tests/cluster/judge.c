@@ -4,8 +4,8 @@
  *   judge HISTORY MINIMUM TREE...
  *
  * HISTORY: a folder with the writers' files w1 w2 ..., and perhaps a file
- * `stale` with lines "FROM UNTIL" (ns), see judge.h. At least MINIMUM changes
- * must have been acknowledged. Exit code 0 only without a violation. */
+ * `stale` with lines "NODE FROM UNTIL" (ns), see judge.h. At least MINIMUM
+ * changes must have been acknowledged. Exit code 0 only without a violation. */
 #include "tests/cluster/judge.h"
 
 #include <stdarg.h>
@@ -62,7 +62,8 @@ char *content(const struct judge *j, size_t tree, const char *file,
 bool may_be_stale(const struct judge *j, const struct event *e)
 {
 	for (size_t i = 0; i < j->window_count; i++)
-		if (e->return_ns >= j->windows[i].from_ns &&
+		if (e->node == j->windows[i].node &&
+		    e->return_ns >= j->windows[i].from_ns &&
 		    e->call_ns <= j->windows[i].until_ns)
 			return true;
 	return false;
@@ -114,13 +115,14 @@ static void load_windows(struct judge *j, const char *path)
 {
 	FILE *in = fopen(path, "r");
 	long long from, until;
+	unsigned node;
 
 	if (in == NULL)
 		return;
 	while (j->window_count < WINDOWS_MAX &&
-	       fscanf(in, "%lld %lld", &from, &until) == 2)
-		j->windows[j->window_count++] =
-			(struct window){.from_ns = from, .until_ns = until};
+	       fscanf(in, "%u %lld %lld", &node, &from, &until) == 3)
+		j->windows[j->window_count++] = (struct window){
+			.node = node, .from_ns = from, .until_ns = until};
 	fclose(in);
 }
 

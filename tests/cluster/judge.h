@@ -17,9 +17,10 @@
 
 #include "tests/cluster/token.h"
 
-enum { TREES_MAX = 9, WINDOWS_MAX = 64 };
+enum { TREES_MAX = 9, WINDOWS_MAX = 1024 };
 
 struct window {
+	unsigned node;
 	int64_t from_ns, until_ns;
 };
 
@@ -29,8 +30,8 @@ struct judge {
 	const char *trees[TREES_MAX]; /* the round's folder on each node */
 	size_t tree_count;
 	int64_t end_ns; /* when the trees are read: after every operation */
-	/* Reads that overlap one of these may be stale (J1, J3): the node
-	 * could not reach a leader and says so in its status. */
+	/* While a node can not reach a leader it says so in its status, and
+	 * its reads that overlap such a time may be stale (J1, J3). */
 	struct window windows[WINDOWS_MAX];
 	size_t window_count;
 	size_t violations;
