@@ -38,11 +38,16 @@ TREE = fs/tree/block.c fs/tree/change.c fs/tree/check.c fs/tree/chunk.c \
 	fs/tree/machine.c fs/tree/note.c fs/tree/op.c fs/tree/op_make.c \
 	fs/tree/op_remove.c fs/tree/op_rename.c fs/tree/op_write.c fs/tree/orphan.c \
 	fs/tree/read.c fs/tree/record.c
-MOUNT = fs/mount/fuse.c
+MOUNT = fs/mount/errmap.c fs/mount/fuse.c fs/mount/gate.c fs/mount/handle.c \
+	fs/mount/init.c fs/mount/notify.c fs/mount/op_change.c fs/mount/op_dir.c \
+	fs/mount/op_file.c fs/mount/op_read.c fs/mount/point.c fs/mount/reply.c \
+	fs/mount/request.c fs/mount/thread.c fs/mount/trunc.c fs/mount/virt.c \
+	fs/mount/worker.c
 CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 	fs/control/job.c fs/control/json.c fs/control/message.c fs/control/socket.c \
 	fs/control/status.c
-DAEMON = fs/raftfs.c
+DAEMON = fs/raftfs.c fs/launch.c fs/options.c fs/options_path.c \
+	fs/options_peer.c fs/options_words.c
 CLI = fs/raftfsctl.c
 TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/toy.c
 
@@ -130,11 +135,13 @@ $(call unit_bins,control_control control_job): $(call objects,tests/lib/controlk
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
-	posix/semantics bench/floor bench/small fuzz/garbage)
+	posix/semantics bench/floor bench/small cluster/garbage)
 $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
+$(BUILD)/tests/cluster/garbage: $(A_BASE)
+$(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
 $(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)

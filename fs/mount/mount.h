@@ -12,10 +12,10 @@
 #include "kv/kv.h"
 
 struct mount_config {
-	struct kv *kv; /* lent until mount_close() */
+	struct kv *kv;		/* lent until mount_close() */
 	const char *mountpoint; /* absolute */
-	const char *source; /* first field of mtab; "raftfs" */
-	const char *options; /* for FUSE, comma-separated; may be NULL */
+	const char *source;	/* first field of mtab; "raftfs" */
+	const char *options;	/* for FUSE, comma-separated; may be NULL */
 	enum kv_reads reads;
 	uint32_t timeout_ms;
 	bool debug; /* libfuse's own request log */
@@ -29,8 +29,8 @@ struct mount;
  * (mounted by someone alive), STATUS_DENIED; problem: one line. */
 MUST_USE int mount_prepare(const char *mountpoint, struct buffer *problem);
 /* Mount; the tree is visible on return. Errors as above. */
-MUST_USE int mount_open(const struct mount_config *config,
-			struct mount **mount, struct buffer *problem);
+MUST_USE int mount_open(const struct mount_config *config, struct mount **mount,
+			struct buffer *problem);
 /* Serve until mount_stop(), an unmount from outside, or a failure of the
  * device (STATUS_IO). Blocks. */
 MUST_USE int mount_serve(struct mount *mount);

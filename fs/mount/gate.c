@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/mount/gate.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fs/mount/errmap.h"
+
+/* --- Sending a truncation alone --------------------------------------------*/
+
+struct sending {
+	struct mount *mount;
+	struct handle *handle; /* used */
+};
+
+static void pass_again(struct request_queue *waiters);
+
+/* With the lock held: the truncation ended; take whoever waited. */
+static void settle(struct handle *handle, bool applied,
+		   struct request_queue *woken)
+{
+	trunc_settle(&handle->trunc, applied);
+	if (handle->trunc.state == TRUNC_NONE) {
+		LIST_REMOVE(handle, trunc_link);
+	}
+	STAILQ_CONCAT(woken, &handle->inode->waiters);
+}
+
+static void sent(void *context, int status, struct bytes encoded)
+{
+	struct sending *s = context;
+	struct mount *m = s->mount;
+	struct request_queue woken = STAILQ_HEAD_INITIALIZER(woken);
+	struct fs_result result = {0};
+	int error = errmap_status(status);
+
+	if (error == 0 && fs_result_decode(encoded, &result) != 0) {
+		error = EIO;
+	}
+	if (error == 0) {
+		error = result.error;
+	}
+	pthread_mutex_lock(&m->handles.lock);
+	s->handle->trunc_error = error;
+	settle(s->handle, error == 0, &woken);
+	handles_unuse_locked(&m->handles, s->handle);
+	pthread_mutex_unlock(&m->handles.lock);
+	mem_free(s);
+	pass_again(&woken);
+	mount_done(m);
+}
+
+/* With the lock held: put it on the list of those to be sent. */
+static void collect(struct handles *h, struct handle *handle,
+		    struct handle_queue *list)
+{
+	trunc_send(&handle->trunc);
+	handles_timer_remove(h, handle);
+	handle->users++;
+	STAILQ_INSERT_TAIL(list, handle, send_link);
+}
+
+/* Without the lock: send them. */
+static void send_all(struct mount *m, struct handle_queue *list)
+{
+	struct handle *handle;
+
+	while ((handle = STAILQ_FIRST(list)) != NULL) {
+		struct sending *s = mem_alloc(sizeof *s);
+		struct buffer encoded = {0};
+		struct fs_op op = {.kind = FS_OP_SETATTR,
+				   .ino = handle->inode->ino,
+				   .valid = FS_SET_SIZE};
+
+		STAILQ_REMOVE_HEAD(list, send_link);
+		*s = (struct sending){.mount = m, .handle = handle};
+		mount_busy(m);
+		fs_op_encode(&op, &encoded);
+		kv_propose(m->kv, buffer_bytes(&encoded),
+			   kv_now_ms() + m->config.timeout_ms, sent, s);
+		buffer_deinit(&encoded);
+	}
+}
+
+/* --- The gate --------------------------------------------------------------*/
+
+enum verdict {
+	PASSES,
+	WAITS,
+	REFUSED,
+};
+
+/* With the lock held. */
+static enum verdict judge(struct request *r, struct inode *inode,
+			  struct handle_queue *list)
+{
+	struct handles *h = &r->mount->handles;
+	enum verdict verdict = PASSES;
+	struct handle *t;
+
+	LIST_FOREACH (t, &inode->truncs, trunc_link) {
+		bool is_own = t == r->handle;
+
+		if (r->gate_way == GATE_SYNC && !is_own) {
+			continue;
+		}
+		if (trunc_is_busy(&t->trunc)) {
+			verdict = WAITS;
+		} else if (is_own && r->gate_way == GATE_WRITE) {
+			continue; /* carried below */
+		} else if (is_own && r->gate_tried &&
+			   t->trunc.state == TRUNC_FAILED) {
+			return REFUSED;
+		} else if (t->trunc.state == TRUNC_PENDING ||
+			   (is_own && t->trunc.state == TRUNC_FAILED)) {
+			r->gate_tried = r->gate_tried || is_own;
+			collect(h, t, list);
+			verdict = WAITS;
+		}
+	}
+	return verdict;
+}
+
+/* What r points to belongs to a thread that is about to serve another. */
+static void keep_data(struct request *r)
+{
+	if (r->op.data.size > 0 && r->text.size == 0) {
+		buffer_append_bytes(&r->text, r->op.data);
+		r->op.data = buffer_bytes(&r->text);
+	}
+}
+
+static void gate_pass(struct request *r)
+{
+	struct handles *h = &r->mount->handles;
+	struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
+	enum verdict verdict = PASSES;
+	struct inode *inode;
+	int error = 0;
+
+	pthread_mutex_lock(&h->lock);
+	inode = r->handle != NULL ? r->handle->inode : handles_find(h, r->ino);
+	if (inode != NULL) {
+		verdict = judge(r, inode, &list);
+	}
+	if (verdict == WAITS) {
+		keep_data(r);
+		STAILQ_INSERT_TAIL(&inode->waiters, r, queue);
+	} else if (verdict == REFUSED) {
+		error = r->handle->trunc_error;
+	} else if (r->gate_way == GATE_WRITE && r->handle != NULL) {
+		r->carries = trunc_carry(&r->handle->trunc);
+		handles_timer_remove(h, r->handle);
+	}
+	pthread_mutex_unlock(&h->lock);
+	send_all(r->mount, &list);
+	if (verdict != WAITS) {
+		r->passed(r, error);
+	}
+}
+
+/* G2. */
+static void pass_again(struct request_queue *waiters)
+{
+	struct request *r;
+
+	while ((r = STAILQ_FIRST(waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(waiters, queue);
+		gate_pass(r);
+	}
+}
+
+void gate_enter(struct request *r, enum gate_way way,
+		void (*passed)(struct request *r, int error))
+{
+	r->gate_way = way;
+	r->gate_tried = false;
+	r->carries = false;
+	r->passed = passed;
+	gate_pass(r);
+}
+
+void gate_leave(struct request *r, bool applied)
+{
+	struct handles *h = &r->mount->handles;
+	struct request_queue woken = STAILQ_HEAD_INITIALIZER(woken);
+
+	if (!r->carries) {
+		return;
+	}
+	r->carries = false;
+	pthread_mutex_lock(&h->lock);
+	settle(r->handle, applied, &woken);
+	pthread_mutex_unlock(&h->lock);
+	pass_again(&woken);
+}
+
+/* --- Opening, closing, time ------------------------------------------------*/
+
+void gate_open(struct mount *m, struct handle *handle)
+{
+	struct handles *h = &m->handles;
+
+	pthread_mutex_lock(&h->lock);
+	trunc_open(&handle->trunc);
+	handle->due_ms = kv_now_ms() + LIMIT_TRUNCATE_MS;
+	LIST_INSERT_HEAD(&handle->inode->truncs, handle, trunc_link);
+	handles_timer_add(h, handle);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void gate_abandon(struct mount *m, struct handle *handle)
+{
+	struct handles *h = &m->handles;
+
+	pthread_mutex_lock(&h->lock);
+	if (trunc_is_owed(&handle->trunc)) {
+		trunc_abandon(&handle->trunc);
+		LIST_REMOVE(handle, trunc_link);
+		handles_timer_remove(h, handle);
+	}
+	handles_unuse_locked(h, handle);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void gate_close(struct mount *m, struct handle *handle)
+{
+	struct handles *h = &m->handles;
+	struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
+
+	pthread_mutex_lock(&h->lock);
+	if (trunc_is_owed(&handle->trunc)) {
+		collect(h, handle, &list);
+	}
+	handles_unuse_locked(h, handle);
+	pthread_mutex_unlock(&h->lock);
+	send_all(m, &list);
+}
+
+void gate_flush(struct mount *m)
+{
+	struct handles *h = &m->handles;
+	struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
+	struct handle *handle;
+
+	pthread_mutex_lock(&h->lock);
+	while ((handle = TAILQ_FIRST(&h->timers)) != NULL) {
+		collect(h, handle, &list);
+	}
+	pthread_mutex_unlock(&h->lock);
+	send_all(m, &list);
+}
+
+static void wait_for(struct handles *h, uint64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&h->timer_wake, &h->lock, &until);
+}
+
+void *gate_timer(void *context)
+{
+	struct mount *m = context;
+	struct handles *h = &m->handles;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->timer_stopping) {
+		struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
+		struct handle *handle = TAILQ_FIRST(&h->timers);
+		uint64_t now = kv_now_ms();
+
+		if (handle == NULL) {
+			pthread_cond_wait(&h->timer_wake, &h->lock);
+		} else if (handle->due_ms > now) {
+			wait_for(h, handle->due_ms - now);
+		} else {
+			collect(h, handle, &list);
+			pthread_mutex_unlock(&h->lock);
+			send_all(m, &list);
+			pthread_mutex_lock(&h->lock);
+		}
+	}
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
+}
+
+void gate_timer_stop(struct mount *m)
+{
+	pthread_mutex_lock(&m->handles.lock);
+	m->handles.timer_stopping = true;
+	pthread_cond_signal(&m->handles.timer_wake);
+	pthread_mutex_unlock(&m->handles.lock);
+	pthread_join(m->timer, NULL);
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* raftfs - one node of a cluster, with its mount.
+ *
+ * Start: options, mount point, (background: fork), node, control socket,
+ * mount; the end is the reverse. The parent of a background daemon prints what
+ * the child tells it (launch.h) and leaves when the tree is there.
+ *
+ * Signals: TERM, INT and HUP end the daemon; a second one at once, though not
+ * without taking the mount away. PIPE is ignored. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "fs/control/control.h"
+#include "fs/launch.h"
+#include "fs/mount/mount.h"
+#include "fs/options.h"
+#include "fs/tree/tree.h"
+#include "kv/kv.h"
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	FOUNDING_POLL_MS = 20,
+};
+
+struct daemon {
+	struct options options;
+	struct launch launch;
+	struct kv_machine machine;
+	struct kv *kv;
+	struct control *control;
+	struct mount *mount;
+	char *socket;
+	pthread_mutex_t lock;
+	char failure[512]; /* why the node can not go on; by lock */
+};
+
+/* For signals and for the node's failure: end_fd wakes whoever waits. */
+static int end_fd = -1;
+static volatile sig_atomic_t signals;
+static char mountpoint_of_signal[PATH_MAX];
+static _Atomic(struct mount *) mount_of_signal;
+
+static void end(void)
+{
+	struct mount *m = atomic_load(&mount_of_signal);
+	uint64_t one = 1;
+
+	if (write(end_fd, &one, sizeof one) < 0) {
+		return; /* it is full, so it wakes anyway */
+	}
+	if (m != NULL) {
+		mount_stop(m);
+	}
+}
+
+static void on_signal(int number)
+{
+	int kept = errno;
+
+	(void)number;
+	signals++;
+	if (signals > 1) {
+		if (mountpoint_of_signal[0] != '\0') {
+			umount2(mountpoint_of_signal, MNT_DETACH);
+		}
+		_exit(EXIT_FAILED);
+	}
+	end();
+	errno = kept;
+}
+
+static void catch_signals(void)
+{
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+	size_t i;
+
+	sigfillset(&action.sa_mask);
+	for (i = 0; i < COUNT_OF(ends); i++) {
+		sigaction(ends[i], &action, NULL);
+	}
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+}
+
+static void on_failed(void *context, const char *line)
+{
+	struct daemon *d = context;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->failure[0] == '\0') {
+		snprintf(d->failure, sizeof d->failure, "%s", line);
+	}
+	pthread_mutex_unlock(&d->lock);
+	end();
+}
+
+static bool has_failed(struct daemon *d)
+{
+	bool failed;
+
+	pthread_mutex_lock(&d->lock);
+	failed = d->failure[0] != '\0';
+	pthread_mutex_unlock(&d->lock);
+	return failed;
+}
+
+/* --- Start -----------------------------------------------------------------*/
+
+/* The folders above the data folder, which is kv's to make. */
+static int make_parents(const char *path, struct buffer *problem)
+{
+	char *copy = mem_strdup(path);
+	char *slash = copy;
+	int rc = 0;
+
+	while (rc == 0 && (slash = strchr(slash + 1, '/')) != NULL) {
+		*slash = '\0';
+		if (mkdir(copy, 0755) != 0 && errno != EEXIST &&
+		    access(copy, F_OK) != 0) {
+			buffer_printf(problem, "can not make the folder %s: %s",
+				      copy, strerror(errno));
+			rc = STATUS_DENIED;
+		}
+		*slash = '/';
+	}
+	mem_free(copy);
+	return rc;
+}
+
+static int open_node(struct daemon *d, struct buffer *problem)
+{
+	const struct options *o = &d->options;
+	struct kv_config config = {
+		.name = o->id,
+		.data = o->data,
+		.listen = o->listen,
+		.peers = o->peers,
+		.peer_count = o->peer_count,
+		.timeout_ms = o->timeout_ms,
+		.session_ms = o->session_ms,
+		.machine = &d->machine,
+		.failed = on_failed,
+		.context = d,
+	};
+	int rc = make_parents(o->data, problem);
+
+	if (rc != 0) {
+		return rc;
+	}
+	fs_machine(geteuid(), getegid(), &d->machine);
+	return kv_open(&config, &d->kv, problem);
+}
+
+static int open_control(struct daemon *d, struct buffer *problem)
+{
+	struct control_config config = {
+		.kv = d->kv,
+		.reads = d->options.reads,
+		.timeout_ms = d->options.timeout_ms,
+	};
+
+	d->socket = mem_printf("%s/control", d->options.data);
+	config.socket = d->socket;
+	return control_start(&config, &d->control, problem);
+}
+
+static int open_mount(struct daemon *d, struct buffer *problem)
+{
+	const struct options *o = &d->options;
+	struct mount_config config = {
+		.kv = d->kv,
+		.mountpoint = o->mountpoint,
+		.source = o->source,
+		.options = o->fuse_options,
+		.reads = o->reads,
+		.timeout_ms = o->timeout_ms,
+		.debug = o->debug,
+	};
+	int rc = mount_open(&config, &d->mount, problem);
+
+	if (rc != 0) {
+		return rc;
+	}
+	snprintf(mountpoint_of_signal, sizeof mountpoint_of_signal, "%s",
+		 o->mountpoint);
+	atomic_store(&mount_of_signal, d->mount);
+	return 0;
+}
+
+static bool wait_end(int timeout_ms)
+{
+	struct pollfd wait = {.fd = end_fd, .events = POLLIN};
+
+	return poll(&wait, 1, timeout_ms) > 0;
+}
+
+/* Has the cluster a first state? A node alone founds at once; others find
+ * each other first. Not longer than a change would wait, and not for ever when
+ * asked to end. */
+static bool wait_founded(struct daemon *d)
+{
+	uint64_t until = kv_now_ms() + d->options.timeout_ms;
+	struct fs_attr root;
+
+	while (fs_getattr(kv_newest(d->kv), FS_ROOT, &root) != 0) {
+		if (kv_now_ms() >= until || wait_end(FOUNDING_POLL_MS)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int start(struct daemon *d, struct buffer *problem)
+{
+	int rc = open_node(d, problem);
+
+	if (rc == 0) {
+		rc = open_control(d, problem);
+	}
+	if (rc == 0 && !d->options.no_mount) {
+		rc = open_mount(d, problem);
+	}
+	return rc;
+}
+
+static void stop(struct daemon *d)
+{
+	struct mount *mount = d->mount;
+
+	atomic_store(&mount_of_signal, NULL);
+	if (mount != NULL) {
+		mount_close(mount);
+	}
+	mountpoint_of_signal[0] = '\0';
+	if (d->control != NULL) {
+		control_stop(d->control);
+	}
+	if (d->kv != NULL) {
+		kv_close(d->kv);
+	}
+	mem_free(d->socket);
+}
+
+/* --- Run -------------------------------------------------------------------*/
+
+/* Tell the terminal that the daemon runs, or why it does not yet serve. */
+static void announce(struct daemon *d)
+{
+	struct kv_status *status;
+
+	if (wait_founded(d)) {
+		launch_ready(&d->launch, NULL);
+		return;
+	}
+	if (has_failed(d)) {
+		return;
+	}
+	status = mem_zalloc(sizeof *status);
+	kv_status(d->kv, status);
+	launch_ready(&d->launch, status->why[0] != '\0'
+					 ? status->why
+					 : "no quorum yet: waiting for peers");
+	mem_free(status);
+}
+
+static int run(struct daemon *d)
+{
+	struct buffer problem = {0};
+	int rc = start(d, &problem);
+
+	if (rc == 0) {
+		announce(d);
+		if (d->mount == NULL) {
+			while (!wait_end(-1)) {
+			}
+		} else {
+			rc = mount_serve(d->mount);
+		}
+		if (rc != 0) {
+			buffer_printf(&problem, "the mount at %s failed",
+				      d->options.mountpoint);
+		}
+		log_info("ending");
+	}
+	if (has_failed(d)) {
+		rc = STATUS_ENDED;
+		buffer_reset(&problem);
+		buffer_printf(&problem, "%s", d->failure);
+	}
+	stop(d);
+	if (rc != 0) {
+		launch_failed(&d->launch, buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	return rc == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static int launch_and_run(struct daemon *d)
+{
+	const struct options *o = &d->options;
+	struct buffer problem = {0};
+	int rc = 0;
+
+	if (!o->no_mount) {
+		rc = mount_prepare(o->mountpoint, &problem);
+	}
+	if (rc != 0) {
+		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
+		buffer_deinit(&problem);
+		return EXIT_FAILED;
+	}
+	log_setup(o->id, o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (!o->foreground && launch_begin(&d->launch, &rc)) {
+		return rc; /* the parent */
+	}
+	end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (end_fd < 0) {
+		log_fatal("no eventfd: %s", strerror(errno));
+	}
+	catch_signals();
+	rc = run(d);
+	close(end_fd);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct buffer problem = {0};
+	int rc = options_parse(&d.options, argc, argv, &problem);
+
+	if (rc != 0) {
+		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
+		rc = EXIT_USAGE;
+	} else if (d.options.action == OPTIONS_HELP) {
+		printf("%s", options_help());
+	} else if (d.options.action == OPTIONS_VERSION) {
+		printf("raftfs %s\n", RAFTFS_VERSION);
+	} else {
+		rc = launch_and_run(&d);
+	}
+	buffer_deinit(&problem);
+	options_deinit(&d.options);
+	return rc;
+}
