@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# raftfs. `make help` lists the targets; BUILD= and CFLAGS= may be given.
+# raftfs. `make help` lists the targets; BUILD= and CFLAGS= may be given,
+# V=1 shows every command.
 
 BUILD ?= build
+Q = $(if $(V),,@)
 CC = gcc
 CLANG = clang
 CFLAGS ?= -O2 -g
@@ -49,14 +51,14 @@ CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 DAEMON = fs/raftfs.c fs/launch.c fs/options.c fs/options_path.c \
 	fs/options_peer.c fs/options_words.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/toy.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treekit.c tests/lib/toy.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_random
 UNIT_NODE = node_address node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
-UNIT_KV = kv_store kv_command kv_apply
-UNIT_TREE =
+UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_kv
+UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check
 UNIT_MOUNT =
 UNIT_CONTROL = control_control control_job control_message control_status
 
@@ -89,35 +91,39 @@ $(A_TESTLIB): $(call objects,$(TESTLIB))
 $(LIB)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 $(call objects,$(MOUNT) $(DAEMON)): ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(call objects,$(NODE) $(KV) $(TREE) $(MOUNT) $(CONTROL) $(DAEMON) $(CLI) $(TESTLIB)): | $(PROTO_H)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	@echo CC $<
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # Generated code gets fewer warnings.
 $(BUILD)/proto/%.pb.c $(BUILD)/proto/%.pb.h: proto/%.proto proto/%.options
 	@mkdir -p $(@D)
-	protoc -Iproto -I/usr/lib/python3/dist-packages/proto --nanopb_opt=-Iproto --nanopb_out=$(BUILD)/proto $<
+	$(Q)protoc -Iproto -I/usr/lib/python3/dist-packages/proto --nanopb_opt=-Iproto --nanopb_out=$(BUILD)/proto $<
 $(BUILD)/proto/%.pb.o: $(BUILD)/proto/%.pb.c
-	$(CC) $(ALL_CPPFLAGS) -std=c11 -pthread $(CFLAGS) $(SANITIZE) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CPPFLAGS) -std=c11 -pthread $(CFLAGS) $(SANITIZE) -c -o $@ $<
 .SECONDARY: $(PROTO_C) $(PROTO_H)
 
 DAEMON_LIBS = $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(BUILD)/raftfs: $(call objects,$(DAEMON)) $(DAEMON_LIBS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(FUSE_LIBS) $(LIBS)
+	@echo LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(FUSE_LIBS) $(LIBS)
 $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lprotobuf-nanopb -lxxhash -pthread
+	@echo LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lprotobuf-nanopb -lxxhash -pthread
 
 # --- Unit tests: no root, network or FUSE device ------------------------------
 UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(UNIT_LIBS)
+	@echo LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(UNIT_LIBS)
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
@@ -127,6 +133,9 @@ $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
+# The fake stands before the real node and clock, for this test alone.
+$(BUILD)/tests/unit/test_kv_kv: $(BUILD)/tests/lib/fakenode.o
+$(BUILD)/tests/lib/fakenode.o: | $(PROTO_H)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
@@ -144,7 +153,8 @@ $(BUILD)/tests/cluster/garbage: $(A_BASE)
 $(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
 $(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+	@echo LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 # A daemon whose own syncs do nothing, to show that the power cut would notice.
 NOSYNC = $(BUILD)/tests/lib/raftfs-nosync
 $(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)

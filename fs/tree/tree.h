@@ -146,7 +146,8 @@ MUST_USE int fs_note_decode(struct bytes encoded, struct fs_note *note);
 /* --- Reading: 0 or a negative errno
  * ------------------------------------------------ */
 
-/* -ESTALE: no such inode (any more). -EIO: the store failed. */
+/* -ESTALE: no such inode (any more). From all: -EIO, the store failed;
+ * -EUCLEAN, what it holds is damaged. */
 MUST_USE int fs_getattr(struct kv_reader *r, uint64_t ino,
 			struct fs_attr *attr);
 /* -ENOENT, -ENOTDIR, -ESTALE (dir is gone), -ENAMETOOLONG. "." and ".." work.
