@@ -51,12 +51,12 @@ CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 DAEMON = fs/raftfs.c fs/launch.c fs/options.c fs/options_path.c \
 	fs/options_peer.c fs/options_words.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treekit.c tests/lib/toy.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treekit.c tests/lib/toy.c tests/lib/nodekit.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_random
-UNIT_NODE = node_address node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
+UNIT_NODE = node_address node_cluster node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
 UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_kv
 UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check
 UNIT_MOUNT =
@@ -131,11 +131,11 @@ $(call unit_bins,raft_random): $(BUILD)/tests/lib/world.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
-$(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
-$(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
 # The fake stands before the real node and clock, for this test alone.
 $(BUILD)/tests/unit/test_kv_kv: $(BUILD)/tests/lib/fakenode.o
 $(BUILD)/tests/lib/fakenode.o: | $(PROTO_H)
+$(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
+$(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fakenode.h - raft/node/node.h with the test in the place of Raft, and a
+ * clock that stands still until the test moves it (kv_now_ms).
+ *
+ * The test's thread is the loop thread. What it takes is under way until it
+ * commits it, commits it twice or loses it. Linked before the real node. */
+#ifndef TESTS_LIB_FAKENODE_H
+#define TESTS_LIB_FAKENODE_H
+
+#include "raft/node/node.h"
+
+enum { FAKENODE_SELF = 101, FAKENODE_OTHER = 102 };
+
+/* What a data folder outlives its node with. */
+struct fakelog {
+	struct entry **entries; /* (base, last] */
+	size_t count;
+	raft_index base;
+	raft_index commit;
+	uint64_t boot;
+};
+
+void fakelog_deinit(struct fakelog *log);
+/* Append an entry (given) as committed. */
+void fakelog_append(struct fakelog *log, struct entry *e);
+
+/* The log that the next node_open() uses; lent until node_close(). */
+void fakenode_use(struct fakelog *log);
+
+void fakenode_clock(uint64_t now_ms);
+void fakenode_sleep(struct node *n, uint64_t ms); /* move it, then tick */
+void fakenode_tick(struct node *n);
+
+void fakenode_route(struct node *n, bool open);
+void fakenode_role(struct node *n, raft_id leader);
+/* From any lease call on: valid, at what is committed. */
+void fakenode_lease(struct node *n, bool valid);
+
+/* Take what is wanted; how many are under way then. */
+size_t fakenode_take(struct node *n);
+/* Commit the nth under way (0: the oldest) and wait until it is applied; it
+ * stays under way, to be committed again or lost. */
+void fakenode_commit(struct node *n, size_t nth);
+void fakenode_lose(struct node *n); /* everything under way */
+/* Take and commit until nothing more is wanted. */
+void fakenode_settle(struct node *n);
+/* Commit an entry of somebody else's (given), and wait as above. */
+void fakenode_commit_entry(struct node *n, struct entry *e);
+
+/* The read index asked for last, 0: none since; it must be answered. */
+uint64_t fakenode_ticket(struct node *n, bool *lease);
+void fakenode_answer(struct node *n, uint64_t ticket, raft_index index,
+		     int status);
+
+/* The last message sent; empty: none since. Lent until the next call. */
+struct bytes fakenode_sent(struct node *n, raft_id *to);
+void fakenode_message(struct node *n, raft_id from, struct bytes message);
+
+/* Wait until node_wake() was called since the last take. */
+void fakenode_await_wake(struct node *n);
+raft_index fakenode_flushed(struct node *n);
+
+#endif
