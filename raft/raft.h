@@ -99,7 +99,8 @@ enum raft_msg_kind {
 
 /* One flat struct for all kinds; fields a kind does not use are 0.
  *
- * APPEND_REPLY: accepted: pos.index = last entry known to match and durable.
+ * APPEND_REPLY: accepted: pos.index = last entry known to match and durable;
+ * last = the last one that matches, durable or not (at least pos.index).
  * Rejected: pos = conflict hint (5.3): probe at or below pos.index, whose
  * term here is pos.term; `last` echoes the rejected pos.index, so that a late
  * rejection is told from the probe outstanding (row 25).

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* progress.h - what a leader knows of one member's log.
+ *
+ *      .-- reset --.         accepted
+ *      v           |   .---------------------.
+ *   PROBE ---------+---'                     v
+ *      ^  ^  rejected, link lost, gap     REPLICATE
+ *      |  '----------------------------------'
+ *      '- accepted again --- PAUSED <--- the entry before next is compacted
+ *
+ *   PROBE      where the logs agree is unknown: one message at a time, next
+ *              only falls (progress_reject)
+ *   REPLICATE  they agree up to next - 1: messages are pipelined, as far as
+ *              the window of messages and bytes goes (progress_sent)
+ *   PAUSED     it needs a snapshot; heartbeats go on, at the log's base
+ *
+ *   P1  match < next <= last + 1, for members other than the leader
+ *   P2  match only rises within a term, and only by an acceptance
+ *   P3  the window holds ends of messages in (match, next), rising, and the
+ *       sum of their bytes; it is empty unless REPLICATE */
+#ifndef RAFT_PROGRESS_H
+#define RAFT_PROGRESS_H
+
+#include "raft/raft.h"
+
+enum progress_state { PROGRESS_PROBE, PROGRESS_REPLICATE, PROGRESS_PAUSED };
+
+struct progress_window {
+	uint32_t head;
+	uint32_t count;
+	uint64_t bytes;
+	struct {
+		raft_index last;
+		uint64_t bytes;
+	} message[LIMIT_INFLIGHT_MESSAGES];
+};
+
+struct progress {
+	raft_id id;
+	bool voter;
+	enum progress_state state;
+	raft_index match; /* durable there */
+	raft_index next;
+	bool probing;	    /* PROBE: a message is unanswered */
+	bool wanted;	    /* is to hear something in this step */
+	raft_index told;    /* commit index last sent */
+	raft_index applied; /* by its own word */
+	raft_ms heard;	    /* for check-quorum; at election: the time of it */
+	raft_ms replied;    /* last reply; 0: never */
+	uint64_t round;	    /* newest it acknowledged */
+	raft_ms round_sent; /* when that was sent; 0: none */
+	/* The newest read request that it has with us; 0: none. */
+	uint64_t read_number;
+	uint64_t read_round;
+	raft_index read_index;
+	struct progress_window window;
+};
+
+/* A new leader's view: nothing is known but where its own log ends. */
+void progress_init(struct progress *p, raft_id id, bool voter, raft_index last,
+		   raft_ms now);
+/* What was on its way is lost: probe anew. */
+void progress_reset(struct progress *p, raft_index last);
+/* The entry before next is gone. */
+void progress_pause(struct progress *p);
+/* It has saved up to match and holds up to held, match <= held. */
+void progress_accept(struct progress *p, raft_index match, raft_index held);
+/* It refused a message that began after `refused`; the logs may agree at
+ * agree. Return false for an answer that is too late to mean anything. */
+MUST_USE bool progress_reject(struct progress *p, raft_index refused,
+			      raft_index agree);
+/* May a message with this many bytes of entries go out now? */
+bool progress_ready(const struct progress *p, const struct raft_config *config,
+		    uint64_t bytes);
+/* A message with entries up to last has gone out. */
+void progress_sent(struct progress *p, raft_index last, uint64_t bytes);
+
+void progress_check(const struct progress *p, raft_index last);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random clusters, networks and crashes keep every promise of tests/lib/world.h
+ * and get on once they heal. RANDOM_SEED=n runs one seed, RANDOM_COUNT=n that
+ * many from it; without them, a fixed few seconds' worth. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "raft/random.h"
+#include "tests/lib/world.h"
+
+enum { SEEDS = 400, ACTIONS = 8000 };
+
+struct run {
+	struct world *w;
+	uint64_t random;
+	/* Rates, in a thousand, drawn anew for each run. */
+	uint64_t loss, copy, disorder, crash, stall, cut, compact;
+	bool paused[WORLD_NODES + 1];
+};
+
+static uint64_t below(struct run *run, uint64_t range)
+{
+	return random_from(&run->random, 0, range);
+}
+
+static bool happens(struct run *run, uint64_t of_thousand)
+{
+	return below(run, 1000) < of_thousand;
+}
+
+static raft_id some_node(struct run *run)
+{
+	return 1 + below(run, run->w->node_count);
+}
+
+/* The oldest message arrives. */
+static void deliver_oldest(struct run *run)
+{
+	struct world_message *m = run->w->messages;
+
+	if (m == NULL)
+		return;
+	world_take(run->w, &run->w->messages);
+	if (run->paused[m->msg.to])
+		world_message_free(m);
+	else
+		world_deliver(run->w, m);
+}
+
+/* Some message arrives, is lost, or arrives and stays under way. */
+static void deliver_some(struct run *run)
+{
+	struct world *w = run->w;
+	struct world_message **at = &w->messages;
+	struct world_message *m;
+	uint64_t skip = 0;
+
+	if (w->message_count == 0)
+		return;
+	if (happens(run, run->disorder))
+		skip = below(run, w->message_count);
+	while (skip-- > 0)
+		at = &(*at)->next;
+	m = *at;
+	if (run->paused[m->msg.to])
+		return;
+	if (happens(run, run->copy))
+		world_copy(w, m);
+	world_take(w, at);
+	if (happens(run, run->loss))
+		world_message_free(m);
+	else
+		world_deliver(w, m);
+}
+
+static void pass(struct run *run, raft_ms ms)
+{
+	struct raft_event clock = {.kind = RAFT_EV_CLOCK};
+	raft_id id;
+
+	for (id = 1; id <= run->w->node_count; id++) {
+		struct world_node *n = &run->w->node[id];
+
+		n->now += ms;
+		if (!n->up || run->paused[id] ||
+		    n->now < raft_deadline(n->core))
+			continue;
+		world_step(run->w, id, clock);
+		CHECK(raft_deadline(n->core) > n->now);
+	}
+}
+
+static void cut_some(struct run *run)
+{
+	raft_id a, b;
+	uint64_t how = below(run, 6);
+
+	for (a = 1; a <= run->w->node_count; a++) {
+		for (b = 1; b <= run->w->node_count; b++)
+			run->w->cut[a][b] = how < 3 && happens(run, 350) &&
+					    (how > 0 || a < b);
+	}
+}
+
+static void crash_or_start(struct run *run, raft_id id)
+{
+	if (!run->w->node[id].up) {
+		world_start(run->w, id, false);
+		return;
+	}
+	while (happens(run, 500) && world_save(run->w, id))
+		continue;
+	world_crash(run->w, id);
+}
+
+static void compact_some(struct run *run, raft_id id)
+{
+	struct world_node *n = &run->w->node[id];
+	struct raft_status s;
+
+	raft_status(n->core, &s);
+	/* Only what all have: snapshots are not there yet. */
+	if (s.settled <= s.applied && s.settled >= s.first)
+		world_compact(run->w, id, s.settled);
+}
+
+static void local_some(struct run *run, raft_id id)
+{
+	struct world *w = run->w;
+	struct raft_event link = {.kind = RAFT_EV_LINK};
+	uint64_t ticket;
+
+	switch (below(run, 5)) {
+	case 0:
+		world_propose(w, id, 1 + below(run, 5),
+			      (uint32_t)below(run, 100));
+		break;
+	case 1:
+	case 2:
+		world_read(w, id, happens(run, 500), &ticket);
+		break;
+	case 3:
+		link.link.peer = some_node(run);
+		link.link.up = happens(run, 500);
+		world_step(w, id, link);
+		break;
+	case 4:
+		world_apply_report(w, id);
+		if (happens(run, run->compact))
+			compact_some(run, id);
+		break;
+	}
+}
+
+static void act_once(struct run *run)
+{
+	raft_id id = some_node(run);
+	struct world_node *n = &run->w->node[id];
+	uint64_t i;
+
+	if (happens(run, n->up ? run->crash : 20))
+		crash_or_start(run, id);
+	if (happens(run, run->cut))
+		cut_some(run);
+	if (happens(run, run->paused[id] ? 30 : 1))
+		run->paused[id] = !run->paused[id];
+	if (n->up && !run->paused[id] && happens(run, 150))
+		local_some(run, id);
+	if (!happens(run, run->stall) || n->save_count > WORLD_SAVES / 2)
+		world_save(run->w, id);
+	if (happens(run, 300))
+		pass(run, 1 + below(run, happens(run, 8) ? 700 : 15));
+	for (i = below(run, 6); i > 0; i--)
+		deliver_some(run);
+}
+
+static void heal(struct run *run)
+{
+	struct raft_event link = {.kind = RAFT_EV_LINK};
+	raft_id a, b;
+
+	for (a = 1; a <= run->w->node_count; a++) {
+		run->paused[a] = false;
+		if (!run->w->node[a].up)
+			world_start(run->w, a, false);
+		for (b = 1; b <= run->w->node_count; b++)
+			run->w->cut[a][b] = false;
+	}
+	for (a = 1; a <= run->w->node_count; a++) {
+		for (b = 1; b <= run->w->node_count; b++) {
+			link.link.peer = b;
+			link.link.up = true;
+			world_step(run->w, a, link);
+		}
+	}
+}
+
+/* Everything works: messages arrive, disks take saves, for this long. */
+static void calm(struct run *run, raft_ms ms)
+{
+	raft_ms end = run->w->node[1].now + ms;
+	raft_id id;
+
+	while (run->w->node[1].now < end) {
+		bool busy = true;
+
+		pass(run, 5);
+		while (busy) {
+			busy = run->w->message_count > 0;
+			deliver_oldest(run);
+			for (id = 1; id <= run->w->node_count; id++)
+				busy |= world_save(run->w, id);
+		}
+	}
+}
+
+static raft_id leader_of(struct run *run)
+{
+	struct raft_status s;
+
+	raft_status(run->w->node[1].core, &s);
+	return s.leader;
+}
+
+static void gets_on(struct run *run)
+{
+	struct world *w = run->w;
+	uint64_t ticket, done, i;
+	raft_index before;
+	raft_id id, leader;
+
+	calm(run, 8000);
+	leader = leader_of(run);
+	CHECK(leader != 0);
+	before = w->committed;
+	CHECK(world_propose(w, leader, 3, 10) == 0);
+	calm(run, 500);
+	CHECK(w->committed >= before + 3);
+	done = w->reads_done;
+	for (id = 1; id <= w->node_count; id++) {
+		CHECK(world_read(w, id, id % 2 == 0, &ticket) == 0);
+		CHECK(w->node[id].applied == w->committed);
+	}
+	calm(run, 500);
+	CHECK(w->reads_done == done + w->node_count);
+	for (i = 1; i <= w->tickets; i++)
+		CHECK(w->ticket[i].node == 0); /* W7 */
+	world_check_logs(w);
+}
+
+static void one_run(uint64_t seed)
+{
+	static const struct raft_config config = {
+		.heartbeat_ms = 50,
+		.election_ms = 300,
+		.lease_ms = 250,
+		.disk_stall_ms = 1000,
+		.message_entries = 8,
+		.message_bytes = 300,
+		.inflight_messages = 4,
+		.inflight_bytes = 1000,
+		.uncommitted_bytes = 5000,
+	};
+	struct run run = {.random = seed};
+	uint32_t i;
+
+	random_next(&run.random);
+	run.loss = below(&run, 3) * below(&run, 100);
+	run.copy = below(&run, 3) * below(&run, 100);
+	run.disorder = below(&run, 3) * below(&run, 300);
+	run.crash = below(&run, 3) * below(&run, 8);
+	run.stall = below(&run, 3) * below(&run, 450);
+	run.cut = below(&run, 3) * below(&run, 8);
+	run.compact = below(&run, 2) * 200;
+	run.w = world_new(1 + (uint32_t)below(&run, 5), &config, seed);
+	for (i = 0; i < ACTIONS; i++) {
+		act_once(&run);
+		if (i % 64 == 0)
+			world_check_logs(run.w);
+		if (run.w->message_count > 400)
+			pass(&run, 1);
+		while (run.w->message_count > 400)
+			deliver_oldest(&run);
+	}
+	heal(&run);
+	gets_on(&run);
+	if (getenv("RANDOM_VERBOSE") != NULL)
+		printf("seed %llu: %u nodes, committed %llu, reads %llu ok "
+		       "%llu failed\n",
+		       (unsigned long long)seed, run.w->node_count,
+		       (unsigned long long)run.w->committed,
+		       (unsigned long long)run.w->reads_done,
+		       (unsigned long long)run.w->reads_failed);
+	world_free(run.w);
+}
+
+static void random_worlds_keep_every_promise(void **state)
+{
+	const char *seed = getenv("RANDOM_SEED");
+	const char *count = getenv("RANDOM_COUNT");
+	uint64_t first = seed ? strtoull(seed, NULL, 10) : 1;
+	uint64_t runs = count ? strtoull(count, NULL, 10) : seed ? 1 : SEEDS;
+	uint64_t i;
+	(void)state;
+
+	for (i = first; i < first + runs; i++) {
+		if (count != NULL)
+			fprintf(stderr, "\rseed %llu", (unsigned long long)i);
+		one_run(i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_worlds_keep_every_promise),
+	};
+
+	return cmocka_run_group_tests_name("raft/random", tests, NULL, NULL);
+}
