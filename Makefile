@@ -8,6 +8,7 @@ CC = gcc
 CLANG = clang
 CFLAGS ?= -O2 -g
 VERSION = 0.1.0
+PREFIX ?= /usr/local
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
@@ -51,14 +52,15 @@ CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 DAEMON = fs/raftfs.c fs/launch.c fs/options.c fs/options_path.c \
 	fs/options_peer.c fs/options_words.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treekit.c tests/lib/toy.c tests/lib/nodekit.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treegen.c tests/lib/treekit.c tests/lib/treemodel.c tests/lib/toy.c tests/lib/nodekit.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_random
 UNIT_NODE = node_address node_cluster node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
 UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_kv
-UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check
+UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check \
+	tree_model tree_history
 UNIT_MOUNT =
 UNIT_CONTROL = control_control control_job control_message control_status
 
@@ -188,6 +190,18 @@ headers: ## every header compiles alone
 tidy: ## clang-tidy over our sources
 	@BUILD=$(BUILD) tests/lib/tidy.sh
 
+# --- Getting and giving ---------------------------------------------------------
+deps: ## install what building, running and testing need (Debian 12)
+	@packaging/deps.sh build run test
+demo: ## three nodes here: write, read, lose the leader; KEEP=1 leaves them up
+	@packaging/deps.sh build run
+	@$(MAKE) --no-print-directory --jobs=$$(nproc) all
+	@BUILD=$(BUILD) docs/demo.sh
+docker: ## the container tests alone
+	@$(RUN) docker
+install: all ## into DESTDIR and PREFIX (/usr/local)
+	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) packaging/install.sh $(BUILD)
+
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -198,5 +212,5 @@ clean: ## remove everything built
 	rm -rf build build-*
 
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut fuzz bench headers tidy
+	cluster posix powercut fuzz bench headers tidy deps demo docker install
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
