@@ -58,7 +58,7 @@ TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c te
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_random
 UNIT_NODE = node_address node_cluster node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
-UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_kv
+UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_kv kv_cluster
 UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check \
 	tree_model tree_history
 UNIT_MOUNT =
@@ -151,6 +151,7 @@ $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
+$(BUILD)/tests/posix/semantics: $(call objects,$(patsubst %,tests/posix/semantics_%.c,names folders data attributes))
 $(BUILD)/tests/cluster/garbage: $(A_BASE)
 $(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))

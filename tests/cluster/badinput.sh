@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 240
+# badinput.sh - what bad input gets: one clear line on stderr, an exit code
+# that is not 0, and nothing changed.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/cluster.sh
+
+# refused WHAT PATTERN COMMAND...: in the foreground, so that the line is on
+# stderr; nothing below $where may change.
+refused() {
+	local what=$1 pattern=$2 rc
+	shift 2
+	tree_of "$where" >"$CLUSTER_DIR/before"
+	LC_ALL=C timeout --kill-after=5 $((15 * SLOW)) "$@" \
+		>"$CLUSTER_DIR/out" 2>"$CLUSTER_DIR/err" </dev/null
+	rc=$?
+	[ "$rc" != 0 ] || fail "$what: exit code 0"
+	[ "$rc" -lt 124 ] || fail "$what: not refused (exit code $rc):" \
+		"$(cat "$CLUSTER_DIR/err")"
+	[ "$(wc -l <"$CLUSTER_DIR/err")" = 1 ] ||
+		fail "$what: not one line: $(cat "$CLUSTER_DIR/err")"
+	grep -qiE -- "$pattern" "$CLUSTER_DIR/err" ||
+		fail "$what: says: $(cat "$CLUSTER_DIR/err")"
+	tree_of "$where" >"$CLUSTER_DIR/after"
+	cmp -s "$CLUSTER_DIR/before" "$CLUSTER_DIR/after" || {
+		diff "$CLUSTER_DIR/before" "$CLUSTER_DIR/after"
+		fail "$what: something was changed"
+	}
+	echo "$what: $(cat "$CLUSTER_DIR/err")"
+}
+
+# A node that starts, and then has to give up: the line is the last of its log.
+gives_up() { # WHAT PATTERN COMMAND...
+	local what=$1 pattern=$2 rc
+	shift 2
+	timeout --kill-after=5 $((20 * SLOW)) "$@" >"$CLUSTER_DIR/err" 2>&1 \
+		</dev/null
+	rc=$?
+	[ "$rc" != 0 ] && [ "$rc" -lt 124 ] ||
+		fail "$what: exit code $rc: $(tail -n 3 "$CLUSTER_DIR/err")"
+	grep -iE -- "$pattern" "$CLUSTER_DIR/err" | tail -n 1 |
+		sed "s|^|$what: |" | grep . ||
+		fail "$what: says: $(cat "$CLUSTER_DIR/err")"
+}
+
+command_line() {
+	local raftfs=("$RAFTFS" -f --data "$where/data")
+	mkdir -p "$where/mnt" "$where/full" "$where/data-there"
+	echo x >"$where/full/file"
+	refused "an unknown option" 'option|unknown' \
+		"${raftfs[@]}" --no-such-option "$where/mnt"
+	refused "no mount point" 'mount ?point' "${raftfs[@]}"
+	refused "a bad peer list" 'peer' \
+		"${raftfs[@]}" --id n1 --peers 'n1=127.0.0.1' "$where/mnt"
+	refused "a peer twice" 'peer|twice|n1' "${raftfs[@]}" --id n1 \
+		--peers 'n1=127.0.0.1:1,n1=127.0.0.1:2' "$where/mnt"
+	refused "a port out of range" 'port|peer' "${raftfs[@]}" --id n1 \
+		--peers 'n1=127.0.0.1:70000' "$where/mnt"
+	refused "an own id that is not in the list" 'n9' "${raftfs[@]}" \
+		--id n9 --peers "$PEERS" "$where/mnt"
+	refused "a bad read mode" 'reads' \
+		"${raftfs[@]}" --reads=often "$where/mnt"
+	refused "a bad timeout" 'timeout' \
+		"${raftfs[@]}" --timeout=soon "$where/mnt"
+	refused "a missing mount point" 'no such|missing|not found|exist' \
+		"${raftfs[@]}" "$where/absent"
+	refused "a mount point that is a file" 'director|folder' \
+		"${raftfs[@]}" "$where/full/file"
+	refused "a mount point that is not empty" 'empty' \
+		"${raftfs[@]}" "$where/full"
+	refused "a mount point inside the data folder" 'data|inside|within' \
+		"$RAFTFS" -f --data "$where/mnt" "$where/mnt"
+	refused "listening to the world" 'insecure' "${raftfs[@]}" --id n1 \
+		--peers 'n1=0.0.0.0:7499' "$where/mnt"
+	refused "raftfsctl: an unknown command" 'unknown|command|no-such' \
+		"$RAFTFSCTL" --data "$where/data" no-such-command
+	refused "raftfsctl: no daemon" 'raftfs|socket|daemon|no such' \
+		"$RAFTFSCTL" --data "$where/data" status
+}
+
+rights() { # as a user who may do nothing here
+	local user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	cp "$RAFTFS" "$where/raftfs"
+	chmod 711 "$CLUSTER_DIR" "$where"
+	refused "no rights to the data folder" 'denied|permi|rights' \
+		"${user[@]}" "$where/raftfs" -f --data "$where/data" "$where/mnt"
+	refused "no /dev/fuse" '/dev/fuse' unshare --mount bash -c '
+		mount -t tmpfs none /dev && mknod /dev/null c 1 3 &&
+			mknod /dev/urandom c 1 9 && mknod /dev/random c 1 8 &&
+			exec "$@"' _ "$RAFTFS" -f --data "$where/data" "$where/mnt"
+	chmod 700 "$CLUSTER_DIR"
+}
+
+folders() { # of another node, another cluster, or in use
+	refused "a data folder in use" 'use|lock|running' "$RAFTFS" -f --id n1 \
+		--data "${DATA[1]}" --peers "$PEERS" "$where/mnt"
+	refused "a port in use" 'in use' "$RAFTFS" -f --id n1 \
+		--data "$where/data" --peers "n1=${ADDR[1]}" "$where/mnt"
+	refused "a mount point in use" 'mount' "$RAFTFS" -f --id n1 \
+		--data "$where/data" --peers "n1=${ADDR[1]%:*}:7498" "${MNT[1]}"
+	must node_stop 3
+	refused "the data folder of another node" 'n3' "$RAFTFS" -f --id n2 \
+		--data "${DATA[3]}" --peers "$PEERS" "$where/mnt"
+
+	# A cluster of one, made elsewhere under the name n3.
+	"$RAFTFS" -f --id n3 --data "$where/foreign" \
+		--peers "n3=${ADDR[3]}" "$where/mnt" >"$CLUSTER_DIR/foreign.log" 2>&1 &
+	local pid=$!
+	cluster_state "mount $where/mnt"
+	cluster_state "pid $pid $where/mnt"
+	wait_for 10 grep -qs ^role: "$where/mnt/.raftfs/status" ||
+		fail "a single node does not start"
+	wait_for 10 touch "$where/mnt/x" || fail "a single node can not write"
+	kill -TERM "$pid"
+	wait "$pid" || fail "a single node ended with exit code $?"
+	gives_up "the data folder of another cluster" 'cluster' "$RAFTFS" -f \
+		--id n3 --data "$where/foreign" --peers "$PEERS" "$where/mnt"
+	gives_up "this name's data gone" 'was a member' "$RAFTFS" -f --id n3 \
+		--data "$where/empty" --peers "$PEERS" "$where/mnt"
+	gives_up "founding with a peer of a cluster" 'cluster' "$RAFTFS" -f \
+		--id n4 --data "$where/empty4" \
+		--peers "$PEERS,n4=${ADDR[3]%.*}.4:7420" "$where/mnt"
+	node_start 3
+	must wait_for 10 cluster_is_one
+}
+
+memory_kb() { sed -n 's/^VmRSS: *\([0-9]*\).*/\1/p' "/proc/${PID[1]}/status"; }
+
+garbage() {
+	local before
+	before=$(memory_kb)
+	must timeout $((100 * SLOW)) "$BUILD/tests/cluster/garbage" \
+		"${ADDR[1]%:*}" "${ADDR[1]#*:}"
+	node_is_gone 1 && fail "garbage ended the daemon"
+	[ "$(($(memory_kb) - before))" -lt 65536 ] ||
+		fail "garbage made it grow from $before to $(memory_kb) kB"
+	[ "$(status_of 1 bad-frames)" -gt 100 ] ||
+		fail "bad frames counted: $(status_of 1 bad-frames)"
+	echo "garbage: $(status_of 1 bad-frames) bad frames," \
+		"$(grep -ci 'bad\|malformed\|garbage' "${LOG[1]}") lines in the log"
+	must wait_for 10 cluster_is_one
+}
+
+damage() { # WHAT FILE OFFSET PATTERN: n3 refuses, the others go on
+	local keep=$CLUSTER_DIR/keep
+	[ -f "$2" ] || fail "$1: no file $2"
+	cp -p "$2" "$keep"
+	printf 'damaged by hand.' |
+		dd of="$2" bs=1 seek="$3" conv=notrunc status=none
+	gives_up "$1" "$4" "$RAFTFS" -f --id n3 --data "${DATA[3]}" \
+		--peers "$PEERS" "${MNT[3]}"
+	must within 10 bash -c 'echo on >"$1"' _ "${MNT[1]}/on"
+	[ "$(within 5 cat "${MNT[2]}/on")" = on ] || fail "the others stopped"
+	cp -p "$keep" "$2"
+}
+
+damages() {
+	local i
+	for ((i = 0; i < 40; i++)); do
+		head -c 20000 /dev/urandom >"${MNT[1]}/fill" || fail "fill"
+	done
+	must node_stop 3
+	damage "a damaged log" \
+		"$(find "${DATA[3]}/log" -type f | sort | head -n 1)" 100000 \
+		'log/[^ ]*.*(damage|corrupt|checksum)|(damage|corrupt|checksum).*log/'
+	damage "a damaged state" \
+		"$(find "${DATA[3]}" -path '*state*' -name CURRENT | head -n 1)" 0 \
+		'state'
+	node_start 3
+	must wait_for 15 cluster_is_one
+	trees_are_equal || fail "trees differ"
+}
+
+cluster_begin 3
+where=$CLUSTER_DIR/where
+mkdir "$where"
+cluster_start
+command_line
+rights
+folders
+garbage
+damages
