@@ -203,6 +203,17 @@ docker: ## the container tests alone
 install: all ## into DESTDIR and PREFIX (/usr/local)
 	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) packaging/install.sh $(BUILD)
 
+# --- Scenarios of the Raft core, and its purity --------------------------------
+SCENARIO = $(BUILD)/tests/scenarios/scenario
+$(SCENARIO): $(BUILD)/tests/scenarios/scenario.o $(BUILD)/tests/lib/world.o $(A_RAFT) $(A_BASE)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
+	tests/scenarios/run.sh $(SCENARIO)
+	tests/scenarios/check-rows.sh
+pure: ## the core needs nothing but checks and mem*
+	tests/check/purity.sh $(CC) $(RAFT)
+.PHONY: golden pure
+
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 

@@ -124,6 +124,7 @@ static int apply_birth(struct applier *a, struct kv_batch *b,
 	rc = run_machine(a, b, c->operation);
 	if (rc == 0) {
 		kv_put(b, record_bytes(&born), bytes_of("", 0));
+		add_event(a, (struct apply_event){.kind = APPLY_BORN});
 	}
 	return rc;
 }

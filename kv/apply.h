@@ -22,6 +22,7 @@ enum apply_event_kind {
 	APPLY_DONE,   /* session, number: its result */
 	APPLY_ENDED,  /* session is over */
 	APPLY_OPENED, /* session, owner */
+	APPLY_BORN,   /* the machine has its first state */
 };
 
 struct apply_event {

@@ -20,6 +20,13 @@ static bool wants_session(const struct kv *kv, uint64_t now)
 		now - kv->open_offered_ms >= OPEN_AGAIN_MS);
 }
 
+bool kv_wanted(const struct kv *kv, uint64_t now)
+{
+	return kv->route_open &&
+	       (kv->own_count > 0 || wants_session(kv, now) ||
+		(kv->born && proposals_wanted(&kv->proposals)));
+}
+
 static struct entry *next_entry(struct kv *kv, uint64_t now, size_t bytes_max)
 {
 	struct session_owner owner = {
@@ -45,7 +52,7 @@ static struct entry *next_entry(struct kv *kv, uint64_t now, size_t bytes_max)
 		kv->open_offered_ms = now;
 		return command_open(&owner);
 	}
-	return proposals_take(&kv->proposals, bytes_max);
+	return kv->born ? proposals_take(&kv->proposals, bytes_max) : NULL;
 }
 
 static size_t on_take(void *context, struct entry **entries, size_t count_max,
@@ -301,8 +308,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	silent = silence(kv, now, quorum);
 	leader = alive_due(kv, now, &message);
 	duties(kv, now);
-	wake = kv->route_open &&
-	       (wants_session(kv, now) || proposals_wanted(&kv->proposals));
+	wake = kv_wanted(kv, now);
 	due = now + (TAILQ_EMPTY(&kv->barriers.asking) ? KV_TICK_MS
 						       : KV_TICK_BUSY_MS);
 	due = kv->proposals.due_ms < due ? kv->proposals.due_ms : due;

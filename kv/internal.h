@@ -91,9 +91,9 @@ struct kv {
 	uint64_t alive_ms; /* the last was sent */
 	bool alive_soon;
 
-	bool duty;	  /* the keeper is to do the leader's duties */
-	uint64_t duty_ms; /* last done */
-	bool born;
+	bool duty;	   /* the keeper is to do the leader's duties */
+	uint64_t duty_ms;  /* last done */
+	bool born;	   /* operations wait for the birth */
 	uint64_t birth_ms; /* last proposed */
 
 	struct applied dirty; /* applied, to be made durable */
@@ -114,6 +114,8 @@ MUST_USE int kv_open_on(const struct kv_config *config,
 
 /* client.c */
 extern const struct node_client kv_client;
+/* Lock held: would the node be given an entry now? */
+bool kv_wanted(const struct kv *kv, uint64_t now);
 /* Ask for a read index if barriers want one. */
 void kv_ask(struct kv *kv, bool hurry);
 /* Leader, and a majority was heard lately. */

@@ -101,18 +101,16 @@ static bool add_live(void *context, const struct session *s)
 	return true;
 }
 
-static void propose_birth(struct kv *kv, uint64_t now)
+/* Return whether it is done. */
+static bool propose_birth(struct kv *kv, uint64_t now)
 {
-	struct record_key key = record_born();
-	struct buffer value = {0};
 	struct buffer operation = {0};
-	int rc = kv_get(&kv->store->reader, record_bytes(&key), &value);
+	bool born;
 	bool due;
 
 	pthread_mutex_lock(&kv->lock);
-	kv->born = kv->born || rc == 0;
-	due = rc == STATUS_NOT_FOUND &&
-	      (kv->birth_ms == 0 || now - kv->birth_ms >= AGAIN_MS);
+	born = kv->born;
+	due = !born && (kv->birth_ms == 0 || now - kv->birth_ms >= AGAIN_MS);
 	kv->birth_ms = due ? now : kv->birth_ms;
 	pthread_mutex_unlock(&kv->lock);
 	if (due) {
@@ -123,7 +121,7 @@ static void propose_birth(struct kv *kv, uint64_t now)
 		node_wake(kv->node);
 	}
 	buffer_deinit(&operation);
-	buffer_deinit(&value);
+	return born;
 }
 
 /* Lock held. Propose the end of what was not heard. Return whether every live
@@ -211,14 +209,16 @@ static void do_duties(struct kv *kv)
 	    atomic_load(&kv->applied) < index) {
 		return;
 	}
-	propose_birth(kv, now);
+	if (!propose_birth(kv, now)) {
+		return;
+	}
 	rc = session_each(&kv->store->reader, add_live, &live);
 	if (rc != 0) {
 		log_error("the sessions can not be read: %s", status_text(rc));
 		return;
 	}
 	pthread_mutex_lock(&kv->lock);
-	all = kv->leading && kv->born && kv->proposals.usable &&
+	all = kv->leading && kv->proposals.usable &&
 	      call_roll(kv, &live, now, &duty.tidy.applied_everywhere, &wake) &&
 	      !live.too_many;
 	pthread_mutex_unlock(&kv->lock);

@@ -219,6 +219,22 @@ static int replay(struct kv *kv, raft_index commit, struct buffer *problem)
 	return 0;
 }
 
+static int load_born(struct kv *kv, struct buffer *problem)
+{
+	struct record_key key = record_born();
+	struct buffer value = {0};
+	int rc = kv_get(&kv->store->reader, record_bytes(&key), &value);
+
+	buffer_deinit(&value);
+	kv->born = rc == 0;
+	if (rc != 0 && rc != STATUS_NOT_FOUND) {
+		buffer_printf(problem, "the state database does not read: %s",
+			      status_text(rc));
+		return rc;
+	}
+	return 0;
+}
+
 static int recover(struct kv *kv, const struct kv_below *below,
 		   struct buffer *problem)
 {
@@ -238,6 +254,9 @@ static int recover(struct kv *kv, const struct kv_below *below,
 	}
 	if (rc == 0) {
 		rc = replay(kv, commit, problem);
+	}
+	if (rc == 0) {
+		rc = load_born(kv, problem);
 	}
 	if (rc != 0) {
 		return rc;

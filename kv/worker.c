@@ -108,6 +108,9 @@ static void handle_events(struct kv *kv, struct proposal_list *answers)
 		case APPLY_OPENED:
 			on_opened(kv, e);
 			break;
+		case APPLY_BORN:
+			kv->born = true;
+			break;
 		}
 	}
 }
@@ -140,8 +143,7 @@ static void finish_batch(struct kv *kv, uint64_t bytes, size_t count)
 	mark_dirty(kv, bytes, count);
 	atomic_store(&kv->applied, index);
 	barriers_applied(&kv->barriers, index, &barriers);
-	wake = kv->route_open &&
-	       (proposals_wanted(&kv->proposals) || !kv->proposals.usable);
+	wake = kv_wanted(kv, kv_now_ms());
 	pthread_mutex_unlock(&kv->lock);
 	proposals_tell(&answers);
 	barriers_tell(&barriers);

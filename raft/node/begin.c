@@ -132,7 +132,9 @@ void begin_core(struct node *n)
 		 &boot.size_count);
 	boot.hard = state.hard;
 	boot.base = state.base;
-	boot.commit = state.commit;
+	/* What the state has applied was committed, saved so or not. */
+	boot.commit = state.commit > n->start_applied ? state.commit
+						      : n->start_applied;
 	boot.applied = n->start_applied;
 	boot.runs = runs;
 	boot.sizes = sizes;

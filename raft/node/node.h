@@ -86,7 +86,8 @@ MUST_USE int node_read(struct node *node, raft_index index,
 		       struct entry **entry);
 
 /* Start the loop and the saver. applied: the state's applied index, at most
- * commit; commit() callbacks begin with applied + 1. */
+ * last (above the commit index found it counts as committed: that is saved
+ * later than the state may be); commit() callbacks begin with applied + 1. */
 MUST_USE int node_start(struct node *node, raft_index applied);
 /* Stop the threads: when it returns no callback runs or will. Blocks. */
 void node_stop(struct node *node);

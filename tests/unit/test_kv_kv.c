@@ -82,6 +82,7 @@ static void GIVEN_FOLLOWER(struct home *h)
 	fakenode_role(h->node, FAKENODE_OTHER);
 	fakenode_route(h->node, true);
 	fakenode_settle(h->node);
+	fakenode_commit_entry(h->node, command_birth(bytes_of_text("skip")));
 }
 
 static void GIVEN_LEADER(struct home *h)
@@ -236,7 +237,7 @@ static void a_proposal_is_answered_when_it_is_applied(void **state)
 	assert_log(h, "a;");
 }
 
-static void proposals_wait_for_the_session_to_open(void **state)
+static void proposals_wait_for_the_session_and_the_birth(void **state)
 {
 	struct home *h = *state;
 	struct waiter a;
@@ -250,11 +251,13 @@ static void proposals_wait_for_the_session_to_open(void **state)
 
 	fakenode_commit(h->node, 0);
 	assert_true(session_is_usable(h));
+	assert_int_equal(fakenode_take(h->node), 1);
+	fakenode_commit_entry(h->node, command_birth(bytes_of_text("born")));
 	fakenode_await_wake(h->node);
 	assert_int_equal(fakenode_take(h->node), 2);
 	fakenode_commit(h->node, 1);
 
-	assert_told(h, "a=ok:a; ");
+	assert_told(h, "a=ok:born;a; ");
 }
 
 static void an_entry_in_the_log_twice_is_applied_once(void **state)
@@ -454,7 +457,7 @@ static void a_follower_tells_its_leader_what_it_holds(void **state)
 	assert_int_equal(kind, PEER_ALIVE);
 	assert_int_equal(to, FAKENODE_OTHER);
 	assert_int_equal(alive.session, PEER_SESSION);
-	assert_int_equal(alive.applied, 1);
+	assert_int_equal(alive.applied, 2);
 	assert_int_equal(alive.held.size, 16);
 	assert_int_equal(get_be64(alive.held.data), 3);
 	assert_int_equal(get_be64(alive.held.data + 8), 9);
@@ -833,7 +836,7 @@ static void the_status_names_the_lack_of_a_quorum(void **state)
 	kv_status(h->kv, status);
 	assert_true(status->quorum);
 	assert_string_equal(status->role, "follower");
-	assert_int_equal(status->applied, 1);
+	assert_int_equal(status->applied, 2);
 
 	fakenode_role(h->node, 0);
 	kv_status(h->kv, status);
@@ -849,7 +852,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HOME_TEST(a_proposal_is_answered_when_it_is_applied),
-		HOME_TEST(proposals_wait_for_the_session_to_open),
+		HOME_TEST(proposals_wait_for_the_session_and_the_birth),
 		HOME_TEST(an_entry_in_the_log_twice_is_applied_once),
 		HOME_TEST(what_a_lost_leader_had_is_offered_to_the_next),
 		HOME_TEST(offered_again_it_still_happens_once),

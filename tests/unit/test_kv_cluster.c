@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: on three real nodes over loopback, with RocksDB below, operations
+ * proposed anywhere are applied exactly once while leaders stop and return,
+ * every node ends with the same state, and a fresh read sees what was
+ * acknowledged on another node. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kv/internal.h"
+#include "tests/lib/toy.h"
+
+enum { NODES = 3, OPERATIONS_MAX = 20000, PIPELINE = 8, WAIT_MS = 20000 };
+
+struct operation {
+	char text[16];
+	int status;
+	struct member *member;
+};
+
+struct member {
+	struct cluster *cluster;
+	int number;
+	char name[8];
+	char folder[80];
+	char address[32];
+	struct kv *kv; /* NULL: stopped */
+	pthread_t writer;
+	atomic_bool writing;
+	size_t waiting; /* cluster lock */
+};
+
+struct cluster {
+	char folder[64];
+	struct kv_peer peers[NODES];
+	struct member members[NODES];
+	struct kv_machine machine;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	/* Both: lock. */
+	struct operation operations[OPERATIONS_MAX];
+	size_t operation_count;
+};
+
+/* --- Life
+ * -------------------------------------------------------------------------- */
+
+static int free_port(void)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+static void on_failed(void *context, const char *line)
+{
+	(void)context;
+	fprintf(stderr, "node failed: %s\n", line);
+	abort();
+}
+
+static void start(struct member *m)
+{
+	struct kv_config config = {
+		.name = m->name,
+		.data = m->folder,
+		.listen = m->address,
+		.peers = m->cluster->peers,
+		.peer_count = NODES,
+		.timeout_ms = LIMIT_TIMEOUT_MS,
+		.session_ms = LIMIT_SESSION_MS,
+		.machine = &m->cluster->machine,
+		.failed = on_failed,
+	};
+	struct buffer problem = {0};
+	int rc = kv_open(&config, &m->kv, &problem);
+
+	if (rc != 0) {
+		fail_msg("%s", buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+}
+
+static void stop(struct member *m)
+{
+	kv_close(m->kv);
+	m->kv = NULL;
+}
+
+static int setup(void **state)
+{
+	struct cluster *c = calloc(1, sizeof *c);
+
+	strcpy(c->folder, "/tmp/test_kv_cluster.XXXXXX");
+	assert_non_null(mkdtemp(c->folder));
+	c->machine = toy_machine(NULL);
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->changed, NULL);
+	for (int i = 0; i < NODES; i++) {
+		struct member *m = &c->members[i];
+
+		m->cluster = c;
+		m->number = i;
+		snprintf(m->name, sizeof m->name, "n%d", i + 1);
+		snprintf(m->folder, sizeof m->folder, "%s/%s", c->folder,
+			 m->name);
+		snprintf(m->address, sizeof m->address, "127.0.0.1:%d",
+			 free_port());
+		c->peers[i] = (struct kv_peer){m->name, m->address};
+	}
+	*state = c;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct cluster *c = *state;
+	char command[128];
+
+	for (int i = 0; i < NODES; i++) {
+		if (c->members[i].kv != NULL) {
+			stop(&c->members[i]);
+		}
+	}
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->lock);
+	snprintf(command, sizeof command, "rm -rf '%s'", c->folder);
+	assert_int_equal(system(command), 0);
+	free(c);
+	return 0;
+}
+
+/* --- Looking
+ * ------------------------------------------------------------------------- */
+
+static uint64_t applied(struct member *m)
+{
+	return atomic_load(&m->kv->applied);
+}
+
+static bool ready(struct member *m)
+{
+	struct kv_status *status = malloc(sizeof *status);
+	bool is_ready;
+
+	kv_status(m->kv, status);
+	is_ready = status->quorum && status->session != 0;
+	free(status);
+	return is_ready;
+}
+
+static void await_ready(struct member *m)
+{
+	for (int i = 0; i < WAIT_MS && !ready(m); i++) {
+		usleep(1000);
+	}
+	assert_true(ready(m));
+}
+
+static struct member *leader(struct cluster *c)
+{
+	for (int i = 0; i < WAIT_MS; i++) {
+		for (int n = 0; n < NODES; n++) {
+			struct member *m = &c->members[n];
+
+			if (m->kv != NULL && kv_leads_quorum(m->kv)) {
+				return m;
+			}
+		}
+		usleep(1000);
+	}
+	fail_msg("no leader");
+	return &c->members[0];
+}
+
+static void GIVEN_CLUSTER(struct cluster *c)
+{
+	for (int i = 0; i < NODES; i++) {
+		start(&c->members[i]);
+	}
+	for (int i = 0; i < NODES; i++) {
+		await_ready(&c->members[i]);
+	}
+}
+
+/* --- Writing
+ * ---------------------------------------------------------------------------
+ */
+
+static void on_done(void *context, int status, struct bytes result)
+{
+	struct operation *o = context;
+	struct cluster *c = o->member->cluster;
+
+	(void)result;
+	pthread_mutex_lock(&c->lock);
+	o->status = status;
+	o->member->waiting--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static struct operation *propose(struct member *m)
+{
+	struct cluster *c = m->cluster;
+	struct operation *o;
+
+	pthread_mutex_lock(&c->lock);
+	o = c->operation_count < OPERATIONS_MAX
+		    ? &c->operations[c->operation_count++]
+		    : NULL;
+	if (o != NULL) {
+		snprintf(o->text, sizeof o->text, "%d.%zu", m->number,
+			 c->operation_count);
+		o->status = 1;
+		o->member = m;
+		m->waiting++;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (o != NULL) {
+		(void)kv_propose(m->kv, bytes_of_text(o->text),
+				 kv_now_ms() + LIMIT_TIMEOUT_MS, on_done, o);
+	}
+	return o;
+}
+
+static void await_answers(struct member *m, size_t at_most)
+{
+	struct cluster *c = m->cluster;
+
+	pthread_mutex_lock(&c->lock);
+	while (m->waiting > at_most) {
+		pthread_cond_wait(&c->changed, &c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void *write_on(void *context)
+{
+	struct member *m = context;
+
+	while (atomic_load(&m->writing)) {
+		(void)propose(m);
+		await_answers(m, PIPELINE);
+		usleep(500);
+	}
+	await_answers(m, 0);
+	return NULL;
+}
+
+static void start_writing(struct member *m)
+{
+	atomic_store(&m->writing, true);
+	assert_int_equal(pthread_create(&m->writer, NULL, write_on, m), 0);
+}
+
+static void stop_writing(struct member *m)
+{
+	atomic_store(&m->writing, false);
+	assert_int_equal(pthread_join(m->writer, NULL), 0);
+}
+
+/* --- Judging
+ * ------------------------------------------------------------------------------
+ */
+
+static size_t count_in(const char *log, const char *text)
+{
+	char needle[24];
+	size_t count = 0;
+
+	snprintf(needle, sizeof needle, ";%s;", text);
+	for (const char *at = strstr(log, needle); at != NULL;
+	     at = strstr(at + 1, needle)) {
+		count++;
+	}
+	return count;
+}
+
+static void await_equal(struct cluster *c)
+{
+	for (int i = 0; i < WAIT_MS; i++) {
+		uint64_t first = applied(&c->members[0]);
+
+		if (applied(&c->members[1]) == first &&
+		    applied(&c->members[2]) == first) {
+			break;
+		}
+		usleep(1000);
+	}
+}
+
+static size_t judge(struct cluster *c, const char *log)
+{
+	size_t acknowledged = 0;
+
+	for (size_t i = 0; i < c->operation_count; i++) {
+		const struct operation *o = &c->operations[i];
+		size_t count = count_in(log, o->text);
+
+		if (o->status == 0) {
+			assert_int_equal(count, 1);
+			acknowledged++;
+		} else if (o->status == STATUS_UNKNOWN) {
+			assert_in_range(count, 0, 1);
+		} else {
+			assert_int_equal(count, 0);
+		}
+	}
+	return acknowledged;
+}
+
+static void assert_exactly_once(struct cluster *c, size_t acknowledged_min)
+{
+	struct buffer log = {0};
+	struct buffer other = {0};
+
+	await_equal(c);
+	(void)toy_log(kv_newest(c->members[0].kv), &log);
+	for (int i = 1; i < NODES; i++) {
+		(void)toy_log(kv_newest(c->members[i].kv), &other);
+		assert_true(
+			bytes_equal(buffer_bytes(&log), buffer_bytes(&other)));
+	}
+	assert_true(judge(c, buffer_text(&log)) >= acknowledged_min);
+	buffer_deinit(&log);
+	buffer_deinit(&other);
+}
+
+/* --- Reading
+ * -------------------------------------------------------------------------------
+ */
+
+struct read {
+	struct cluster *cluster;
+	bool done;
+	int status;
+	bool fell_back;
+};
+
+static void on_ready(void *context, int status, bool fell_back)
+{
+	struct read *r = context;
+
+	pthread_mutex_lock(&r->cluster->lock);
+	r->status = status;
+	r->fell_back = fell_back;
+	r->done = true;
+	pthread_cond_broadcast(&r->cluster->changed);
+	pthread_mutex_unlock(&r->cluster->lock);
+}
+
+static void assert_sees(struct member *m, enum kv_reads reads, const char *text)
+{
+	struct read r = {.cluster = m->cluster};
+	struct buffer log = {0};
+
+	(void)kv_barrier(m->kv, reads, on_ready, &r);
+	pthread_mutex_lock(&m->cluster->lock);
+	while (!r.done) {
+		pthread_cond_wait(&m->cluster->changed, &m->cluster->lock);
+	}
+	pthread_mutex_unlock(&m->cluster->lock);
+	assert_int_equal(r.status, 0);
+	assert_false(r.fell_back);
+	assert_int_equal(count_in(toy_log(kv_newest(m->kv), &log), text), 1);
+	buffer_deinit(&log);
+}
+
+/* --- Promises
+ * --------------------------------------------------------------------------------
+ */
+
+static void a_fresh_read_sees_what_another_node_acknowledged(void **state)
+{
+	struct cluster *c = *state;
+
+	GIVEN_CLUSTER(c);
+	for (int i = 0; i < 100; i++) {
+		struct operation *o = propose(&c->members[i % NODES]);
+
+		await_answers(o->member, 0);
+		assert_int_equal(o->status, 0);
+		assert_sees(&c->members[(i + 1) % NODES], KV_READS_FRESH,
+			    o->text);
+		assert_sees(&c->members[(i + 2) % NODES], KV_READS_STRICT,
+			    o->text);
+	}
+}
+
+static void leaders_come_and_go_and_everything_happens_once(void **state)
+{
+	struct cluster *c = *state;
+
+	GIVEN_CLUSTER(c);
+	for (int i = 0; i < NODES; i++) {
+		start_writing(&c->members[i]);
+	}
+	for (int round = 0; round < 4; round++) {
+		struct member *m = leader(c);
+
+		usleep(300000);
+		stop_writing(m);
+		stop(m);
+		usleep(300000);
+		start(m);
+		await_ready(m);
+		start_writing(m);
+	}
+	for (int i = 0; i < NODES; i++) {
+		stop_writing(&c->members[i]);
+	}
+
+	assert_exactly_once(c, 500);
+}
+
+static void a_whole_cluster_restarts_with_what_it_had(void **state)
+{
+	struct cluster *c = *state;
+
+	GIVEN_CLUSTER(c);
+	for (int i = 0; i < 200; i++) {
+		(void)propose(&c->members[i % NODES]);
+	}
+	for (int i = 0; i < NODES; i++) {
+		await_answers(&c->members[i], 0);
+	}
+	for (int i = 0; i < NODES; i++) {
+		stop(&c->members[i]);
+	}
+
+	GIVEN_CLUSTER(c);
+
+	assert_exactly_once(c, 200);
+}
+
+#define CLUSTER_TEST(name)                                                     \
+	cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CLUSTER_TEST(a_fresh_read_sees_what_another_node_acknowledged),
+		CLUSTER_TEST(leaders_come_and_go_and_everything_happens_once),
+		CLUSTER_TEST(a_whole_cluster_restarts_with_what_it_had),
+	};
+
+	return cmocka_run_group_tests_name("kv/cluster", tests, NULL, NULL);
+}
