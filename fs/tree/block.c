@@ -281,8 +281,11 @@ static void append_part(struct buffer *out, struct bytes from, size_t at,
 	if (there > 0) {
 		buffer_append(out, from.data + at, there);
 	}
-	memset(buffer_reserve(out, size - there), 0, size - there);
-	buffer_grow(out, size - there);
+	size -= there;
+	if (size > 0) {
+		memset(buffer_reserve(out, size), 0, size);
+		buffer_grow(out, size);
+	}
 }
 
 int content_read(struct kv_reader *r, const struct inode *inode,

@@ -81,6 +81,9 @@ static void encode(const pb_msgdesc_t *fields, const void *message,
 	size_t size;
 
 	CHECK(pb_get_encoded_size(&size, fields, message));
+	if (size == 0) {
+		return; /* all zero */
+	}
 	stream = pb_ostream_from_buffer(buffer_reserve(out, size), size);
 	CHECK(pb_encode(&stream, fields, message));
 	buffer_grow(out, stream.bytes_written);
