@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "kv/internal.h"
 #include "tests/lib/toy.h"
 
@@ -29,9 +30,9 @@ struct operation {
 struct member {
 	struct cluster *cluster;
 	int number;
-	char name[8];
-	char folder[80];
-	char address[32];
+	char *name;
+	char *folder;
+	char *address;
 	struct kv *kv; /* NULL: stopped */
 	pthread_t writer;
 	atomic_bool writing;
@@ -118,11 +119,9 @@ static int setup(void **state)
 
 		m->cluster = c;
 		m->number = i;
-		snprintf(m->name, sizeof m->name, "n%d", i + 1);
-		snprintf(m->folder, sizeof m->folder, "%s/%s", c->folder,
-			 m->name);
-		snprintf(m->address, sizeof m->address, "127.0.0.1:%d",
-			 free_port());
+		m->name = mem_printf("n%d", i + 1);
+		m->folder = mem_printf("%s/%s", c->folder, m->name);
+		m->address = mem_printf("127.0.0.1:%d", free_port());
 		c->peers[i] = (struct kv_peer){m->name, m->address};
 	}
 	*state = c;
@@ -138,6 +137,9 @@ static int teardown(void **state)
 		if (c->members[i].kv != NULL) {
 			stop(&c->members[i]);
 		}
+		mem_free(c->members[i].name);
+		mem_free(c->members[i].folder);
+		mem_free(c->members[i].address);
 	}
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
