@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gate.h - the order of changes around a deferred truncation.
  *
- * open(O_TRUNC) came first, so what this node changes afterwards comes after
- * the truncation: a change passes the gate of its inode when no truncation of
+ * How open(O_TRUNC) is seen: ATOMIC_O_TRUNC is off, for with it the kernel
+ * takes the file for empty at once and other readers here would see that. So
+ * the kernel sends OPEN, and then, in the same system call and so from the
+ * same thread, SETATTR with size 0 and without a handle. truncate(2) sends the
+ * same, but walks to the name first (LOOKUP). Taking one for the other, where
+ * thread numbers do not tell threads apart, truncates at once: less atomic,
+ * still right. The reply to that SETATTR has the old size, so the kernel
+ * changes nothing. CREATE has O_TRUNC in its flags.
+ *
+ * The open came first, so what this node changes afterwards comes after the
+ * truncation: a change passes the gate of its inode when no truncation of
  * it is under way or owed, but for the write that carries its own handle's.
  * Truncations that stand in the way are sent.
  *
@@ -27,7 +36,7 @@ void gate_enter(struct request *r, enum gate_way way,
 /* The write that carried a truncation was applied, or not. Before its reply. */
 void gate_leave(struct request *r, bool applied);
 
-/* The handle was opened with O_TRUNC on a file with content. */
+/* The handle was opened with O_TRUNC on a file that was there. */
 void gate_open(struct mount *m, struct handle *handle);
 /* The caller of that open was gone: nothing is to be truncated. */
 void gate_abandon(struct mount *m, struct handle *handle);

@@ -28,7 +28,8 @@ struct inode *handles_find(struct handles *h, uint64_t ino)
 	return inode;
 }
 
-struct handle *handle_new(struct handles *h, uint64_t ino, bool is_dir)
+struct handle *handle_new(struct handles *h, uint64_t ino, bool is_dir,
+			  pid_t opener)
 {
 	struct handle *handle = mem_zalloc(sizeof *handle);
 	struct inode *inode;
@@ -41,6 +42,7 @@ struct handle *handle_new(struct handles *h, uint64_t ino, bool is_dir)
 		inode = mem_zalloc(sizeof *inode);
 		inode->ino = ino;
 		inode->is_new = true;
+		LIST_INIT(&inode->handles);
 		LIST_INIT(&inode->truncs);
 		STAILQ_INIT(&inode->waiters);
 		HASH_ADD(hh, h->inodes, ino, sizeof inode->ino, inode);
@@ -49,6 +51,9 @@ struct handle *handle_new(struct handles *h, uint64_t ino, bool is_dir)
 	handle->inode = inode;
 	handle->users = 1;
 	handle->is_dir = is_dir;
+	handle->opener = opener;
+	atomic_init(&handle->is_fresh, !is_dir);
+	LIST_INSERT_HEAD(&inode->handles, handle, inode_link);
 	LIST_INSERT_HEAD(&h->all, handle, all_link);
 	pthread_mutex_unlock(&h->lock);
 	if (is_first) {
@@ -73,6 +78,7 @@ void handles_unuse_locked(struct handles *h, struct handle *handle)
 	if (handle->trunc.state != TRUNC_NONE) {
 		LIST_REMOVE(handle, trunc_link);
 	}
+	LIST_REMOVE(handle, inode_link);
 	LIST_REMOVE(handle, all_link);
 	mem_free(handle);
 	inode->opens--;
@@ -102,6 +108,52 @@ void handles_deinit(struct handles *h)
 	}
 	pthread_cond_destroy(&h->timer_wake);
 	pthread_mutex_destroy(&h->lock);
+}
+
+void handle_touch(struct handle *handle)
+{
+	atomic_store_explicit(&handle->is_fresh, false, memory_order_relaxed);
+}
+
+/* With the lock held. */
+static struct handle *find_fresh(struct handles *h, uint64_t ino, pid_t pid)
+{
+	struct inode *inode = handles_find(h, ino);
+	struct handle *handle;
+
+	if (inode == NULL) {
+		return NULL;
+	}
+	LIST_FOREACH (handle, &inode->handles, inode_link) {
+		if (handle->opener == pid && atomic_load(&handle->is_fresh)) {
+			return handle;
+		}
+	}
+	return NULL;
+}
+
+void handles_walked(struct handles *h, uint64_t ino, pid_t pid)
+{
+	struct handle *handle;
+
+	pthread_mutex_lock(&h->lock);
+	while ((handle = find_fresh(h, ino, pid)) != NULL) {
+		handle_touch(handle);
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+struct handle *handles_opening(struct handles *h, uint64_t ino, pid_t pid)
+{
+	struct handle *handle;
+
+	pthread_mutex_lock(&h->lock);
+	handle = find_fresh(h, ino, pid);
+	if (handle != NULL) {
+		handle_touch(handle);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return handle;
 }
 
 bool handle_hides_content(struct handles *h, const struct handle *handle)

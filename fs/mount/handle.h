@@ -16,9 +16,11 @@
 #define FS_MOUNT_HANDLE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "fs/mount/trunc.h"
 #include "kv/kv.h"
@@ -31,6 +33,7 @@ STAILQ_HEAD(request_queue, request);
 struct inode {
 	uint64_t ino;
 	unsigned opens;
+	LIST_HEAD(, handle) handles;  /* latest first */
 	bool is_new;		      /* nothing was told yet */
 	uint64_t told;		      /* content version */
 	LIST_HEAD(, handle) truncs;   /* handles whose truncation is not NONE */
@@ -43,6 +46,11 @@ struct handle {
 	int users;
 	bool is_dir;
 	bool is_cached; /* not direct_io: pages of it are in the kernel */
+
+	/* The open(2) that made it may still be under way (gate.h). */
+	pid_t opener;	      /* the thread, as the kernel says it */
+	atomic_bool is_fresh; /* nothing came through the handle yet */
+	bool has_quorum;      /* the open's barrier was answered */
 
 	/* Of a directory: where a listing ends, as of its start. */
 	uint64_t end;
@@ -57,6 +65,7 @@ struct handle {
 	TAILQ_ENTRY(handle) timer_link;
 	STAILQ_ENTRY(handle) send_link; /* while being collected, gate.c */
 	LIST_ENTRY(handle) all_link;
+	LIST_ENTRY(handle) inode_link;
 };
 STAILQ_HEAD(handle_queue, handle);
 
@@ -74,7 +83,8 @@ void handles_init(struct handles *h, struct kv *kv);
 void handles_deinit(struct handles *h); /* forgets what is still open */
 
 /* Add a handle; from now on the inode is held. */
-struct handle *handle_new(struct handles *h, uint64_t ino, bool is_dir);
+struct handle *handle_new(struct handles *h, uint64_t ino, bool is_dir,
+			  pid_t opener);
 /* The file was closed, or a truncation ended. May free it. */
 void handle_unuse(struct handles *h, struct handle *handle);
 
@@ -86,6 +96,12 @@ void handles_dropped(struct handles *h, uint64_t ino, uint64_t version);
 /* The kernel may have got pages that are not the file's content. */
 void handles_doubt(struct handles *h, uint64_t ino);
 
+/* A request came through the handle: its open has returned. */
+void handle_touch(struct handle *handle);
+/* This thread walked to ino by name: no open of its own is under way there. */
+void handles_walked(struct handles *h, uint64_t ino, pid_t pid);
+/* The handle of ino whose open this thread is still in, or NULL. */
+struct handle *handles_opening(struct handles *h, uint64_t ino, pid_t pid);
 /* This handle sees an empty file (trunc.h). */
 bool handle_hides_content(struct handles *h, const struct handle *handle);
 

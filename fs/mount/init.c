@@ -22,16 +22,18 @@ void init_agree(void *context, struct fuse_conn_info *conn)
 
 	/* The kernel's own copy of sizes and dirty pages is of no use when
 	 * other nodes write; a listing would have to look up each name; and
-	 * setuid and setgid bits are for the kernel to clear. */
+	 * setuid and setgid bits are for the kernel to clear. With
+	 * ATOMIC_O_TRUNC the kernel takes the file for empty from the open
+	 * on, for every reader here: it must not know of it (gate.h). */
 	conn->want &=
-		~(unsigned)(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_READDIRPLUS |
-			    FUSE_CAP_READDIRPLUS_AUTO |
+		~(unsigned)(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_WRITEBACK_CACHE |
+			    FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
 			    FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ |
 			    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-	conn->want |= conn->capable &
-		      (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA |
-		       FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
-		       FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
+	conn->want |=
+		conn->capable & (FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_DIO |
+				 FUSE_CAP_PARALLEL_DIROPS |
+				 FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
 	conn->max_write = LIMIT_WRITE_BYTES;
 	conn->max_background = BACKGROUND_MAX;
 	m->reads_follow_getattr = (conn->want & FUSE_CAP_AUTO_INVAL_DATA) != 0;

@@ -156,6 +156,13 @@ static int64_t ns_of(const struct timespec *t)
 	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
+enum {
+	NAMED_BITS = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID |
+		     FUSE_SET_ATTR_GID | FUSE_SET_ATTR_SIZE |
+		     FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |
+		     FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW,
+};
+
 /* The kernel's to_set has bits without a name: test, never compare. */
 static void setattr_op(struct fs_op *op, const struct stat *st, int to_set)
 {
@@ -209,18 +216,88 @@ static void setattr_passed(struct request *r, int error)
 	request_propose(r, &r->op, setattr_applied);
 }
 
+/* --- open(O_TRUNC): OPEN, then SETATTR without a handle
+ * ----------------------*/
+
+/* The kernel, told the old size, leaves its pages and sizes as they are. */
+static void truncate_later(struct request *r)
+{
+	struct mount *m = r->mount;
+	int error = -fs_getattr(kv_newest(m->kv), r->ino, &r->attr);
+
+	if (error != 0) {
+		request_reply_error(r, error);
+		return;
+	}
+	gate_open(m, r->handle);
+	request_reply_attr(r, &r->attr);
+}
+
+static void quorum_proved(struct request *r, int error,
+			  const struct fs_result *result)
+{
+	(void)result;
+	if (error != 0) {
+		request_reply_error(r, error);
+		return;
+	}
+	truncate_later(r);
+}
+
+/* The open must fail when the truncation could not be committed. A barrier
+ * that was answered shows a quorum; if it was not, a change that changes
+ * nothing asks for one, with a change's own deadline. */
+static void quorum_ready(struct request *r, int error, bool fell_back)
+{
+	struct fs_op nothing = {.kind = FS_OP_SETATTR, .ino = r->ino};
+
+	if (error == EINTR) {
+		request_reply_error(r, error);
+	} else if (error != 0 || fell_back) {
+		request_propose(r, &nothing, quorum_proved);
+	} else {
+		truncate_later(r);
+	}
+}
+
+static void truncate_on_open(fuse_req_t req, struct handle *handle)
+{
+	struct request *r = request_new(req);
+
+	r->handle = handle;
+	r->ino = handle->inode->ino;
+	if (handle->has_quorum) {
+		truncate_later(r); /* OPEN found it a moment ago */
+		return;
+	}
+	request_barrier(r, KV_READS_FRESH, quorum_ready);
+}
+
 void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
 		struct fuse_file_info *fi)
 {
+	struct handle *opening = NULL;
 	struct request *r;
 
 	if (virt_owns(ino)) {
 		fuse_reply_err(req, EPERM);
 		return;
 	}
+	if (fi == NULL && (to_set & NAMED_BITS) == FUSE_SET_ATTR_SIZE &&
+	    st->st_size == 0) {
+		opening = handles_opening(&mount_of(req)->handles, ino,
+					  fuse_req_ctx(req)->pid);
+	}
+	if (opening != NULL) {
+		truncate_on_open(req, opening);
+		return;
+	}
 	r = request_new(req);
 	r->ino = ino;
-	r->handle = fi != NULL ? (void *)(uintptr_t)fi->fh : NULL;
+	if (fi != NULL) {
+		r->handle = (void *)(uintptr_t)fi->fh;
+		handle_touch(r->handle);
+	}
 	r->op.ino = ino;
 	setattr_op(&r->op, st, to_set);
 	gate_enter(r, GATE_CHANGE, setattr_passed);

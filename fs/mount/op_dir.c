@@ -34,7 +34,7 @@ static void opendir_ready(struct request *r, int error, bool fell_back)
 		request_reply_error(r, error);
 		return;
 	}
-	handle = handle_new(&m->handles, r->ino, true);
+	handle = handle_new(&m->handles, r->ino, true, 0);
 	r->handle = handle;
 	error = begin_listing(r);
 	if (error != 0) {

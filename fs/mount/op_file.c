@@ -27,9 +27,6 @@ static void open_end(struct request *r, bool created)
 	r->fi.direct_io = !handle->is_cached;
 	r->fi.keep_cache = 0; /* an earlier open may have left pages */
 	r->fi.fh = (uintptr_t)handle;
-	if ((r->fi.flags & O_TRUNC) && r->attr.size > 0) {
-		gate_open(m, handle);
-	}
 	reached = created ? request_reply_create(r, &r->attr)
 			  : request_reply_open(r);
 	if (!reached) {
@@ -42,12 +39,17 @@ static void open_reply(struct request *r)
 	open_end(r, false);
 }
 
-static void open_found(struct request *r)
+static void open_ready(struct request *r, int error, bool fell_back)
 {
 	struct mount *m = r->mount;
-	int error;
 
-	r->handle = handle_new(&m->handles, r->ino, false);
+	if (error != 0) {
+		request_reply_error(r, error);
+		return;
+	}
+	r->handle = handle_new(&m->handles, r->ino, false,
+			       fuse_req_ctx(r->req)->pid);
+	r->handle->has_quorum = !fell_back && m->config.reads != KV_READS_LOCAL;
 	error = -fs_getattr(kv_newest(m->kv), r->ino, &r->attr);
 	if (error != 0) {
 		handle_unuse(&m->handles, r->handle);
@@ -57,41 +59,9 @@ static void open_found(struct request *r)
 	request_cohere(r, open_reply);
 }
 
-static void open_proved(struct request *r, int error,
-			const struct fs_result *result)
-{
-	(void)result;
-	if (error != 0) {
-		request_reply_error(r, error);
-		return;
-	}
-	open_found(r);
-}
-
-/* With O_TRUNC the open must fail when the truncation could not be committed.
- * A barrier that was answered shows that there is a quorum; if it was not, a
- * change that changes nothing asks for one, with a change's own deadline. */
-static void open_ready(struct request *r, int error, bool fell_back)
-{
-	bool truncates = (r->fi.flags & O_TRUNC) != 0;
-
-	if (truncates && error != EINTR && (error != 0 || fell_back)) {
-		struct fs_op nothing = {.kind = FS_OP_SETATTR, .ino = r->ino};
-
-		request_propose(r, &nothing, open_proved);
-		return;
-	}
-	if (error != 0) {
-		request_reply_error(r, error);
-		return;
-	}
-	open_found(r);
-}
-
 void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	enum kv_reads reads = m->config.reads;
 	struct request *r;
 
 	if (virt_owns(ino)) {
@@ -101,10 +71,7 @@ void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	r = request_new(req);
 	r->ino = ino;
 	r->fi = *fi;
-	if ((fi->flags & O_TRUNC) && reads == KV_READS_LOCAL) {
-		reads = KV_READS_FRESH;
-	}
-	request_barrier(r, reads, open_ready);
+	request_barrier(r, m->config.reads, open_ready);
 }
 
 /* --- create ----------------------------------------------------------------*/
@@ -158,7 +125,11 @@ static void create_applied(struct request *r, int error,
 	}
 	r->attr = result->attr;
 	r->ino = result->attr.ino;
-	r->handle = handle_new(&m->handles, r->ino, false);
+	r->handle = handle_new(&m->handles, r->ino, false, 0);
+	handle_touch(r->handle); /* no SETATTR follows a CREATE */
+	if (!result->created && (r->fi.flags & O_TRUNC)) {
+		gate_open(m, r->handle);
+	}
 	request_cohere(r, create_reply);
 }
 
@@ -226,6 +197,7 @@ void on_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	r = request_new(req);
 	r->ino = ino;
 	r->handle = (void *)(uintptr_t)fi->fh;
+	handle_touch(r->handle);
 	r->op = (struct fs_op){.kind = FS_OP_WRITE,
 			       .ino = ino,
 			       .offset = (uint64_t)offset,
@@ -250,6 +222,7 @@ static void sync_handle(fuse_req_t req, uint64_t ino, struct handle *handle)
 
 	r->ino = ino;
 	r->handle = handle;
+	handle_touch(handle);
 	gate_enter(r, GATE_SYNC, sync_passed);
 }
 
@@ -260,6 +233,7 @@ void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	bool waits = false;
 
 	if (!virt_owns(ino)) {
+		handle_touch(handle);
 		pthread_mutex_lock(&h->lock);
 		waits = trunc_flush(&handle->trunc);
 		pthread_mutex_unlock(&h->lock);

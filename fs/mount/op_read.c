@@ -41,6 +41,8 @@ struct fs_attr ops_unborn_root(const struct mount *m)
 
 static void lookup_reply(struct request *r)
 {
+	handles_walked(&r->mount->handles, r->attr.ino,
+		       fuse_req_ctx(r->req)->pid);
 	request_reply_entry(r, &r->attr);
 }
 
@@ -117,7 +119,10 @@ void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	r = request_new(req);
 	r->ino = ino;
-	r->handle = fi != NULL ? (void *)(uintptr_t)fi->fh : NULL;
+	if (fi != NULL) {
+		r->handle = (void *)(uintptr_t)fi->fh;
+		handle_touch(r->handle);
+	}
 	if (!ops_is_born(m) && ino == FS_ROOT) {
 		r->attr = ops_unborn_root(m);
 		request_reply_attr(r, &r->attr);
@@ -203,6 +208,7 @@ void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	r->size = size;
 	r->offset = (uint64_t)offset;
 	r->handle = (void *)(uintptr_t)fi->fh;
+	handle_touch(r->handle);
 	if (r->handle->is_cached && m->reads_follow_getattr) {
 		/* The GETATTR that read(2) began with passed a barrier, and
 		 * the state here never goes back. */

@@ -41,7 +41,7 @@ struct trunc {
 	unsigned flushes; /* FLUSH requests seen through the handle */
 };
 
-/* The file was opened with O_TRUNC and is not empty. */
+/* The file was opened with O_TRUNC. */
 void trunc_open(struct trunc *t);
 /* An entry with the truncation is under way: changes must wait. */
 bool trunc_is_busy(const struct trunc *t);
