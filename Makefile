@@ -52,7 +52,7 @@ CONTROL = fs/control/client.c fs/control/command.c fs/control/control.c \
 DAEMON = fs/raftfs.c fs/launch.c fs/options.c fs/options_path.c \
 	fs/options_peer.c fs/options_words.c
 CLI = fs/raftfsctl.c
-TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treegen.c tests/lib/treekit.c tests/lib/treemodel.c tests/lib/toy.c tests/lib/nodekit.c
+TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c tests/lib/memstore.c tests/lib/treegen.c tests/lib/treekit.c tests/lib/treemodel.c tests/lib/treemodel_ops.c tests/lib/toy.c tests/lib/nodekit.c
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame

@@ -28,6 +28,9 @@ static int count_get(struct kv_reader *r, struct bytes key,
 	struct treekit *k = kit_of(CONTAINER_OF(r, struct kv_batch, reader));
 
 	k->gets++;
+	if (++k->reads == k->fail_read) {
+		return STATUS_IO;
+	}
 	return kv_get(&k->batch->reader, key, value);
 }
 
@@ -36,6 +39,9 @@ static int count_scan(struct kv_reader *r, struct bytes from,
 {
 	struct treekit *k = kit_of(CONTAINER_OF(r, struct kv_batch, reader));
 
+	if (++k->reads == k->fail_read) {
+		return STATUS_IO;
+	}
 	return kv_scan(&k->batch->reader, from, prefix, visit, context);
 }
 
@@ -161,7 +167,7 @@ void treekit_limits(struct treekit *k, uint64_t file_bytes, uint64_t bytes,
 	treekit_commit(k);
 }
 
-int treekit_apply_bytes(struct treekit *k, struct bytes operation)
+static int apply(struct treekit *k, struct bytes operation)
 {
 	struct counting counting = {
 		.batch = {.reader = {&counting_reader}, .ops = &counting_batch},
@@ -174,10 +180,15 @@ int treekit_apply_bytes(struct treekit *k, struct bytes operation)
 	k->gets = 0;
 	k->puts = 0;
 	k->notes = 0;
+	k->reads = 0;
 	buffer_reset(&k->encoded_result);
-	assert_int_equal(k->machine.apply(k->machine.context, &counting.batch,
-					  &at, operation, &k->encoded_result),
-			 0);
+	return k->machine.apply(k->machine.context, &counting.batch, &at,
+				operation, &k->encoded_result);
+}
+
+int treekit_apply_bytes(struct treekit *k, struct bytes operation)
+{
+	assert_int_equal(apply(k, operation), 0);
 	assert_int_equal(fs_result_decode(buffer_bytes(&k->encoded_result),
 					  &k->result),
 			 0);
@@ -188,6 +199,23 @@ int treekit_apply_bytes(struct treekit *k, struct bytes operation)
 		treekit_commit(k);
 	}
 	return k->result.error;
+}
+
+int treekit_apply_failing(struct treekit *k, const struct fs_op *op,
+			  unsigned nth)
+{
+	struct buffer encoded = {0};
+	int rc;
+
+	treekit_commit(k);
+	fs_op_encode(op, &encoded);
+	k->fail_read = nth;
+	rc = apply(k, buffer_bytes(&encoded));
+	k->fail_read = 0;
+	k->store->ops->abort(k->store, k->batch);
+	k->batch = NULL;
+	buffer_deinit(&encoded);
+	return rc;
 }
 
 int treekit_apply(struct treekit *k, const struct fs_op *op)

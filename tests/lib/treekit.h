@@ -26,6 +26,8 @@ struct treekit {
 	unsigned puts; /* with removes */
 	unsigned notes;
 	struct buffer last_note;
+	unsigned fail_read; /* the nth read fails; 0: none does */
+	unsigned reads;
 };
 
 /* Open and make the root: owned by 0, 0, mode 0755. */
@@ -44,6 +46,10 @@ void treekit_limits(struct treekit *k, uint64_t file_bytes, uint64_t bytes,
 /* All return the result's error; k->result has the rest. */
 int treekit_apply_bytes(struct treekit *k, struct bytes operation);
 int treekit_apply(struct treekit *k, const struct fs_op *op);
+/* Apply op with its nth read failing, and take it back whatever came. Return
+ * what apply did: 0 when op reads less often than that. */
+int treekit_apply_failing(struct treekit *k, const struct fs_op *op,
+			  unsigned nth);
 int kit_create(struct treekit *k, uint64_t dir, const char *name,
 	       uint32_t flags);
 int kit_mkdir(struct treekit *k, uint64_t dir, const char *name);

@@ -189,11 +189,44 @@ static void memory_and_rocksdb_make_no_difference(void **state)
 	mem_free(command);
 }
 
+/* For n = 1, 2, ...: a read that fails is told as that, never as an outcome,
+ * and is not mistaken for a missing key. */
+static void a_failing_store_is_no_outcome(void **state)
+{
+	unsigned failures = 0;
+	struct treekit k;
+	struct treegen g;
+	(void)state;
+	treekit_open(&k);
+	treegen_init(&g, 13, 12 << 20);
+
+	for (unsigned i = 0; i < 2000; i++) {
+		struct fs_op op = treegen_next(&g);
+		unsigned nth = 0;
+		int rc;
+
+		do {
+			rc = treekit_apply_failing(&k, &op, ++nth);
+			assert_true(rc == 0 || rc == STATUS_IO);
+			assert_int_equal(rc == STATUS_IO, nth <= k.reads);
+			failures += rc == STATUS_IO ? 1 : 0;
+		} while (rc != 0);
+		(void)treekit_apply(&k, &op);
+		treegen_learn(&g, &op, &k.result);
+	}
+
+	assert_true(failures > 4000);
+	assert_sound(&k);
+	treegen_deinit(&g);
+	treekit_close(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batches_and_restarts_make_no_difference),
 		cmocka_unit_test(memory_and_rocksdb_make_no_difference),
+		cmocka_unit_test(a_failing_store_is_no_outcome),
 	};
 
 	return cmocka_run_group_tests_name("fs/tree/history", tests, NULL,
