@@ -7,6 +7,7 @@
 #include "raft/node/node.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,6 +366,17 @@ static void init_handles(struct node *n)
 
 int node_start(struct node *n, raft_index applied)
 {
+	struct log_state state;
+	sigset_t all, before;
+
+	log_state(n->log, &state);
+	if (applied < state.base.index || applied > state.last) {
+		return STATUS_CORRUPT; /* of two different lives */
+	}
+	/* Signals are the program's business, and a write to a connection
+	 * that has just ended must not end the process. */
+	sigfillset(&all);
+	CHECK(pthread_sigmask(SIG_BLOCK, &all, &before) == 0);
 	n->start_applied = applied;
 	atomic_store(&n->inbox.applied, applied);
 	init_handles(n);
@@ -378,6 +390,7 @@ int node_start(struct node *n, raft_index applied)
 	if (pthread_create(&n->thread, NULL, run, n) != 0) {
 		log_fatal("cannot start the node's thread");
 	}
+	CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
  * each dial, beside it when an address is known already: a resolver that
  * hangs must not keep a link down. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -143,13 +144,29 @@ static const char *next_address(const struct peer *p)
 	return p->member.address;
 }
 
+/* A number needs no resolver. */
+static bool is_numeric(struct peer *p, const struct address *address)
+{
+	struct sockaddr_storage to = {0};
+	int port = atoi(address->port);
+
+	if (uv_ip4_addr(address->host, port, (void *)&to) != 0 &&
+	    uv_ip6_addr(address->host, port, (void *)&to) != 0) {
+		return false;
+	}
+	p->addresses[0] = to;
+	p->address_count = 1;
+	return true;
+}
+
 static void resolve(struct peer *p)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct address address;
 	int rc;
 
-	if (p->resolving || address_parse(next_address(p), &address) != 0) {
+	if (p->resolving || address_parse(next_address(p), &address) != 0 ||
+	    is_numeric(p, &address)) {
 		return;
 	}
 	p->resolve.data = p;

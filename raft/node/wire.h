@@ -8,7 +8,8 @@
  *   W1  every count and size is within its bound of limits.h
  *   W2  an append's entries are exactly (pos.index, last], their terms do not
  *       fall, are at least pos.term and at most the message's
- *   W3  terms and indexes are below WIRE_NUMBER_MAX: sums do not overflow
+ *   W3  terms and indexes are below WIRE_NUMBER_MAX: sums do not overflow;
+ *       rounds may be any number
  *   W4  names and addresses are printable words
  *
  * Who speaks to whom is the link's business (peer.c). */

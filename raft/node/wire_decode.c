@@ -198,8 +198,7 @@ static bool decode_core(pb_istream_t *stream, struct wire_message *out)
 	    !number_valid(message.term) || message.term == 0 ||
 	    !number_valid(message.pos_term) ||
 	    !number_valid(message.pos_index) || !number_valid(message.last) ||
-	    !number_valid(message.commit) || !number_valid(message.settled) ||
-	    !number_valid(message.round)) {
+	    !number_valid(message.commit) || !number_valid(message.settled)) {
 		return false;
 	}
 	out->core = (struct raft_msg){

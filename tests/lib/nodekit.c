@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lib/nodekit.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { PATIENCE_MS = 20000 };
+
+/* --- The client ------------------------------------------------------------
+ */
+
+static size_t on_take(void *context, struct entry **entries, size_t count_max,
+		      size_t bytes_max)
+{
+	struct kit_node *k = context;
+	size_t count = 0, bytes = 0;
+
+	pthread_mutex_lock(&k->mutex);
+	while (count < count_max && k->taken < k->waiting_count &&
+	       (count == 0 || bytes + k->payload_bytes <= bytes_max)) {
+		struct entry *e =
+			entry_new(ENTRY_COMMAND, NULL, k->payload_bytes);
+
+		memset(e->data, 0, e->size);
+		put_le32(e->data, k->waiting[k->taken++]);
+		bytes += e->size;
+		entries[count++] = e;
+	}
+	pthread_mutex_unlock(&k->mutex);
+	return count;
+}
+
+/* Drop a number from the waiting ones, wherever it stands. */
+static void answered(struct kit_node *k, uint32_t number)
+{
+	for (size_t i = 0; i < k->waiting_count; i++) {
+		if (k->waiting[i] != number) {
+			continue;
+		}
+		memmove(k->waiting + i, k->waiting + i + 1,
+			(k->waiting_count - i - 1) * sizeof *k->waiting);
+		k->waiting_count--;
+		k->taken -= i < k->taken;
+		return;
+	}
+}
+
+static void apply(struct kit_node *k, const struct entry *e)
+{
+	uint32_t number;
+
+	CHECK(e->index == k->applied + 1);
+	k->applied = e->index;
+	if (e->kind != ENTRY_COMMAND) {
+		return;
+	}
+	CHECK(e->time_ns > 0 && e->term > 0);
+	number = get_le32(e->data);
+	CHECK(number < KIT_NUMBERS_MAX);
+	if (k->seen[number]) {
+		return;
+	}
+	k->seen[number] = 1;
+	k->numbers[k->applied_count++] = number;
+	answered(k, number);
+}
+
+static void on_commit(void *context, struct entry **entries, size_t count)
+{
+	struct kit_node *k = context;
+	raft_index applied;
+	bool holding;
+
+	pthread_mutex_lock(&k->mutex);
+	for (size_t i = 0; i < count; i++) {
+		apply(k, entries[i]);
+		entry_unref(entries[i]);
+	}
+	applied = k->applied;
+	holding = k->holding;
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->mutex);
+	if (!holding) {
+		node_applied(k->node, applied);
+	}
+}
+
+static void on_route(void *context, bool open)
+{
+	struct kit_node *k = context;
+
+	pthread_mutex_lock(&k->mutex);
+	k->route = open;
+	k->taken = open ? k->taken : 0;
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+static void on_read(void *context, uint64_t ticket, raft_index index,
+		    int status)
+{
+	struct kit_node *k = context;
+
+	pthread_mutex_lock(&k->mutex);
+	CHECK(ticket == k->read_ticket);
+	k->read_ticket = 0;
+	k->read_index = index;
+	k->read_status = status;
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+static void on_message(void *context, raft_id from, struct bytes message)
+{
+	struct kit_node *k = context;
+
+	pthread_mutex_lock(&k->mutex);
+	k->message_from = from;
+	k->message_size = message.size;
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+static void on_role(void *context, const struct raft_status *status)
+{
+	(void)context;
+	CHECK(status->term > 0);
+}
+
+static raft_ms on_tick(void *context, raft_ms now)
+{
+	(void)context;
+	return now + 250;
+}
+
+static void on_failed(void *context, const char *line)
+{
+	struct kit_node *k = context;
+
+	pthread_mutex_lock(&k->mutex);
+	(void)snprintf(k->failed, sizeof k->failed, "%s", line);
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+static const struct node_client client = {
+	.take = on_take,
+	.commit = on_commit,
+	.route = on_route,
+	.read_done = on_read,
+	.message = on_message,
+	.role = on_role,
+	.tick = on_tick,
+	.failed = on_failed,
+};
+
+/* --- Life ------------------------------------------------------------------
+ */
+
+/* Ports that were free a moment ago; all are held until all are known. */
+static void free_ports(size_t count, unsigned *ports)
+{
+	int fds[KIT_NODES_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		struct sockaddr_in at = {
+			.sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		};
+		socklen_t size = sizeof at;
+
+		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		CHECK(fds[i] >= 0);
+		CHECK(bind(fds[i], (struct sockaddr *)&at, size) == 0);
+		CHECK(getsockname(fds[i], (struct sockaddr *)&at, &size) == 0);
+		ports[i] = ntohs(at.sin_port);
+	}
+	for (size_t i = 0; i < count; i++) {
+		close(fds[i]);
+	}
+}
+
+void kit_init(struct kit *kit, size_t count)
+{
+	unsigned ports[KIT_NODES_MAX];
+
+	memset(kit, 0, sizeof *kit);
+	log_setup("kit", getenv("KIT_LOG") != NULL ? LOG_LEVEL_DEBUG
+						   : LOG_LEVEL_ERROR);
+	strcpy(kit->root, "/tmp/raftfs-kit-XXXXXX");
+	CHECK(mkdtemp(kit->root) != NULL);
+	free_ports(count, ports);
+	kit->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		k->kit = kit;
+		(void)snprintf(k->name, sizeof k->name, "n%u", (unsigned)i + 1);
+		(void)snprintf(k->address, sizeof k->address, "127.0.0.1:%u",
+			       ports[i]);
+		(void)snprintf(k->folder, sizeof k->folder, "%s/%s", kit->root,
+			       k->name);
+		k->payload_bytes = 4;
+		k->waiting = mem_alloc(KIT_NUMBERS_MAX * sizeof *k->waiting);
+		k->numbers = mem_alloc(KIT_NUMBERS_MAX * sizeof *k->numbers);
+		k->seen = mem_zalloc(KIT_NUMBERS_MAX);
+		pthread_mutex_init(&k->mutex, NULL);
+		pthread_cond_init(&k->changed, NULL);
+		kit->peers[i] = (struct node_peer){k->name, k->address};
+	}
+}
+
+static void remove_tree(const char *path)
+{
+	char *command = mem_printf("rm -r -f '%s'", path);
+
+	CHECK(system(command) == 0);
+	mem_free(command);
+}
+
+void kit_wipe(struct kit_node *k)
+{
+	CHECK(k->node == NULL);
+	remove_tree(k->folder);
+}
+
+void kit_deinit(struct kit *kit)
+{
+	for (size_t i = 0; i < kit->count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		kit_stop(k);
+		pthread_mutex_destroy(&k->mutex);
+		pthread_cond_destroy(&k->changed);
+		mem_free(k->waiting);
+		mem_free(k->numbers);
+		mem_free(k->seen);
+	}
+	remove_tree(kit->root);
+}
+
+int kit_open(struct kit_node *k, struct buffer *problem)
+{
+	struct node_config config = {
+		.name = k->name,
+		.data = k->folder,
+		.peers = k->kit->peers,
+		.peer_count = k->kit->count,
+		.client = &client,
+		.context = k,
+	};
+	struct node_identity identity;
+	int rc = node_open(&config, &k->node, problem);
+
+	if (rc == 0) {
+		node_identity(k->node, &identity);
+		k->id = identity.self;
+	} else {
+		k->node = NULL;
+	}
+	return rc;
+}
+
+void kit_start(struct kit_node *k)
+{
+	struct buffer problem = {0};
+
+	if (kit_open(k, &problem) != 0) {
+		fail_msg("%s: %s", k->name, buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	k->taken = 0;
+	k->route = false;
+	CHECK(node_start(k->node, k->applied) == 0);
+}
+
+void kit_start_all(struct kit *kit)
+{
+	for (size_t i = 0; i < kit->count; i++) {
+		kit_start(&kit->nodes[i]);
+	}
+}
+
+void kit_stop(struct kit_node *k)
+{
+	if (k->node != NULL) {
+		node_stop(k->node);
+		node_close(k->node);
+		k->node = NULL;
+	}
+}
+
+void kit_forget(struct kit_node *k)
+{
+	CHECK(k->node == NULL);
+	k->applied = 0;
+	k->applied_count = 0;
+	memset(k->seen, 0, KIT_NUMBERS_MAX);
+}
+
+/* --- Use -------------------------------------------------------------------
+ */
+
+void kit_propose(struct kit_node *k, uint32_t first, uint32_t count,
+		 size_t bytes)
+{
+	pthread_mutex_lock(&k->mutex);
+	k->payload_bytes = bytes;
+	for (uint32_t i = 0; i < count; i++) {
+		k->waiting[k->waiting_count++] = first + i;
+	}
+	pthread_mutex_unlock(&k->mutex);
+	node_wake(k->node);
+}
+
+/* Wait for a change, with k->mutex held; false: patience is over. */
+static bool await_change(struct kit_node *k, const struct timespec *until)
+{
+	return pthread_cond_timedwait(&k->changed, &k->mutex, until) == 0;
+}
+
+static struct timespec patience(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += PATIENCE_MS / 1000;
+	return t;
+}
+
+bool kit_await(struct kit_node *k, size_t applied)
+{
+	struct timespec until = patience();
+	bool done;
+
+	pthread_mutex_lock(&k->mutex);
+	while (k->applied_count < applied && await_change(k, &until)) {
+	}
+	done = k->applied_count >= applied;
+	pthread_mutex_unlock(&k->mutex);
+	return done;
+}
+
+size_t kit_applied(struct kit_node *k)
+{
+	size_t count;
+
+	pthread_mutex_lock(&k->mutex);
+	count = k->applied_count;
+	pthread_mutex_unlock(&k->mutex);
+	return count;
+}
+
+void kit_catch_up(struct kit_node *k)
+{
+	raft_index applied;
+
+	pthread_mutex_lock(&k->mutex);
+	k->holding = false;
+	applied = k->applied;
+	pthread_mutex_unlock(&k->mutex);
+	node_applied(k->node, applied);
+}
+
+size_t kit_await_message(struct kit_node *k, raft_id from)
+{
+	struct timespec until = patience();
+	size_t size;
+
+	pthread_mutex_lock(&k->mutex);
+	while (k->message_from != from && await_change(k, &until)) {
+	}
+	size = k->message_from == from ? k->message_size : 0;
+	pthread_mutex_unlock(&k->mutex);
+	return size;
+}
+
+bool kit_await_failed(struct kit_node *k, const char *text)
+{
+	struct timespec until = patience();
+	bool done;
+
+	pthread_mutex_lock(&k->mutex);
+	while (strstr(k->failed, text) == NULL && await_change(k, &until)) {
+	}
+	done = strstr(k->failed, text) != NULL;
+	pthread_mutex_unlock(&k->mutex);
+	return done;
+}
+
+int kit_read(struct kit_node *k, bool lease, raft_index *index)
+{
+	struct timespec until = patience();
+	int status;
+
+	pthread_mutex_lock(&k->mutex);
+	k->read_ticket = 77;
+	pthread_mutex_unlock(&k->mutex);
+	node_read_index(k->node, 77, lease);
+	pthread_mutex_lock(&k->mutex);
+	while (k->read_ticket != 0 && await_change(k, &until)) {
+	}
+	CHECK(k->read_ticket == 0);
+	*index = k->read_index;
+	status = k->read_status;
+	pthread_mutex_unlock(&k->mutex);
+	return status;
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec t = {.tv_nsec = ms * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+bool kit_await_waiting(struct kit_node *k, const char *text)
+{
+	struct node_status status;
+
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		node_status(k->node, &status);
+		if (strstr(status.waiting, text) != NULL) {
+			return true;
+		}
+		pause_ms(10);
+	}
+	return false;
+}
+
+/* Who leads in the eyes of all that run, or NULL. */
+static struct kit_node *agreed_leader(struct kit *kit)
+{
+	struct kit_node *leader = NULL;
+	struct node_status status;
+	raft_index index;
+
+	for (size_t i = 0; i < kit->count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		if (k->node != NULL && node_lease(k->node, &index)) {
+			leader = k;
+		}
+	}
+	for (size_t i = 0; leader != NULL && i < kit->count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		if (k->node == NULL) {
+			continue;
+		}
+		node_status(k->node, &status);
+		if (status.raft.leader != leader->id || !k->route) {
+			return NULL;
+		}
+	}
+	return leader;
+}
+
+struct kit_node *kit_leader(struct kit *kit)
+{
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		struct kit_node *leader;
+
+		for (size_t j = 0; j < kit->count; j++) {
+			pthread_mutex_lock(&kit->nodes[j].mutex);
+		}
+		leader = agreed_leader(kit);
+		for (size_t j = 0; j < kit->count; j++) {
+			pthread_mutex_unlock(&kit->nodes[j].mutex);
+		}
+		if (leader != NULL) {
+			return leader;
+		}
+		pause_ms(10);
+	}
+	fail_msg("no leader");
+	return NULL;
+}
+
+bool kit_agree(struct kit_node *a, struct kit_node *b)
+{
+	size_t count;
+	bool same;
+
+	if (a == b) {
+		return true;
+	}
+	pthread_mutex_lock(&a->mutex);
+	pthread_mutex_lock(&b->mutex);
+	count = a->applied_count < b->applied_count ? a->applied_count
+						    : b->applied_count;
+	same = memcmp(a->numbers, b->numbers, count * sizeof *a->numbers) == 0;
+	pthread_mutex_unlock(&b->mutex);
+	pthread_mutex_unlock(&a->mutex);
+	return same;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nodekit.h - whole nodes in one process, with a toy client each.
+ *
+ * The toy's state is the list of numbers applied, in order. It proposes
+ * numbers, offers again what may be lost, and skips what was applied before:
+ * so every number comes out once, in the same order at every node. */
+#ifndef TESTS_LIB_NODEKIT_H
+#define TESTS_LIB_NODEKIT_H
+
+#include <pthread.h>
+
+#include "raft/node/node.h"
+
+enum { KIT_NODES_MAX = 5, KIT_NUMBERS_MAX = 1 << 17 };
+
+struct kit;
+
+struct kit_node {
+	struct kit *kit;
+	char name[8];
+	char address[32];
+	char folder[64];
+	struct node *node; /* NULL: stopped */
+	raft_id id;
+
+	pthread_mutex_t mutex; /* over all below */
+	pthread_cond_t changed;
+	bool route;
+	char failed[256];
+	uint32_t *waiting; /* proposed here and not applied here */
+	size_t waiting_count, taken;
+	size_t payload_bytes;
+	uint32_t *numbers; /* applied, in order */
+	size_t applied_count;
+	uint8_t *seen; /* by number */
+	raft_index applied;
+	uint64_t read_ticket;
+	raft_index read_index;
+	int read_status;
+	raft_id message_from;
+	size_t message_size;
+	bool holding; /* what is delivered is not said to be applied */
+};
+
+struct kit {
+	size_t count;
+	char root[32];
+	struct node_peer peers[KIT_NODES_MAX];
+	struct kit_node nodes[KIT_NODES_MAX];
+};
+
+/* Folders and free ports for count nodes n1, n2, ...; none runs yet. */
+void kit_init(struct kit *kit, size_t count);
+void kit_deinit(struct kit *kit); /* stops all, removes the folders */
+
+/* Open with the kit's peers; 0 or node_open()'s status. */
+int kit_open(struct kit_node *k, struct buffer *problem);
+/* Open and start; the state is what was kept, or empty after kit_forget. */
+void kit_start(struct kit_node *k);
+void kit_start_all(struct kit *kit);
+void kit_stop(struct kit_node *k);
+void kit_forget(struct kit_node *k);
+void kit_wipe(struct kit_node *k); /* its folder, while stopped */
+
+/* Propose count numbers, from first on, with so many bytes each (>= 4). */
+void kit_propose(struct kit_node *k, uint32_t first, uint32_t count,
+		 size_t bytes);
+/* Until k has applied so many numbers; false after ten seconds. */
+bool kit_await(struct kit_node *k, size_t applied);
+size_t kit_applied(struct kit_node *k);
+/* End what `holding` began: all that was delivered is applied now. */
+void kit_catch_up(struct kit_node *k);
+/* Until a message of that node has come; its size, 0: none came. */
+size_t kit_await_message(struct kit_node *k, raft_id from);
+/* Until a node leads with a lease and every running node follows it. */
+struct kit_node *kit_leader(struct kit *kit);
+/* Until the status of k says so. */
+bool kit_await_waiting(struct kit_node *k, const char *text);
+bool kit_await_failed(struct kit_node *k, const char *text);
+/* Answer of a read index; its index in *index. */
+int kit_read(struct kit_node *k, bool lease, raft_index *index);
+/* Both have applied the same, as far as the shorter goes. */
+bool kit_agree(struct kit_node *a, struct kit_node *b);
+
+#endif

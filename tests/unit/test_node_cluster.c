@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promised: whole nodes found a cluster, agree on one sequence whoever
+ * proposes, and go on through the loss and return of any one of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "tests/lib/nodekit.h"
+
+static int GIVEN_NODES(void **state, size_t count)
+{
+	struct kit *kit = mem_alloc(sizeof *kit);
+
+	kit_init(kit, count);
+	*state = kit;
+	return 0;
+}
+
+static int GIVEN_ONE(void **state)
+{
+	return GIVEN_NODES(state, 1);
+}
+
+static int GIVEN_THREE(void **state)
+{
+	return GIVEN_NODES(state, 3);
+}
+
+static int teardown(void **state)
+{
+	kit_deinit(*state);
+	mem_free(*state);
+	return 0;
+}
+
+static void assert_all_have(struct kit *kit, size_t count)
+{
+	for (size_t i = 0; i < kit->count; i++) {
+		if (kit->nodes[i].node != NULL) {
+			assert_true(kit_await(&kit->nodes[i], count));
+			assert_true(kit_agree(&kit->nodes[0], &kit->nodes[i]));
+		}
+	}
+}
+
+static struct kit_node *other_than(struct kit *kit, const struct kit_node *k)
+{
+	return k == &kit->nodes[0] ? &kit->nodes[1] : &kit->nodes[0];
+}
+
+static void a_single_node_commits_alone_and_replays(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[0];
+	struct node_identity first, second;
+	raft_index base, commit, last;
+
+	kit_start(k);
+	node_identity(k->node, &first);
+	kit_propose(k, 0, 500, 100);
+	assert_true(kit_await(k, 500));
+	kit_stop(k);
+
+	kit_forget(k);
+	kit_start(k);
+	node_log(k->node, &base, &commit, &last);
+	assert_int_equal(base, 0);
+	assert_true(commit >= 1 && last == 502);
+	node_identity(k->node, &second);
+	assert_true(kit_await(k, 500));
+	assert_int_equal(first.self, second.self);
+	assert_int_equal(first.boot, 1);
+	assert_int_equal(second.boot, 2);
+	assert_memory_equal(first.cluster, second.cluster, 16);
+}
+
+static void every_node_may_propose_and_all_get_one_sequence(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_start_all(kit);
+	for (uint32_t i = 0; i < 3; i++) {
+		kit_propose(&kit->nodes[i], 1000 * i, 1000, 128);
+	}
+
+	assert_all_have(kit, 3000);
+}
+
+static void entries_of_a_mebibyte_travel_from_a_follower(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_start_all(kit);
+	kit_propose(other_than(kit, kit_leader(kit)), 0, 24, LIMIT_WRITE_BYTES);
+
+	assert_all_have(kit, 24);
+}
+
+static void the_loss_of_the_leader_is_survived(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *old, *leader;
+
+	kit_start_all(kit);
+	old = kit_leader(kit);
+	kit_propose(old, 0, 300, 128);
+	assert_all_have(kit, 300);
+
+	kit_stop(old);
+	leader = kit_leader(kit);
+	assert_ptr_not_equal(leader, old);
+	kit_propose(leader, 300, 300, 128);
+	assert_true(kit_await(leader, 600));
+
+	kit_forget(old);
+	kit_start(old);
+	assert_all_have(kit, 600);
+}
+
+static void proposals_under_way_when_the_leader_goes_are_not_lost(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader, *k;
+
+	kit_start_all(kit);
+	leader = kit_leader(kit);
+	k = other_than(kit, leader);
+	kit_propose(k, 0, 20000, 256);
+	assert_true(kit_await(k, 100));
+
+	kit_stop(leader);
+
+	assert_true(kit_await(k, 20000));
+	kit_start(leader);
+	assert_all_have(kit, 20000);
+}
+
+static void a_follower_that_was_away_catches_up(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader, *away;
+
+	kit_start_all(kit);
+	leader = kit_leader(kit);
+	away = other_than(kit, leader);
+	kit_stop(away);
+	kit_propose(leader, 0, 10000, 1000);
+	assert_true(kit_await(leader, 10000));
+
+	kit_start(away);
+
+	assert_all_have(kit, 10000);
+}
+
+static void
+without_a_quorum_nothing_commits_and_the_status_says_so(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader;
+	struct node_status status;
+	raft_index index;
+
+	kit_start_all(kit);
+	leader = kit_leader(kit);
+	for (size_t i = 0; i < 3; i++) {
+		if (&kit->nodes[i] != leader) {
+			kit_stop(&kit->nodes[i]);
+		}
+	}
+
+	assert_true(
+		kit_await_waiting(leader, "no quorum: 1 of 3 voters heard"));
+	node_status(leader->node, &status);
+	assert_int_equal(status.raft.leader, 0);
+	assert_false(node_lease(leader->node, &index));
+	kit_propose(leader, 0, 1, 8);
+	assert_int_equal(kit_read(leader, false, &index), STATUS_NOT_LEADER);
+	assert_int_equal(kit_applied(leader), 0);
+
+	kit_start(other_than(kit, leader));
+	assert_true(kit_await(leader, 1));
+	node_status(kit_leader(kit)->node, &status);
+	assert_string_equal(status.waiting, "");
+}
+
+static void reads_see_what_was_written_before(void **state)
+{
+	struct kit *kit = *state;
+	raft_index index, lease;
+	struct kit_node *leader;
+
+	kit_start_all(kit);
+	leader = kit_leader(kit);
+	kit_propose(leader, 0, 100, 8);
+	assert_true(kit_await(leader, 100));
+
+	for (size_t i = 0; i < 3; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		assert_int_equal(kit_read(k, false, &index), 0);
+		assert_true(index >= 102); /* founding, no-op, 100 */
+		assert_int_equal(kit_read(k, true, &index), 0);
+		assert_true(index >= 102);
+		assert_int_equal(node_lease(k->node, &lease), k == leader);
+	}
+}
+
+static void messages_reach_members_and_itself(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *a = &kit->nodes[0], *b = &kit->nodes[1];
+
+	kit_start_all(kit);
+	kit_leader(kit);
+
+	node_send(a->node, b->id, bytes_of_text("hello"));
+	node_send(a->node, a->id, bytes_of_text("me"));
+
+	assert_int_equal(kit_await_message(b, a->id), 5);
+	assert_int_equal(kit_await_message(a, a->id), 2);
+}
+
+/* N4: deliveries stop at the bound and go on when the state has moved. */
+static void a_slow_state_is_not_flooded(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[0];
+	size_t most = (size_t)LIMIT_UNAPPLIED_BYTES / LIMIT_WRITE_BYTES;
+
+	k->holding = true;
+	kit_start(k);
+	kit_propose(k, 0, 100, LIMIT_WRITE_BYTES);
+	assert_true(kit_await(k, most / 2));
+	usleep(300000);
+	assert_true(kit_applied(k) <= most + 5);
+
+	kit_catch_up(k);
+
+	assert_true(kit_await(k, 100));
+}
+
+static void what_all_have_flushed_is_cut_from_the_log(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[0];
+	raft_index base = 0, commit, last;
+
+	kit_start(k);
+	kit_propose(k, 0, 20000, 2048);
+	assert_true(kit_await(k, 20000));
+	node_flushed(k->node, 20000);
+
+	for (int i = 0; i < 1000 && base == 0; i++) {
+		usleep(5000);
+		node_log(k->node, &base, &commit, &last);
+	}
+	assert_true(base > 4096 && base < 20000 - 4096 + 3);
+	kit_stop(k);
+	kit_start(k);
+	kit_propose(k, 20000, 10, 8);
+	assert_true(kit_await(k, 20010));
+}
+
+/* F2: a crash between receiving the record and saving it. */
+static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	char *command =
+		mem_printf("cp %s/identity %s/kept", k->folder, kit->root);
+
+	kit_start(k);
+	assert_true(kit_await_waiting(k, "founding: waiting for n1"));
+	assert_int_equal(system(command), 0);
+	mem_free(command);
+	kit_start(&kit->nodes[0]);
+	kit_start(&kit->nodes[1]);
+	kit_propose(&kit->nodes[0], 0, 10, 8);
+	assert_all_have(kit, 10);
+	kit_stop(k);
+	kit_forget(k);
+	command = mem_printf("rm -r %s/log && cp %s/kept %s/identity",
+			     k->folder, kit->root, k->folder);
+	assert_int_equal(system(command), 0);
+	mem_free(command);
+
+	kit_start(k);
+
+	assert_all_have(kit, 10);
+}
+
+int main(void)
+{
+#define ONE(name) cmocka_unit_test_setup_teardown(name, GIVEN_ONE, teardown)
+#define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
+	const struct CMUnitTest tests[] = {
+		ONE(a_single_node_commits_alone_and_replays),
+		THREE(every_node_may_propose_and_all_get_one_sequence),
+		THREE(entries_of_a_mebibyte_travel_from_a_follower),
+		THREE(the_loss_of_the_leader_is_survived),
+		THREE(proposals_under_way_when_the_leader_goes_are_not_lost),
+		THREE(a_follower_that_was_away_catches_up),
+		THREE(without_a_quorum_nothing_commits_and_the_status_says_so),
+		THREE(reads_see_what_was_written_before),
+		THREE(messages_reach_members_and_itself),
+		ONE(a_slow_state_is_not_flooded),
+		ONE(what_all_have_flushed_is_cut_from_the_log),
+		THREE(a_member_that_missed_the_founding_is_handed_it_again),
+	};
+
+	return cmocka_run_group_tests_name("raft/node/cluster", tests, NULL,
+					   NULL);
+}
