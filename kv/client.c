@@ -10,8 +10,7 @@
 /* An opening is offered again, without a change of route, after this long. */
 enum { OPEN_AGAIN_MS = 2000, ALIVE_GAP_MS = 100 };
 
-/* --- Proposals
- * ----------------------------------------------------------------- */
+/* --- Proposals ------------------------------------------------------------ */
 
 static bool wants_session(const struct kv *kv, uint64_t now)
 {
@@ -109,8 +108,7 @@ static void on_route(void *context, bool open)
 	}
 }
 
-/* --- Reads
- * ---------------------------------------------------------------------- */
+/* --- Reads ---------------------------------------------------------------- */
 
 void kv_ask(struct kv *kv, bool hurry)
 {
@@ -144,8 +142,7 @@ static void on_read_done(void *context, uint64_t ticket, raft_index index,
 	kv_ask(kv, false);
 }
 
-/* --- Between nodes
- * -------------------------------------------------------------- */
+/* --- Between nodes -------------------------------------------------------- */
 
 bool kv_leads_quorum(struct kv *kv)
 {
@@ -232,8 +229,7 @@ static void on_role(void *context, const struct raft_status *status)
 	}
 }
 
-/* --- Time
- * ------------------------------------------------------------------------- */
+/* --- Time ----------------------------------------------------------------- */
 
 /* Lock held. Encode a keep-alive to the leader if one is due. */
 static raft_id alive_due(struct kv *kv, uint64_t now, struct buffer *message)

@@ -15,8 +15,7 @@
 
 enum { OPERATION_TAG = kv_Command_operation_tag << 3 | PB_WT_STRING };
 
-/* --- Slices of what is decoded and encoded -----------------------------------
- */
+/* --- Slices of what is decoded and encoded -------------------------------- */
 
 struct slice {
 	struct bytes whole; /* decoding: what it must lie in */
@@ -49,8 +48,7 @@ static bool give_slice(pb_ostream_t *out, const pb_field_t *field,
 	       pb_encode_string(out, s->bytes.data, s->bytes.size);
 }
 
-/* --- Commands
- * ------------------------------------------------------------------ */
+/* --- Commands ------------------------------------------------------------- */
 
 static int operation_check(struct command *c, const kv_Command *m,
 			   struct bytes operation)
@@ -192,8 +190,7 @@ struct entry *command_birth(struct bytes operation)
 	return encoded_entry(&m);
 }
 
-/* --- Between nodes -----------------------------------------------------------
- */
+/* --- Between nodes -------------------------------------------------------- */
 
 static void peer_encode(const kv_Peer *m, struct buffer *out)
 {

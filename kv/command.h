@@ -48,8 +48,7 @@ struct entry *command_open(const struct session_owner *owner);
 struct entry *command_end(uint64_t session);
 struct entry *command_birth(struct bytes operation);
 
-/* --- Between nodes ----------------------------------------------------------
- */
+/* --- Between nodes -------------------------------------------------------- */
 
 struct alive {
 	uint64_t session;

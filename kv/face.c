@@ -5,8 +5,7 @@
 /* What a refused proposal is called: no number that is ever given out. */
 #define NO_PROPOSAL UINT64_MAX
 
-/* --- Changing
- * -------------------------------------------------------------------- */
+/* --- Changing ------------------------------------------------------------- */
 
 uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 		    kv_done done, void *context)
@@ -48,8 +47,7 @@ void kv_interrupt(struct kv *kv, uint64_t number)
 	proposals_tell(&answers);
 }
 
-/* --- Reading
- * ---------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 		    void *context)
@@ -117,8 +115,7 @@ void kv_view_close(struct kv *kv, struct kv_view *view)
 	kv->store->ops->view_close(kv->store, view);
 }
 
-/* --- Watching and holding
- * ----------------------------------------------------------- */
+/* --- Watching and holding ------------------------------------------------- */
 
 void kv_watch(struct kv *kv, kv_noted noted, void *context)
 {

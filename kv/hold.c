@@ -82,8 +82,7 @@ struct bytes holds_told(struct holds *h, bool *many)
 	return buffer_bytes(&h->told);
 }
 
-/* --- The leader's roster
- * ------------------------------------------------------ */
+/* --- The leader's roster -------------------------------------------------- */
 
 static void remove_entry(struct roster *r, struct roster_entry *e)
 {

@@ -7,7 +7,6 @@
  * what this node acknowledged; only then do threads start. */
 #include "kv/kv.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -32,8 +31,7 @@ int kv_open(const struct kv_config *config, struct kv **kv,
 	return kv_open_on(config, &below, kv, problem);
 }
 
-/* --- Memory
- * --------------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------- */
 
 static void init_condition(pthread_cond_t *condition)
 {
@@ -92,8 +90,7 @@ static void kv_free(struct kv *kv)
 	mem_free(kv);
 }
 
-/* --- Recovery
- * -------------------------------------------------------------------- */
+/* --- Recovery ------------------------------------------------------------- */
 
 static int load_marker(struct kv *kv, raft_index last, struct buffer *problem)
 {
@@ -270,8 +267,7 @@ static int recover(struct kv *kv, const struct kv_below *below,
 	return 0;
 }
 
-/* --- Life
- * ------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------- */
 
 static void stop_threads(struct kv *kv)
 {
@@ -351,7 +347,7 @@ static void await_end(struct kv *kv)
 
 	CHECK(rc == 0);
 	until.tv_sec += KV_CLOSE_MS / 1000;
-	while (kv->proposals.session != 0 && rc != ETIMEDOUT) {
+	while (kv->proposals.session != 0 && rc == 0) {
 		rc = pthread_cond_timedwait(&kv->ended, &kv->lock, &until);
 	}
 }

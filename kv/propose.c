@@ -50,8 +50,7 @@ static struct proposal **slot(struct proposals *p, uint64_t number)
 	return &p->window[number % LIMIT_WINDOW_PROPOSALS];
 }
 
-/* --- Handing over ------------------------------------------------------------
- */
+/* --- Handing over --------------------------------------------------------- */
 
 static bool has_room(const struct proposals *p)
 {
@@ -144,8 +143,7 @@ void proposals_offer_again(struct proposals *p)
 	}
 }
 
-/* --- Sessions
- * ----------------------------------------------------------------- */
+/* --- Sessions ------------------------------------------------------------- */
 
 void proposals_open(struct proposals *p, uint64_t session)
 {
@@ -194,8 +192,7 @@ void proposals_ended(struct proposals *p, uint64_t session)
 	p->usable = false;
 }
 
-/* --- Answers
- * ------------------------------------------------------------------ */
+/* --- Answers -------------------------------------------------------------- */
 
 static void answer(struct proposals *p, struct proposal *a, int status,
 		   struct bytes result, struct proposal_list *answers)

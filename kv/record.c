@@ -12,8 +12,7 @@ enum { RECORD_BYTES_MAX = 64 };
 static_assert((int)kv_Applied_size <= (int)RECORD_BYTES_MAX, "Applied fits");
 static_assert((int)kv_Session_size <= (int)RECORD_BYTES_MAX, "Session fits");
 
-/* --- Keys --------------------------------------------------------------------
- */
+/* --- Keys ----------------------------------------------------------------- */
 
 struct bytes record_bytes(const struct record_key *key)
 {
@@ -68,8 +67,7 @@ struct record_key record_result(uint64_t session, uint64_t number)
 	return key;
 }
 
-/* --- Records
- * ------------------------------------------------------------------ */
+/* --- Records -------------------------------------------------------------- */
 
 static void stage(struct kv_batch *b, struct record_key key,
 		  const pb_msgdesc_t *fields, const void *record)

@@ -74,8 +74,7 @@ static int failure(const char *what, char *error)
 	return status;
 }
 
-/* --- Reading ----------------------------------------------------------------
- */
+/* --- Reading -------------------------------------------------------------- */
 
 /* Move what a get returned into value. */
 static int take_value(char *found, size_t size, char *error,
@@ -209,8 +208,7 @@ static int batch_scan(struct kv_reader *r, struct bytes from,
 
 static const struct kv_reader_ops batch_reader = {batch_get, batch_scan};
 
-/* --- Changing ----------------------------------------------------------------
- */
+/* --- Changing ------------------------------------------------------------- */
 
 static void batch_put(struct kv_batch *b, struct bytes key, struct bytes value)
 {
@@ -333,8 +331,7 @@ static void rocks_view_close(struct store *s, struct kv_view *view)
 	mem_free(v);
 }
 
-/* --- Life --------------------------------------------------------------------
- */
+/* --- Life ----------------------------------------------------------------- */
 
 static void rocks_free(struct rocks *r)
 {

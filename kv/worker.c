@@ -54,8 +54,7 @@ void kv_queue_deinit(struct kv_queue *q)
 	*q = (struct kv_queue){0};
 }
 
-/* --- What happened
- * ------------------------------------------------------------- */
+/* --- What happened -------------------------------------------------------- */
 
 /* Lock held. */
 static void on_opened(struct kv *kv, const struct apply_event *e)

@@ -21,6 +21,9 @@ core ^raft/
 	project ^raft/[^/]*$ ^base/(bytes|check|limits|status)\.h$
 	system ^(time|stdio|stdlib|pthread|unistd|errno|fcntl|threads)\.h$
 	system ^(signal|poll|sys/.*|arpa/.*|netinet/.*|uv|rocksdb.*)
+syscalls ^kv/(marker|store_rocksdb)\.c$
+	project ^(kv|proto|base)/
+	library rocksdb pb
 kv ^kv/
 	project ^(kv|proto|base)/ ^raft/node/(node|entry)\.h$ ^raft/raft\.h$
 	library rocksdb pb uthash xxhash

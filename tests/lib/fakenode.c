@@ -46,8 +46,7 @@ uint64_t kv_realtime_ns(void)
 	return atomic_load(&clock_ms) * 1000000;
 }
 
-/* --- The log
- * ------------------------------------------------------------------- */
+/* --- The log -------------------------------------------------------------- */
 
 void fakelog_append(struct fakelog *log, struct entry *e)
 {
@@ -73,8 +72,7 @@ void fakenode_use(struct fakelog *log)
 	log_in_use = log;
 }
 
-/* --- What kv calls
- * --------------------------------------------------------------- */
+/* --- What kv calls -------------------------------------------------------- */
 
 int node_open(const struct node_config *config, struct node **node,
 	      struct buffer *problem)
@@ -203,8 +201,7 @@ void node_status(struct node *n, struct node_status *status)
 	*status = n->status;
 }
 
-/* --- What the test does
- * ------------------------------------------------------------ */
+/* --- What the test does --------------------------------------------------- */
 
 void fakenode_clock(uint64_t now_ms)
 {

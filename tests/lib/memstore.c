@@ -346,8 +346,7 @@ static int version_scan(const struct version *v, struct bytes from,
 	return 0;
 }
 
-/* --- Readers ---------------------------------------------------------------
- */
+/* --- Readers -------------------------------------------------------------- */
 
 static struct memstore *memstore_of(struct store *s)
 {
@@ -425,8 +424,7 @@ static int batch_scan(struct kv_reader *r, struct bytes from,
 
 static const struct kv_reader_ops batch_reader = {batch_get, batch_scan};
 
-/* --- Batches ----------------------------------------------------------------
- */
+/* --- Batches -------------------------------------------------------------- */
 
 static void batch_put(struct kv_batch *b, struct bytes key, struct bytes value)
 {
@@ -451,8 +449,7 @@ static void batch_note(struct kv_batch *b, struct bytes note)
 static const struct kv_batch_ops batch_ops = {batch_put, batch_remove,
 					      batch_note};
 
-/* --- The store ---------------------------------------------------------------
- */
+/* --- The store ------------------------------------------------------------ */
 
 static struct kv_view *memstore_view(struct store *s)
 {

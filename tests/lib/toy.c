@@ -42,9 +42,9 @@ static void toy_birth(void *context, struct buffer *operation)
 
 static void toy_tidy(void *context, const struct kv_tidy *t)
 {
-	(void)t;
 	if (context != NULL) {
 		atomic_fetch_add((atomic_int *)context, 1);
+		t->propose(t, bytes_of_text("tidy"));
 	}
 }
 

@@ -9,7 +9,7 @@
 #include "kv/machine.h"
 
 /* birth is "born". context: NULL, or an atomic_int that counts the calls of
- * tidy. */
+ * tidy, which then proposes "tidy". */
 struct kv_machine toy_machine(void *context);
 /* The log as text; lent until the next call on text. */
 const char *toy_log(struct kv_reader *r, struct buffer *text);

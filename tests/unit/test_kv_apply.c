@@ -38,8 +38,7 @@ static void drop(struct replica *r)
 	r->store->ops->close(r->store);
 }
 
-/* --- Entries
- * --------------------------------------------------------------------- */
+/* --- Entries -------------------------------------------------------------- */
 
 static struct entry *operation(uint64_t session, uint64_t number, uint64_t low,
 			       const char *text)
@@ -120,8 +119,7 @@ static size_t count_keys(struct replica *r, const char *prefix)
 	return count;
 }
 
-/* --- Sessions
- * ----------------------------------------------------------------------- */
+/* --- Sessions ------------------------------------------------------------- */
 
 static void a_retried_operation_is_answered_from_its_result(void **state)
 {
@@ -283,8 +281,7 @@ static void a_window_of_results_is_all_a_session_keeps(void **state)
 	drop(&r);
 }
 
-/* --- Everything else
- * ------------------------------------------------------------------ */
+/* --- Everything else ------------------------------------------------------ */
 
 static void garbage_moves_the_applied_index_only(void **state)
 {
@@ -369,9 +366,7 @@ static void the_time_rule_outlives_a_restart(void **state)
 	drop(&r);
 }
 
-/* --- Batches
- * ----------------------------------------------------------------------------
- */
+/* --- Batches -------------------------------------------------------------- */
 
 static bool print_item(void *context, struct bytes key, struct bytes value)
 {
@@ -517,9 +512,7 @@ static void a_batch_is_bounded_in_entries_and_bytes(void **state)
 	entry_unref(big);
 }
 
-/* --- Notes
- * --------------------------------------------------------------------------------
- */
+/* --- Notes ---------------------------------------------------------------- */
 
 static void write_note(void *context, uint64_t index, struct bytes note)
 {

@@ -5,9 +5,9 @@
  * acknowledged on another node. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,10 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "kv/internal.h"
+#include "kv/kv.h"
 #include "tests/lib/toy.h"
 
-enum { NODES = 3, OPERATIONS_MAX = 20000, PIPELINE = 8, WAIT_MS = 20000 };
+enum { NODES = 3, ROUNDS = 4, OPERATIONS_MAX = 20000, PIPELINE = 8 };
 
 struct operation {
 	char text[16];
@@ -35,8 +35,10 @@ struct member {
 	char *address;
 	struct kv *kv; /* NULL: stopped */
 	pthread_t writer;
-	atomic_bool writing;
-	size_t waiting; /* cluster lock */
+	/* All: cluster lock. */
+	bool writing;
+	size_t budget; /* operations still to be written */
+	size_t waiting;
 };
 
 struct cluster {
@@ -49,10 +51,10 @@ struct cluster {
 	/* Both: lock. */
 	struct operation operations[OPERATIONS_MAX];
 	size_t operation_count;
+	size_t acknowledged;
 };
 
-/* --- Life
- * -------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------- */
 
 static int free_port(void)
 {
@@ -149,62 +151,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- Looking
- * ------------------------------------------------------------------------- */
-
-static uint64_t applied(struct member *m)
-{
-	return atomic_load(&m->kv->applied);
-}
-
-static bool ready(struct member *m)
-{
-	struct kv_status *status = malloc(sizeof *status);
-	bool is_ready;
-
-	kv_status(m->kv, status);
-	is_ready = status->quorum && status->session != 0;
-	free(status);
-	return is_ready;
-}
-
-static void await_ready(struct member *m)
-{
-	for (int i = 0; i < WAIT_MS && !ready(m); i++) {
-		usleep(1000);
-	}
-	assert_true(ready(m));
-}
-
-static struct member *leader(struct cluster *c)
-{
-	for (int i = 0; i < WAIT_MS; i++) {
-		for (int n = 0; n < NODES; n++) {
-			struct member *m = &c->members[n];
-
-			if (m->kv != NULL && kv_leads_quorum(m->kv)) {
-				return m;
-			}
-		}
-		usleep(1000);
-	}
-	fail_msg("no leader");
-	return &c->members[0];
-}
-
-static void GIVEN_CLUSTER(struct cluster *c)
-{
-	for (int i = 0; i < NODES; i++) {
-		start(&c->members[i]);
-	}
-	for (int i = 0; i < NODES; i++) {
-		await_ready(&c->members[i]);
-	}
-}
-
-/* --- Writing
- * ---------------------------------------------------------------------------
- */
+/* --- Writing -------------------------------------------------------------- */
 
 static void on_done(void *context, int status, struct bytes result)
 {
@@ -215,6 +162,7 @@ static void on_done(void *context, int status, struct bytes result)
 	pthread_mutex_lock(&c->lock);
 	o->status = status;
 	o->member->waiting--;
+	c->acknowledged += status == 0 ? 1 : 0;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 }
@@ -254,14 +202,28 @@ static void await_answers(struct member *m, size_t at_most)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Wait for leave to write one more; false: stop. */
+static bool may_write(struct member *m)
+{
+	struct cluster *c = m->cluster;
+	bool may;
+
+	pthread_mutex_lock(&c->lock);
+	while (m->writing && (m->budget == 0 || m->waiting >= PIPELINE)) {
+		pthread_cond_wait(&c->changed, &c->lock);
+	}
+	may = m->writing;
+	m->budget -= may ? 1 : 0;
+	pthread_mutex_unlock(&c->lock);
+	return may;
+}
+
 static void *write_on(void *context)
 {
 	struct member *m = context;
 
-	while (atomic_load(&m->writing)) {
+	while (may_write(m)) {
 		(void)propose(m);
-		await_answers(m, PIPELINE);
-		usleep(500);
 	}
 	await_answers(m, 0);
 	return NULL;
@@ -269,19 +231,94 @@ static void *write_on(void *context)
 
 static void start_writing(struct member *m)
 {
-	atomic_store(&m->writing, true);
+	pthread_mutex_lock(&m->cluster->lock);
+	m->writing = true;
+	pthread_mutex_unlock(&m->cluster->lock);
 	assert_int_equal(pthread_create(&m->writer, NULL, write_on, m), 0);
 }
 
 static void stop_writing(struct member *m)
 {
-	atomic_store(&m->writing, false);
+	pthread_mutex_lock(&m->cluster->lock);
+	m->writing = false;
+	m->budget = 0;
+	pthread_cond_broadcast(&m->cluster->changed);
+	pthread_mutex_unlock(&m->cluster->lock);
 	assert_int_equal(pthread_join(m->writer, NULL), 0);
 }
 
-/* --- Judging
- * ------------------------------------------------------------------------------
- */
+/* Let every writer write so many more. */
+static void grant(struct cluster *c, size_t count)
+{
+	pthread_mutex_lock(&c->lock);
+	for (int i = 0; i < NODES; i++) {
+		c->members[i].budget += c->members[i].writing ? count : 0;
+	}
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void await_acknowledged(struct cluster *c, size_t more)
+{
+	size_t target;
+
+	pthread_mutex_lock(&c->lock);
+	target = c->acknowledged + more;
+	while (c->acknowledged < target) {
+		pthread_cond_wait(&c->changed, &c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void GIVEN_CLUSTER(struct cluster *c)
+{
+	for (int i = 0; i < NODES; i++) {
+		start(&c->members[i]);
+	}
+	for (int i = 0; i < NODES; i++) {
+		struct operation *o;
+
+		do {
+			o = propose(&c->members[i]);
+			await_answers(&c->members[i], 0);
+		} while (o->status != 0);
+	}
+}
+
+/* --- Reading -------------------------------------------------------------- */
+
+struct read {
+	struct cluster *cluster;
+	bool done;
+	int status;
+	bool fell_back;
+};
+
+static void on_ready(void *context, int status, bool fell_back)
+{
+	struct read *r = context;
+
+	pthread_mutex_lock(&r->cluster->lock);
+	r->status = status;
+	r->fell_back = fell_back;
+	r->done = true;
+	pthread_cond_broadcast(&r->cluster->changed);
+	pthread_mutex_unlock(&r->cluster->lock);
+}
+
+static void pass_barrier(struct member *m, enum kv_reads reads)
+{
+	struct read r = {.cluster = m->cluster};
+
+	(void)kv_barrier(m->kv, reads, on_ready, &r);
+	pthread_mutex_lock(&m->cluster->lock);
+	while (!r.done) {
+		pthread_cond_wait(&m->cluster->changed, &m->cluster->lock);
+	}
+	pthread_mutex_unlock(&m->cluster->lock);
+	assert_int_equal(r.status, 0);
+	assert_false(r.fell_back);
+}
 
 static size_t count_in(const char *log, const char *text)
 {
@@ -296,18 +333,29 @@ static size_t count_in(const char *log, const char *text)
 	return count;
 }
 
-static void await_equal(struct cluster *c)
+static void assert_sees(struct member *m, enum kv_reads reads, const char *text)
 {
-	for (int i = 0; i < WAIT_MS; i++) {
-		uint64_t first = applied(&c->members[0]);
+	struct buffer log = {0};
 
-		if (applied(&c->members[1]) == first &&
-		    applied(&c->members[2]) == first) {
-			break;
-		}
-		usleep(1000);
-	}
+	pass_barrier(m, reads);
+	assert_int_equal(count_in(toy_log(kv_newest(m->kv), &log), text), 1);
+	buffer_deinit(&log);
 }
+
+static struct member *leader(struct cluster *c)
+{
+	struct kv_status *status = malloc(sizeof *status);
+	int number;
+
+	pass_barrier(&c->members[0], KV_READS_STRICT);
+	kv_status(c->members[0].kv, status);
+	assert_int_equal(sscanf(status->leader, "n%d", &number), 1);
+	assert_in_range(number, 1, NODES);
+	free(status);
+	return &c->members[number - 1];
+}
+
+/* --- Judging -------------------------------------------------------------- */
 
 static size_t judge(struct cluster *c, const char *log)
 {
@@ -334,9 +382,10 @@ static void assert_exactly_once(struct cluster *c, size_t acknowledged_min)
 	struct buffer log = {0};
 	struct buffer other = {0};
 
-	await_equal(c);
+	pass_barrier(&c->members[0], KV_READS_STRICT);
 	(void)toy_log(kv_newest(c->members[0].kv), &log);
 	for (int i = 1; i < NODES; i++) {
+		pass_barrier(&c->members[i], KV_READS_STRICT);
 		(void)toy_log(kv_newest(c->members[i].kv), &other);
 		assert_true(
 			bytes_equal(buffer_bytes(&log), buffer_bytes(&other)));
@@ -346,49 +395,7 @@ static void assert_exactly_once(struct cluster *c, size_t acknowledged_min)
 	buffer_deinit(&other);
 }
 
-/* --- Reading
- * -------------------------------------------------------------------------------
- */
-
-struct read {
-	struct cluster *cluster;
-	bool done;
-	int status;
-	bool fell_back;
-};
-
-static void on_ready(void *context, int status, bool fell_back)
-{
-	struct read *r = context;
-
-	pthread_mutex_lock(&r->cluster->lock);
-	r->status = status;
-	r->fell_back = fell_back;
-	r->done = true;
-	pthread_cond_broadcast(&r->cluster->changed);
-	pthread_mutex_unlock(&r->cluster->lock);
-}
-
-static void assert_sees(struct member *m, enum kv_reads reads, const char *text)
-{
-	struct read r = {.cluster = m->cluster};
-	struct buffer log = {0};
-
-	(void)kv_barrier(m->kv, reads, on_ready, &r);
-	pthread_mutex_lock(&m->cluster->lock);
-	while (!r.done) {
-		pthread_cond_wait(&m->cluster->changed, &m->cluster->lock);
-	}
-	pthread_mutex_unlock(&m->cluster->lock);
-	assert_int_equal(r.status, 0);
-	assert_false(r.fell_back);
-	assert_int_equal(count_in(toy_log(kv_newest(m->kv), &log), text), 1);
-	buffer_deinit(&log);
-}
-
-/* --- Promises
- * --------------------------------------------------------------------------------
- */
+/* --- Promises ------------------------------------------------------------- */
 
 static void a_fresh_read_sees_what_another_node_acknowledged(void **state)
 {
@@ -415,22 +422,25 @@ static void leaders_come_and_go_and_everything_happens_once(void **state)
 	for (int i = 0; i < NODES; i++) {
 		start_writing(&c->members[i]);
 	}
-	for (int round = 0; round < 4; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		struct member *m = leader(c);
 
-		usleep(300000);
+		grant(c, 150);
+		await_acknowledged(c, 150);
 		stop_writing(m);
 		stop(m);
-		usleep(300000);
+		grant(c, 50);
+		await_acknowledged(c, 80);
 		start(m);
-		await_ready(m);
 		start_writing(m);
+		grant(c, 20);
+		await_acknowledged(c, 20);
 	}
 	for (int i = 0; i < NODES; i++) {
 		stop_writing(&c->members[i]);
 	}
 
-	assert_exactly_once(c, 500);
+	assert_exactly_once(c, ROUNDS * 250);
 }
 
 static void a_whole_cluster_restarts_with_what_it_had(void **state)

@@ -133,8 +133,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- Asking and being told
- * --------------------------------------------------------- */
+/* --- Asking and being told ------------------------------------------------ */
 
 struct waiter {
 	struct home *h;
@@ -217,8 +216,7 @@ static bool session_is_usable(struct home *h)
 	return usable;
 }
 
-/* --- Changing
- * ------------------------------------------------------------------------ */
+/* --- Changing ------------------------------------------------------------- */
 
 static void a_proposal_is_answered_when_it_is_applied(void **state)
 {
@@ -433,8 +431,7 @@ static void close_answers_what_is_left(void **state)
 	assert_told(h, "a=outcome unknown b=session ended c=session ended ");
 }
 
-/* --- Between nodes
- * ------------------------------------------------------------------- */
+/* --- Between nodes -------------------------------------------------------- */
 
 static void a_follower_tells_its_leader_what_it_holds(void **state)
 {
@@ -570,14 +567,6 @@ static void a_leader_answers_keep_alives_while_it_has_a_quorum(void **state)
 	assert_int_equal(fakenode_sent(h->node, &to).size, 0);
 }
 
-static void await_tidy(struct home *h, int count)
-{
-	for (int i = 0; i < 5000 && atomic_load(&h->tidied) < count; i++) {
-		usleep(1000);
-	}
-	assert_int_equal(atomic_load(&h->tidied), count);
-}
-
 static void tidy_waits_until_every_session_was_heard(void **state)
 {
 	struct home *h = *state;
@@ -594,12 +583,14 @@ static void tidy_waits_until_every_session_was_heard(void **state)
 
 	hear_peer(h, 3, 5);
 	fakenode_sleep(h->node, 1000);
+	fakenode_await_wake(h->node);
+	fakenode_settle(h->node);
 
-	await_tidy(h, 1);
+	assert_int_equal(atomic_load(&h->tidied), 1);
+	assert_log(h, "born;a;tidy;");
 }
 
-/* --- Reading
- * ------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 static void a_lease_answers_a_fresh_read_at_once(void **state)
 {
@@ -715,8 +706,7 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	assert_told(h, "c=fresh ");
 }
 
-/* --- Recovery
- * ------------------------------------------------------------------------- */
+/* --- Recovery ------------------------------------------------------------- */
 
 static void GIVEN_HISTORY(struct home *h)
 {

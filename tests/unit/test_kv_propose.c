@@ -101,8 +101,7 @@ static void applied(struct told *t, uint64_t session, uint64_t number,
 			  &t->answers);
 }
 
-/* --- Promises
- * --------------------------------------------------------------------- */
+/* --- Promises ------------------------------------------------------------- */
 
 static void a_proposal_waits_for_a_session(void **state)
 {

@@ -64,8 +64,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- Comparing
- * ---------------------------------------------------------------- */
+/* --- Comparing ------------------------------------------------------------ */
 
 static bool print_item(void *context, struct bytes key, struct bytes value)
 {
@@ -149,8 +148,7 @@ static void change_both(struct pair *p, bool commit)
 	}
 }
 
-/* --- Promises
- * ------------------------------------------------------------------- */
+/* --- Promises ------------------------------------------------------------- */
 
 static void both_stores_answer_alike_through_any_history(void **state)
 {
