@@ -75,7 +75,7 @@ int change_dir(struct change *c, uint64_t ino, struct bytes name,
 {
 	int rc;
 
-	if (ino == FS_ROOT && bytes_equal(name, bytes_of_text(reserved_name))) {
+	if (name_is_reserved(ino, name)) {
 		return -EPERM;
 	}
 	rc = inode_get(c->r, ino, dir);
@@ -86,6 +86,12 @@ int change_dir(struct change *c, uint64_t ino, struct bytes name,
 		return -ENOTDIR;
 	}
 	return dir->attr.nlink == 0 ? -ENOENT : 0;
+}
+
+bool name_is_reserved(uint64_t dir, struct bytes name)
+{
+	return dir == FS_ROOT &&
+	       bytes_equal(name, bytes_of_text(reserved_name));
 }
 
 bool name_is_dots(struct bytes name)

@@ -43,7 +43,8 @@ MUST_USE int change_charge(struct change *c, struct inode *inode,
  * .raftfs in the root, -ESTALE, -ENOTDIR, -ENOENT when it was removed. */
 MUST_USE int change_dir(struct change *c, uint64_t ino, struct bytes name,
 			struct inode *dir);
-bool name_is_dots(struct bytes name); /* "." or ".." */
+bool name_is_dots(struct bytes name);			/* "." or ".." */
+bool name_is_reserved(uint64_t dir, struct bytes name); /* .raftfs */
 
 /* A new inode for name in dir, numbered and counted, not yet linked. The
  * caller's uid and gid and the mode of the operation are taken, set-group-ID

@@ -37,8 +37,13 @@ static int get_dirs(struct change *c, struct rename *m)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = change_dir(c, op->new_dir, op->new_name, &m->other);
-	m->to = op->new_dir == op->dir ? &m->from : &m->other;
+	if (op->new_dir == op->dir) {
+		m->to = &m->from;
+		rc = name_is_reserved(op->dir, op->new_name) ? -EPERM : 0;
+	} else {
+		m->to = &m->other;
+		rc = change_dir(c, op->new_dir, op->new_name, &m->other);
+	}
 	if (rc == 0 && name_is_dots(op->name)) {
 		return -EBUSY;
 	}
