@@ -57,8 +57,9 @@ TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c te
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_random
-UNIT_NODE = node_address node_cluster node_found node_identity node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
-UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_kv kv_cluster
+UNIT_NODE = node_address node_cluster node_found node_identity node_open node_refuse node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
+UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_client kv_keeper \
+	kv_kv kv_cluster
 UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check \
 	tree_model tree_history
 UNIT_MOUNT =
@@ -133,9 +134,10 @@ $(call unit_bins,raft_random): $(BUILD)/tests/lib/world.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
-# The fake stands before the real node and clock, for this test alone.
-$(BUILD)/tests/unit/test_kv_kv: $(BUILD)/tests/lib/fakenode.o
-$(BUILD)/tests/lib/fakenode.o: | $(PROTO_H)
+# A fake node and clock stand before the real ones, for these tests alone.
+FAKENODE = $(BUILD)/tests/lib/fakenode.o $(BUILD)/tests/lib/kvkit.o
+$(call unit_bins,kv_client kv_keeper kv_kv): $(FAKENODE)
+$(FAKENODE): | $(PROTO_H)
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)

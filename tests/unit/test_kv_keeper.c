@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a leader gives birth once, ends only sessions it does not hear, and
+ * tidies only when it has heard them all; a follower tells it what counts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kv/command.h"
+#include "tests/lib/kvkit.h"
+
+/* --- Between nodes -------------------------------------------------------- */
+
+static void a_follower_tells_its_leader_what_it_holds(void **state)
+{
+	struct home *h = *state;
+	enum peer_kind kind;
+	struct alive alive;
+	struct heard heard;
+	raft_id to;
+
+	GIVEN_FOLLOWER(h);
+	kv_hold(h->kv, 9);
+	kv_hold(h->kv, 9);
+	kv_hold(h->kv, 3);
+	kv_release(h->kv, 9);
+	fakenode_sleep(h->node, 100);
+
+	assert_int_equal(peer_decode(fakenode_sent(h->node, &to), &kind, &alive,
+				     &heard),
+			 0);
+	assert_int_equal(kind, PEER_ALIVE);
+	assert_int_equal(to, FAKENODE_OTHER);
+	assert_int_equal(alive.session, HOME_FIRST_SESSION);
+	assert_int_equal(alive.applied, 2);
+	assert_int_equal(alive.held.size, 16);
+	assert_int_equal(get_be64(alive.held.data), 3);
+	assert_int_equal(get_be64(alive.held.data + 8), 9);
+}
+
+static void word_from_the_leader_keeps_a_session(void **state)
+{
+	struct home *h = *state;
+	struct heard heard = {.session = HOME_FIRST_SESSION};
+	struct buffer reply = {0};
+
+	GIVEN_FOLLOWER(h);
+	fakenode_sleep(h->node, 4000);
+	heard.sent_ms = kv_now_ms();
+	heard_encode(&heard, &reply);
+	fakenode_message(h->node, FAKENODE_OTHER, buffer_bytes(&reply));
+
+	fakenode_sleep(h->node, 7900);
+	assert_true(home_session_usable(h));
+	fakenode_sleep(h->node, 100);
+	assert_false(home_session_usable(h));
+	buffer_deinit(&reply);
+}
+
+static void GIVEN_PEER_SESSION(struct home *h)
+{
+	struct session_owner peer = {FAKENODE_OTHER, 1, 1};
+
+	fakenode_commit_entry(h->node, command_open(&peer));
+}
+
+static void hear_peer(struct home *h, uint64_t session, uint64_t held)
+{
+	uint8_t id[8] = {0};
+	struct alive a = {.session = session,
+			  .applied = 1,
+			  .held = bytes_of(id, sizeof id)};
+	struct buffer message = {0};
+
+	put_be64(id, held);
+	alive_encode(&a, &message);
+	fakenode_message(h->node, FAKENODE_OTHER, buffer_bytes(&message));
+	buffer_deinit(&message);
+}
+
+static void the_first_leader_gives_birth_once(void **state)
+{
+	struct home *h = *state;
+
+	GIVEN_LEADER(h);
+	fakenode_sleep(h->node, 100);
+	fakenode_await_wake(h->node);
+	fakenode_settle(h->node);
+	assert_log(h, "born;");
+
+	home_close(h);
+	GIVEN_LEADER(h);
+	fakenode_sleep(h->node, 100);
+	fakenode_sleep(h->node, 10000);
+	fakenode_settle(h->node);
+	assert_log(h, "born;");
+}
+
+static void GIVEN_BORN(struct home *h)
+{
+	fakenode_commit_entry(h->node, command_birth(bytes_of_text("born")));
+}
+
+static void a_leader_ends_a_session_it_does_not_hear(void **state)
+{
+	struct home *h = *state;
+	uint64_t peer;
+	struct session s;
+
+	GIVEN_LEADER(h);
+	GIVEN_BORN(h);
+	GIVEN_PEER_SESSION(h);
+	peer = h->log.commit;
+	fakenode_settle(h->node);
+	hear_peer(h, peer, 5);
+	fakenode_sleep(h->node, HOME_SESSION - 1);
+	fakenode_settle(h->node);
+	assert_int_equal(session_load(kv_newest(h->kv), peer, &s), 0);
+
+	(void)fakenode_take(h->node);
+	fakenode_sleep(h->node, 1001);
+	fakenode_await_wake(h->node);
+	fakenode_settle(h->node);
+
+	assert_int_equal(session_load(kv_newest(h->kv), peer, &s),
+			 STATUS_NOT_FOUND);
+	assert_true(home_session_usable(h));
+}
+
+static void a_leader_answers_keep_alives_while_it_has_a_quorum(void **state)
+{
+	struct home *h = *state;
+	raft_id to;
+
+	GIVEN_LEADER(h);
+	GIVEN_PEER_SESSION(h);
+	hear_peer(h, h->log.commit, 5);
+	assert_true(fakenode_sent(h->node, &to).size > 0);
+	assert_int_equal(to, FAKENODE_OTHER);
+
+	fakenode_role(h->node, FAKENODE_OTHER);
+	fakenode_lease(h->node, false);
+	hear_peer(h, h->log.commit, 5);
+
+	assert_int_equal(fakenode_sent(h->node, &to).size, 0);
+}
+
+static void tidy_waits_until_every_session_was_heard(void **state)
+{
+	struct home *h = *state;
+	struct waiter a;
+
+	GIVEN_LEADER(h);
+	GIVEN_BORN(h);
+	GIVEN_PEER_SESSION(h);
+	fakenode_sleep(h->node, 100);
+	fakenode_sleep(h->node, 1000);
+	home_propose(h, &a, "a");
+	fakenode_settle(h->node);
+	assert_int_equal(atomic_load(&h->tidied), 0);
+
+	hear_peer(h, 3, 5);
+	fakenode_sleep(h->node, 1000);
+	fakenode_await_wake(h->node);
+	fakenode_settle(h->node);
+
+	assert_int_equal(atomic_load(&h->tidied), 1);
+	assert_log(h, "born;a;tidy;");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HOME_TEST(a_follower_tells_its_leader_what_it_holds),
+		HOME_TEST(word_from_the_leader_keeps_a_session),
+		HOME_TEST(the_first_leader_gives_birth_once),
+		HOME_TEST(a_leader_ends_a_session_it_does_not_hear),
+		HOME_TEST(a_leader_answers_keep_alives_while_it_has_a_quorum),
+		HOME_TEST(tidy_waits_until_every_session_was_heard),
+	};
+
+	return cmocka_run_group_tests_name("kv/keeper", tests, NULL, NULL);
+}
