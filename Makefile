@@ -56,7 +56,8 @@ TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c te
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
-UNIT_RAFT = raft_random
+UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read \
+	raft_runs raft_sizes raft_step
 UNIT_NODE = node_address node_cluster node_found node_identity node_open node_refuse node_tail node_wire node_disk node_log node_log_crash node_saver node_segment
 UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_client kv_keeper \
 	kv_kv kv_cluster
@@ -131,6 +132,7 @@ $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MO
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
 $(call unit_bins,raft_random): $(BUILD)/tests/lib/world.o
+$(call unit_bins,raft_append raft_election raft_read raft_step): $(BUILD)/tests/lib/solo.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash

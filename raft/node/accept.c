@@ -132,6 +132,8 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		if (rc == STATUS_FOREIGN && peer_named(n, hello->name)) {
 			peer_note(peer_named(n, hello->name),
 				  buffer_text(&problem));
+		} else if (rc == STATUS_FOREIGN) {
+			accept_bad(n, hello->name, buffer_text(&problem));
 		}
 		conn_close(c, rc, buffer_text(&problem));
 	}

@@ -242,11 +242,14 @@ int found_judge(const struct found_self *self, const struct wire_hello *hello,
 		buffer_printf(problem, "this is %s", hello->name);
 		return STATUS_INVALID;
 	}
-	if (strcmp(hello->name, id->name) == 0 ||
-	    listed(self->members, self->count, hello->name) == NULL) {
+	if (strcmp(hello->name, id->name) == 0) {
+		buffer_printf(problem, "it has the name of this node");
+		return STATUS_INVALID;
+	}
+	if (listed(self->members, self->count, hello->name) == NULL) {
 		buffer_printf(problem, "%s is not among the members",
 			      hello->name);
-		return STATUS_INVALID;
+		return STATUS_FOREIGN;
 	}
 	if (hello->level != WIRE_LEVEL) {
 		buffer_printf(problem, "%s has feature level %u, not %d",

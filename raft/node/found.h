@@ -52,9 +52,9 @@ void found_waiting(const struct found *f, struct buffer *out);
 /* May the two speak? expected: the name that was dialled; NULL for a peer
  * that called.
  * 0: yes.
- * STATUS_INVALID: not meant for this node, or an unknown name;
+ * STATUS_INVALID: not meant for this node, or of its own name;
  * STATUS_VERSION: another feature level;
- * STATUS_FOREIGN: another cluster, or an empty node that is no member: close;
+ * STATUS_FOREIGN: another cluster, or no member: answer and close;
  * STATUS_ENDED: this node is empty and its peer's cluster does not want it:
  * it can not go on. The line for a person is in problem. */
 struct found_self {

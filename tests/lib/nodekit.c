@@ -230,12 +230,6 @@ static void remove_tree(const char *path)
 	mem_free(command);
 }
 
-void kit_wipe(struct kit_node *k)
-{
-	CHECK(k->node == NULL);
-	remove_tree(k->folder);
-}
-
 void kit_deinit(struct kit *kit)
 {
 	for (size_t i = 0; i < kit->count; i++) {
@@ -308,6 +302,12 @@ void kit_forget(struct kit_node *k)
 	k->applied = 0;
 	k->applied_count = 0;
 	memset(k->seen, 0, KIT_NUMBERS_MAX);
+}
+
+void kit_wipe(struct kit_node *k)
+{
+	kit_forget(k);
+	remove_tree(k->folder);
 }
 
 /* --- Use -------------------------------------------------------------------

@@ -60,7 +60,7 @@ void kit_start(struct kit_node *k);
 void kit_start_all(struct kit *kit);
 void kit_stop(struct kit_node *k);
 void kit_forget(struct kit_node *k);
-void kit_wipe(struct kit_node *k); /* its folder, while stopped */
+void kit_wipe(struct kit_node *k); /* its folder too, while stopped */
 
 /* Propose count numbers, from first on, with so many bytes each (>= 4). */
 void kit_propose(struct kit_node *k, uint32_t first, uint32_t count,

@@ -283,14 +283,16 @@ static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
 	kit_start(&kit->nodes[1]);
 	kit_propose(&kit->nodes[0], 0, 10, 8);
 	assert_all_have(kit, 10);
-	kit_stop(k);
+	for (size_t i = 0; i < 3; i++) {
+		kit_stop(&kit->nodes[i]);
+	}
 	kit_forget(k);
 	command = mem_printf("rm -r %s/log && cp %s/kept %s/identity",
 			     k->folder, kit->root, k->folder);
 	assert_int_equal(system(command), 0);
 	mem_free(command);
 
-	kit_start(k);
+	kit_start_all(kit);
 
 	assert_all_have(kit, 10);
 }

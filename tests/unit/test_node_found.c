@@ -275,7 +275,7 @@ static void a_hello_for_someone_else_is_not_answered(void **state)
 			 STATUS_INVALID);
 }
 
-static void unexpected_names_are_invalid(void **state)
+static void unexpected_names_are_refused(void **state)
 {
 	struct identity id = GIVEN_MEMBER("n1", 1);
 	struct wire_hello own = GIVEN_FOUNDED_HELLO("n1", 1, "n1");
@@ -284,7 +284,7 @@ static void unexpected_names_are_invalid(void **state)
 	(void)state;
 
 	assert_int_equal(judge(&id, &own, NULL, NULL), STATUS_INVALID);
-	assert_int_equal(judge(&id, &other, NULL, NULL), STATUS_INVALID);
+	assert_int_equal(judge(&id, &other, NULL, NULL), STATUS_FOREIGN);
 	assert_int_equal(judge(&id, &n2, "n3", NULL), STATUS_INVALID);
 }
 
@@ -315,7 +315,7 @@ int main(void)
 		cmocka_unit_test(an_empty_node_of_an_unknown_name_is_told),
 		cmocka_unit_test(a_member_of_another_cluster_is_foreign),
 		cmocka_unit_test(a_hello_for_someone_else_is_not_answered),
-		cmocka_unit_test(unexpected_names_are_invalid),
+		cmocka_unit_test(unexpected_names_are_refused),
 		cmocka_unit_test(another_feature_level_is_a_version),
 	};
 

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promised: whoever does not belong to a cluster is told so, and whatever
+ * comes in on the port, the cluster goes on. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/frame.h"
+#include "base/mem.h"
+#include "raft/node/wire.h"
+#include "tests/lib/nodekit.h"
+
+static int GIVEN_NODES(void **state, size_t count)
+{
+	struct kit *kit = mem_alloc(sizeof *kit);
+
+	kit_init(kit, count);
+	*state = kit;
+	return 0;
+}
+
+static int GIVEN_TWO(void **state)
+{
+	return GIVEN_NODES(state, 2);
+}
+
+static int GIVEN_THREE(void **state)
+{
+	return GIVEN_NODES(state, 3);
+}
+
+static int GIVEN_FOUR(void **state)
+{
+	return GIVEN_NODES(state, 4);
+}
+
+static int teardown(void **state)
+{
+	kit_deinit(*state);
+	mem_free(*state);
+	return 0;
+}
+
+/* --- Nodes that do not belong ----------------------------------------------
+ */
+
+/* Row 31: a wiped disk is a new incarnation. */
+static void a_member_that_lost_its_data_is_told_to_be_replaced(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	struct node_status status;
+
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(k);
+	kit_wipe(k);
+	kit_start(k);
+
+	assert_true(kit_await_failed(k, "this name was a member: node n3"));
+	kit_propose(&kit->nodes[0], 0, 10, 8);
+	assert_true(kit_await(&kit->nodes[1], 10));
+	node_status(k->node, &status);
+	assert_false(status.founded);
+	assert_int_equal(kit_applied(k), 0);
+}
+
+static void a_name_the_cluster_does_not_know_is_told_so(void **state)
+{
+	struct kit *kit = *state;
+
+	kit->count = 3;
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit->count = 4;
+	kit_start(&kit->nodes[3]);
+
+	assert_true(kit_await_failed(&kit->nodes[3], "does not know n4"));
+	assert_true(kit_await_failed(&kit->nodes[3], "already belongs to"));
+	kit_propose(&kit->nodes[0], 0, 10, 8);
+	assert_true(kit_await(&kit->nodes[1], 10));
+}
+
+static void a_member_of_another_cluster_is_left_out(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	struct node_status status;
+
+	/* n3 has founded a cluster of its own before. */
+	kit->count = 1;
+	kit->peers[0] = (struct node_peer){k->name, k->address};
+	kit_start(k);
+	kit_propose(k, 500, 1, 8);
+	assert_true(kit_await(k, 1));
+	kit_stop(k);
+	kit->count = 3;
+	kit->peers[0] = (struct node_peer){"n1", kit->nodes[0].address};
+
+	kit_start_all(kit);
+
+	assert_true(kit_await_failed(&kit->nodes[0], "does not know n1"));
+	node_status(kit->nodes[0].node, &status);
+	assert_false(status.founded);
+	kit_propose(k, 501, 1, 8); /* it goes on by itself */
+	assert_true(kit_await(k, 2));
+}
+
+static void different_peer_lists_wait_and_say_so(void **state)
+{
+	struct kit *kit = *state;
+
+	kit->count = 2;
+	kit_start(&kit->nodes[0]);
+	kit->count = 3;
+	kit_start(&kit->nodes[1]);
+
+	assert_true(kit_await_waiting(&kit->nodes[0],
+				      "it was given other peers: n1 n2 n3"));
+	assert_true(kit_await_waiting(&kit->nodes[1],
+				      "it was given other peers: n1 n2"));
+}
+
+/* --- Bytes that do not belong ----------------------------------------------
+ */
+
+static int dial(const struct kit_node *k)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)atoi(strchr(k->address, ':') + 1)),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+static void say(int fd, struct bytes bytes)
+{
+	ssize_t sent = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+
+	assert_int_equal(sent, bytes.size);
+}
+
+/* Whether the other side ends the connection within five seconds. */
+static bool is_closed(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char answer[4096];
+	ssize_t size = 1;
+
+	while (size > 0 && poll(&p, 1, 5000) == 1) {
+		size = read(fd, answer, sizeof answer);
+	}
+	close(fd);
+	return size <= 0;
+}
+
+static uint64_t bad_frames(struct kit_node *k, uint64_t at_least)
+{
+	struct node_status status;
+
+	for (int i = 0; i < 1000; i++) {
+		node_status(k->node, &status);
+		if (status.bad_frames >= at_least) {
+			break;
+		}
+		usleep(1000);
+	}
+	return status.bad_frames;
+}
+
+/* A HELLO of n2 to n1, as n2 itself would send it. */
+static void GIVEN_HELLO_OF_N2(struct kit *kit, struct buffer *out)
+{
+	struct wire_hello hello = {
+		.level = WIRE_LEVEL,
+		.founded = true,
+		.name = "n2",
+		.id = kit->nodes[1].id,
+		.boot = 1,
+		.target = "n1",
+		.target_id = kit->nodes[0].id,
+		.count = kit->count,
+	};
+	struct node_identity identity;
+	size_t start = frame_begin(out);
+
+	node_identity(kit->nodes[0].node, &identity);
+	memcpy(hello.cluster, identity.cluster, sizeof hello.cluster);
+	for (size_t i = 0; i < kit->count; i++) {
+		strcpy(hello.members[i].name, kit->nodes[i].name);
+		strcpy(hello.members[i].address, kit->nodes[i].address);
+		hello.members[i].id = kit->nodes[i].id;
+	}
+	wire_encode_hello(out, &hello);
+	frame_seal(out, start, WIRE_HELLO, 0);
+}
+
+static void GIVEN_CLUSTER(struct kit *kit)
+{
+	kit_start_all(kit);
+	kit_leader(kit);
+}
+
+static void assert_goes_on(struct kit *kit)
+{
+	kit_propose(&kit->nodes[0], 0, 50, 8);
+	for (size_t i = 0; i < kit->count; i++) {
+		assert_true(kit_await(&kit->nodes[i], 50));
+	}
+}
+
+static void noise_is_closed_and_counted(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer noise = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint32_t word = i * 2654435761U;
+
+		buffer_append(&noise, &word, sizeof word);
+	}
+	for (uint64_t round = 1; round <= 5; round++) {
+		fd = dial(&kit->nodes[0]);
+		say(fd, bytes_of(noise.data + 13 * round, 4096));
+		assert_true(is_closed(fd));
+		assert_int_equal(bad_frames(&kit->nodes[0], round), round);
+	}
+	buffer_deinit(&noise);
+	assert_goes_on(kit);
+}
+
+static void a_length_beyond_the_bound_is_closed_at_once(void **state)
+{
+	struct kit *kit = *state;
+	uint8_t header[FRAME_HEADER_BYTES] = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	header[4] = FRAME_VERSION;
+	header[5] = WIRE_HELLO;
+	put_le32(header, LIMIT_FRAME_BYTES + 1);
+	fd = dial(&kit->nodes[0]);
+	say(fd, bytes_of(header, sizeof header));
+	assert_true(is_closed(fd));
+
+	/* Within the bound, but not before a HELLO. */
+	put_le32(header, WIRE_HELLO_BYTES_MAX + 1);
+	fd = dial(&kit->nodes[0]);
+	say(fd, bytes_of(header, sizeof header));
+	assert_true(is_closed(fd));
+	assert_int_equal(bad_frames(&kit->nodes[0], 2), 2);
+	assert_goes_on(kit);
+}
+
+static void another_protocol_version_is_closed(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer hello = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	GIVEN_HELLO_OF_N2(kit, &hello);
+	hello.data[4] = FRAME_VERSION + 1;
+	fd = dial(&kit->nodes[0]);
+	say(fd, buffer_bytes(&hello));
+	assert_true(is_closed(fd));
+	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
+	buffer_deinit(&hello);
+}
+
+static void a_truncated_frame_is_waited_for_only_so_long(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer hello = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	GIVEN_HELLO_OF_N2(kit, &hello);
+	fd = dial(&kit->nodes[0]);
+	say(fd, bytes_of(hello.data, hello.size / 2));
+	assert_true(is_closed(fd));
+	buffer_deinit(&hello);
+	assert_goes_on(kit);
+}
+
+static void a_replayed_frame_is_closed_and_counted(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer hello = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	GIVEN_HELLO_OF_N2(kit, &hello);
+	fd = dial(&kit->nodes[0]);
+	say(fd, buffer_bytes(&hello));
+	say(fd, buffer_bytes(&hello)); /* valid, but not as number 1 */
+	assert_true(is_closed(fd));
+	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
+	buffer_deinit(&hello);
+	assert_goes_on(kit);
+}
+
+static void a_hello_of_an_earlier_start_is_refused(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer hello = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	kit_stop(&kit->nodes[1]);
+	kit_start(&kit->nodes[1]); /* its second */
+	kit_leader(kit);
+	GIVEN_HELLO_OF_N2(kit, &hello);
+	fd = dial(&kit->nodes[0]);
+	say(fd, buffer_bytes(&hello));
+	assert_true(is_closed(fd));
+	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
+	buffer_deinit(&hello);
+	assert_goes_on(kit);
+}
+
+static void a_message_in_the_name_of_another_is_refused(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer out = {0};
+	struct raft_msg msg = {
+		.kind = RAFT_VOTE,
+		.from = kit->nodes[2].id,
+		.term = 1000,
+	};
+	struct node_status status;
+	size_t start;
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	msg.from = kit->nodes[2].id;
+	msg.to = kit->nodes[0].id;
+	GIVEN_HELLO_OF_N2(kit, &out);
+	start = frame_begin(&out);
+	wire_encode_core(&out, &msg, NULL, 0);
+	frame_seal(&out, start, WIRE_CORE, 1);
+	fd = dial(&kit->nodes[0]);
+	say(fd, buffer_bytes(&out));
+	assert_true(is_closed(fd));
+	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
+	node_status(kit->nodes[0].node, &status);
+	assert_true(status.raft.term < 1000);
+	buffer_deinit(&out);
+	assert_goes_on(kit);
+}
+
+static void many_silent_callers_do_not_keep_members_out(void **state)
+{
+	struct kit *kit = *state;
+	int fds[100];
+
+	kit_start(&kit->nodes[0]);
+	for (size_t i = 0; i < COUNT_OF(fds); i++) {
+		fds[i] = dial(&kit->nodes[0]);
+	}
+	kit_start(&kit->nodes[1]);
+
+	kit_leader(kit);
+	for (size_t i = 0; i < COUNT_OF(fds); i++) {
+		close(fds[i]);
+	}
+	assert_goes_on(kit);
+}
+
+int main(void)
+{
+#define TWO(name) cmocka_unit_test_setup_teardown(name, GIVEN_TWO, teardown)
+#define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
+#define FOUR(name) cmocka_unit_test_setup_teardown(name, GIVEN_FOUR, teardown)
+	const struct CMUnitTest tests[] = {
+		THREE(a_member_that_lost_its_data_is_told_to_be_replaced),
+		FOUR(a_name_the_cluster_does_not_know_is_told_so),
+		THREE(a_member_of_another_cluster_is_left_out),
+		THREE(different_peer_lists_wait_and_say_so),
+		THREE(noise_is_closed_and_counted),
+		THREE(a_length_beyond_the_bound_is_closed_at_once),
+		TWO(another_protocol_version_is_closed),
+		TWO(a_truncated_frame_is_waited_for_only_so_long),
+		THREE(a_replayed_frame_is_closed_and_counted),
+		THREE(a_hello_of_an_earlier_start_is_refused),
+		THREE(a_message_in_the_name_of_another_is_refused),
+		TWO(many_silent_callers_do_not_keep_members_out),
+	};
+
+	return cmocka_run_group_tests_name("raft/node/refuse", tests, NULL,
+					   NULL);
+}
