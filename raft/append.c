@@ -108,29 +108,34 @@ static void take(struct raft *r, const struct raft_event *ev, size_t i,
 			     ev->recv.sizes[at - m->pos.index - 1]);
 }
 
-/* Bring our log into agreement with the message's entries. Return up to where
- * it now agrees. */
-static raft_index merge(struct raft *r, const struct raft_event *ev)
+/* Bring our log into agreement with the message's entries; *held: up to where
+ * it now agrees. False, changing nothing, if the message contradicts what is
+ * committed: no leader can say such a thing. */
+static bool merge(struct raft *r, const struct raft_event *ev, raft_index *held)
 {
 	const struct raft_msg *m = &ev->recv.msg;
+	raft_index base = r->runs.base.index;
 	raft_index at = m->pos.index;
 	size_t i;
 
 	for (i = 0; i < ev->recv.run_count; i++) {
 		const struct raft_run *run = &ev->recv.runs[i];
 
-		/* What is committed, or compacted, agrees (row 23). */
-		if (at < r->commit)
-			at = smaller(r->commit, run->last);
+		if (at < base) /* compacted: it agrees (row 23) */
+			at = smaller(base, run->last);
 		while (at < run->last &&
 		       runs_term(&r->runs, at + 1) == run->term)
 			at++;
-		if (at < run->last) {
-			take(r, ev, i, at + 1);
-			return smaller(m->last, runs_last(&r->runs));
-		}
+		if (at == run->last)
+			continue;
+		if (at < r->commit || runs_term(&r->runs, at) > run->term)
+			return false;
+		take(r, ev, i, at + 1);
+		*held = smaller(m->last, runs_last(&r->runs));
+		return true;
 	}
-	return at < r->runs.base.index ? r->runs.base.index : at;
+	*held = at < base ? base : at;
+	return true;
 }
 
 static bool agrees(const struct raft *r, struct raft_pos pos)
@@ -164,7 +169,10 @@ void append_on_append(struct raft *r, const struct raft_event *ev)
 			reject(r, m);
 		return;
 	}
-	held = merge(r, ev);
+	if (!merge(r, ev, &held)) {
+		r->counters.messages_ignored++;
+		return;
+	}
 	/* Only what this message vouches for is committed (row 18). */
 	commit_advance(r, smaller(m->commit, held));
 	commit_settle(r, m->settled);

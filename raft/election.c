@@ -101,11 +101,20 @@ static uint32_t bit(const struct raft *r, const struct progress *p)
 	return 1u << (uint32_t)(p - r->peer);
 }
 
+static size_t voters_in(const struct raft *r, uint32_t set)
+{
+	size_t count = 0;
+	uint32_t i;
+
+	for (i = 0; i < r->members.voter_count; i++)
+		count += (set >> i) & 1u;
+	return count;
+}
+
 static enum quorum_verdict count(const struct raft *r)
 {
-	return quorum_votes(r->members.voter_count,
-			    (size_t)__builtin_popcount(r->granted),
-			    (size_t)__builtin_popcount(r->refused));
+	return quorum_votes(r->members.voter_count, voters_in(r, r->granted),
+			    voters_in(r, r->refused));
 }
 
 /* Ask every other voter. */

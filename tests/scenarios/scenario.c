@@ -1,0 +1,832 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scenario.c - plays a text script on a small world of cores and compares
+ * what happens with what the script says; GOLDEN=write rewrites the script.
+ *
+ * A script is made of blocks: lines of comments (#) and commands, "----", the
+ * expected lines, a blank line. Nodes are A, B, ... Each has a clock of its
+ * own. Commands:
+ *
+ *   cluster 3 [learners=1] [entries=8] [inflight=4] [uncommitted=9999]
+ *   boot A [term=2] [vote=B] [log=1,1,2] [commit=1]   restart with this disk
+ *   crash A; start A [fresh]     what is not saved is lost
+ *   timeout A                    its clock goes to its deadline
+ *   wait A 600; pass 600         time for one, for all
+ *   deliver [A->B] [#2]          all there is, of one link, only the 2nd
+ *   drop A->B [#2]; copy A->B [#2]
+ *   cut A B; cut A->B; heal      messages sent are lost
+ *   manual A; save A [2]; auto A who completes the saves
+ *   propose A 2 [100]            entries, bytes of each
+ *   read A [lease]; link A B up|down; applied A; compact A 5
+ *   status; log; messages; reads
+ *   quietly COMMAND              without the messages
+ *   elect A                      quietly timeout A and deliver */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tests/lib/world.h"
+
+enum { WORDS_MAX = 12, DELIVERIES_MAX = 20000 };
+
+struct stage {
+	struct world *w;
+	FILE *out;
+	bool quiet;
+	bool manual[WORLD_NODES + 1];
+	const char *error;
+};
+
+struct words {
+	size_t count;
+	char *word[WORDS_MAX];
+};
+
+typedef unsigned long long ull;
+
+/* --- What is told
+ * -------------------------------------------------------------- */
+
+static char letter(raft_id id)
+{
+	return id == 0 ? '-' : (char)('A' + id - 1);
+}
+
+static void tell_append(FILE *out, const struct raft_msg *m)
+{
+	fprintf(out, " after (%llu,%llu)", (ull)m->pos.term, (ull)m->pos.index);
+	if (m->last > m->pos.index)
+		fprintf(out, " entries %llu..%llu", (ull)m->pos.index + 1,
+			(ull)m->last);
+	fprintf(out, " commit %llu round %llu", (ull)m->commit, (ull)m->round);
+}
+
+static void tell_append_reply(FILE *out, const struct raft_msg *m)
+{
+	if (m->reject)
+		fprintf(out, " no after %llu, try (%llu,%llu)", (ull)m->last,
+			(ull)m->pos.term, (ull)m->pos.index);
+	else
+		fprintf(out, " saved %llu holds %llu", (ull)m->pos.index,
+			(ull)m->last);
+	fprintf(out, " round %llu", (ull)m->round);
+}
+
+static void tell_message(FILE *out, const struct raft_msg *m)
+{
+	fprintf(out, "%s T%llu", raft_msg_text(m->kind), (ull)m->term);
+	switch (m->kind) {
+	case RAFT_PREVOTE:
+	case RAFT_VOTE:
+		fprintf(out, " last (%llu,%llu)", (ull)m->pos.term,
+			(ull)m->pos.index);
+		break;
+	case RAFT_PREVOTE_REPLY:
+		fprintf(out, m->reject ? " no, is in T%llu" : " yes",
+			(ull)m->pos.term);
+		break;
+	case RAFT_VOTE_REPLY:
+		fprintf(out, m->reject ? " no" : " yes");
+		break;
+	case RAFT_APPEND:
+		tell_append(out, m);
+		break;
+	case RAFT_APPEND_REPLY:
+		tell_append_reply(out, m);
+		break;
+	case RAFT_READ:
+		fprintf(out, m->lease ? " lease" : " strict");
+		break;
+	case RAFT_READ_REPLY:
+		if (m->reject)
+			fprintf(out, " no");
+		else
+			fprintf(out, " index %llu", (ull)m->pos.index);
+		break;
+	case RAFT_MSG_NONE:
+		break;
+	}
+	fprintf(out, "\n");
+}
+
+static void on_event(void *context, struct world *w, raft_id node,
+		     const struct raft_event *ev,
+		     const struct world_message *message)
+{
+	struct stage *s = context;
+	(void)w;
+
+	if (s->quiet)
+		return;
+	if (message != NULL) {
+		fprintf(s->out, "%c <- %c ", letter(node),
+			letter(message->msg.from));
+		tell_message(s->out, &message->msg);
+	} else if (s->manual[node]) {
+		fprintf(s->out, "%c saved #%llu\n", letter(node),
+			(ull)ev->saved.seq);
+	}
+}
+
+static void tell_save(struct stage *s, raft_id node, const struct raft_act *act)
+{
+	if (!s->manual[node] || s->quiet)
+		return;
+	fprintf(s->out, "  %c save #%llu: T%llu vote %c", letter(node),
+		(ull)act->save.seq, (ull)act->save.hard.term,
+		letter(act->save.hard.vote));
+	if (act->save.last > act->save.keep)
+		fprintf(s->out, ", keep %llu, entries %llu..%llu",
+			(ull)act->save.keep, (ull)act->save.keep + 1,
+			(ull)act->save.last);
+	fprintf(s->out, "\n");
+}
+
+static void on_act(void *context, struct world *w, raft_id node,
+		   const struct raft_act *act,
+		   const struct world_message *message)
+{
+	struct stage *s = context;
+	char who = letter(node);
+	(void)w;
+	(void)message;
+
+	switch (act->kind) {
+	case RAFT_DO_SAVE:
+		tell_save(s, node, act);
+		break;
+	case RAFT_DO_SEND:
+		if (s->quiet)
+			break;
+		fprintf(s->out, "  %c -> %c ", who, letter(act->send.to));
+		tell_message(s->out, &act->send);
+		break;
+	case RAFT_DO_APPLY:
+		fprintf(s->out, "  %c applies %llu..%llu\n", who,
+			(ull)act->apply.first, (ull)act->apply.last);
+		break;
+	case RAFT_DO_READ:
+		fprintf(s->out, "  %c read %llu: ", who, (ull)act->read.ticket);
+		if (act->read.status == 0)
+			fprintf(s->out, "index %llu\n", (ull)act->read.index);
+		else
+			fprintf(s->out, "%s\n", status_text(act->read.status));
+		break;
+	case RAFT_DO_ROLE:
+		fprintf(s->out, "  %c is %s in T%llu", who,
+			raft_role_text(act->role.role), (ull)act->role.term);
+		if (act->role.leader != 0 && act->role.leader != node)
+			fprintf(s->out, " of %c", letter(act->role.leader));
+		fprintf(s->out, ": %s\n", raft_reason_text(act->role.reason));
+		break;
+	}
+}
+
+static void tell_status(struct stage *s, const struct world_node *n)
+{
+	struct raft_peer_status peer;
+	struct raft_status st;
+	raft_id id;
+
+	if (!n->up) {
+		fprintf(s->out, "%c is down\n", letter(n->id));
+		return;
+	}
+	raft_status(n->core, &st);
+	fprintf(s->out,
+		"%c %s T%llu vote %c leader %c last %llu saved %llu commit "
+		"%llu settled %llu",
+		letter(n->id), raft_role_text(st.role), (ull)st.term,
+		letter(st.vote), letter(st.leader), (ull)st.last, (ull)st.saved,
+		(ull)st.commit, (ull)st.settled);
+	if (st.disk_stalled)
+		fprintf(s->out, " disk stalled");
+	if (st.role == RAFT_LEADER) {
+		fprintf(s->out, " uncommitted %llu lease ",
+			(ull)st.uncommitted_bytes);
+		if (st.lease_until == UINT64_MAX)
+			fprintf(s->out, "for ever");
+		else
+			fprintf(s->out, "%s",
+				n->now < st.lease_until ? "valid" : "no");
+	}
+	fprintf(s->out, "\n");
+	for (id = 1; id <= s->w->node_count; id++) {
+		if (id == n->id || raft_peer(n->core, id, &peer) != 0)
+			continue;
+		fprintf(s->out, "  %c: %s match %llu\n", letter(id), peer.state,
+			(ull)peer.match);
+	}
+}
+
+static void tell_log(struct stage *s, const struct world_node *n)
+{
+	raft_index i;
+
+	fprintf(s->out, "%c:", letter(n->id));
+	for (i = n->log.base.index + 1; i <= n->log.last; i++)
+		fprintf(s->out, " %llu:T%llu", (ull)i,
+			(ull)raft_term_at(n->core, i));
+	fprintf(s->out, "\n");
+}
+
+/* --- Words
+ * ------------------------------------------------------------------------ */
+
+static raft_id node_of(struct stage *s, const char *word)
+{
+	raft_id id;
+
+	if (word != NULL && isupper((unsigned char)word[0])) {
+		id = (raft_id)(word[0] - 'A' + 1);
+		if (s->w != NULL && id <= s->w->node_count)
+			return id;
+	}
+	s->error = "no such node";
+	return 1;
+}
+
+static uint64_t number_of(struct stage *s, const char *word, uint64_t missing)
+{
+	char *end;
+	uint64_t value;
+
+	if (word == NULL)
+		return missing;
+	value = strtoull(word, &end, 10);
+	if (end == word)
+		s->error = "not a number";
+	return value;
+}
+
+/* The text after "name=" among the words, or NULL. */
+static const char *option(const struct words *words, const char *name)
+{
+	size_t i, length = strlen(name);
+
+	for (i = 0; i < words->count; i++) {
+		if (strncmp(words->word[i], name, length) == 0 &&
+		    words->word[i][length] == '=')
+			return words->word[i] + length + 1;
+	}
+	return NULL;
+}
+
+/* --- Commands
+ * ---------------------------------------------------------------------- */
+
+static void cmd_cluster(struct stage *s, const struct words *words)
+{
+	struct raft_config config = {
+		.heartbeat_ms = 100,
+		.election_ms = 600,
+		.lease_ms = 500,
+		.disk_stall_ms = 3000,
+		.message_bytes = 1 << 20,
+		.inflight_bytes = 1 << 22,
+	};
+	uint32_t count = (uint32_t)number_of(s, words->word[1], 3);
+	uint32_t learners =
+		(uint32_t)number_of(s, option(words, "learners"), 0);
+	raft_id id;
+
+	config.message_entries =
+		(uint32_t)number_of(s, option(words, "entries"), 8);
+	config.inflight_messages =
+		(uint32_t)number_of(s, option(words, "inflight"), 4);
+	config.uncommitted_bytes =
+		number_of(s, option(words, "uncommitted"), 1 << 22);
+	if (s->w != NULL)
+		world_free(s->w);
+	s->w = world_new(count, &config, 1);
+	s->w->watch.context = s;
+	s->w->watch.event = on_event;
+	s->w->watch.act = on_act;
+	memset(s->manual, 0, sizeof(s->manual));
+	for (id = 1; learners > 0 && id <= count; id++) {
+		struct world_node *n = &s->w->node[id];
+		uint32_t i;
+
+		n->members.voter_count = count - learners;
+		n->members.learner_count = learners;
+		for (i = 0; i < learners; i++)
+			n->members.learners[i] = count - learners + i + 1;
+		world_crash(s->w, id);
+		world_start(s->w, id, true);
+	}
+}
+
+static void cmd_boot(struct stage *s, const struct words *words)
+{
+	raft_id id = node_of(s, words->word[1]);
+	struct world_node *n = &s->w->node[id];
+	const char *log = option(words, "log");
+	const char *vote = option(words, "vote");
+	const char *voters = option(words, "voters");
+
+	world_crash(s->w, id);
+	n->disk.hard.term = number_of(s, option(words, "term"), 0);
+	n->disk.hard.vote = vote != NULL ? node_of(s, vote) : 0;
+	n->disk.commit = number_of(s, option(words, "commit"), 0);
+	n->disk.last = 0;
+	while (log != NULL && *log != '\0') {
+		struct world_entry *e = &n->disk.entry[++n->disk.last];
+		char *end;
+
+		e->term = strtoull(log, &end, 10);
+		e->value = e->term * 1000 + n->disk.last;
+		log = *end == ',' ? end + 1 : end;
+	}
+	for (; s->w->committed < n->disk.commit; s->w->committed++)
+		s->w->entry[s->w->committed + 1] =
+			n->disk.entry[s->w->committed + 1];
+	if (voters != NULL) { /* the rest are learners */
+		raft_id peer;
+
+		n->members.voter_count = 0;
+		n->members.learner_count = 0;
+		for (peer = 1; peer <= s->w->node_count; peer++) {
+			if (strchr(voters, letter(peer)) != NULL)
+				n->members.voters[n->members.voter_count++] =
+					peer;
+			else
+				n->members
+					.learners[n->members.learner_count++] =
+					peer;
+		}
+	}
+	world_start(s->w, id, true);
+}
+
+static void cmd_start(struct stage *s, const struct words *words)
+{
+	world_start(s->w, node_of(s, words->word[1]), words->word[2] != NULL);
+}
+
+static void cmd_crash(struct stage *s, const struct words *words)
+{
+	world_crash(s->w, node_of(s, words->word[1]));
+}
+
+static void clock_step(struct stage *s, raft_id id)
+{
+	world_step(s->w, id, (struct raft_event){.kind = RAFT_EV_CLOCK});
+	CHECK(raft_deadline(s->w->node[id].core) > s->w->node[id].now);
+}
+
+static void cmd_timeout(struct stage *s, const struct words *words)
+{
+	raft_id id = node_of(s, words->word[1]);
+	struct world_node *n = &s->w->node[id];
+	raft_ms due = raft_deadline(n->core);
+
+	if (due == UINT64_MAX) {
+		fprintf(s->out, "%c waits for nothing\n", letter(id));
+		return;
+	}
+	if (n->now < due)
+		n->now = due;
+	clock_step(s, id);
+}
+
+static void let_pass(struct stage *s, raft_id id, raft_ms ms)
+{
+	struct world_node *n = &s->w->node[id];
+	raft_ms end = n->now + ms;
+
+	while (n->up && raft_deadline(n->core) <= end) {
+		if (n->now < raft_deadline(n->core))
+			n->now = raft_deadline(n->core);
+		clock_step(s, id);
+	}
+	n->now = end;
+}
+
+static void cmd_wait(struct stage *s, const struct words *words)
+{
+	let_pass(s, node_of(s, words->word[1]),
+		 number_of(s, words->word[2], 0));
+}
+
+static void cmd_pass(struct stage *s, const struct words *words)
+{
+	raft_id id;
+
+	for (id = 1; id <= s->w->node_count; id++)
+		let_pass(s, id, number_of(s, words->word[1], 0));
+}
+
+static void auto_saves(struct stage *s)
+{
+	bool busy = s->w != NULL;
+
+	while (busy) {
+		raft_id id;
+
+		busy = false;
+		for (id = 1; id <= s->w->node_count; id++)
+			busy |= !s->manual[id] && world_save(s->w, id);
+	}
+}
+
+/* "A->B" */
+static bool link_of(struct stage *s, const char *word, raft_id *from,
+		    raft_id *to)
+{
+	if (word == NULL || strlen(word) != 4 || strncmp(word + 1, "->", 2))
+		return false;
+	*from = node_of(s, word);
+	*to = node_of(s, word + 3);
+	return true;
+}
+
+/* The nth message of a link, or NULL. */
+static struct world_message **find(struct stage *s, raft_id from, raft_id to,
+				   uint64_t nth)
+{
+	struct world_message **at = &s->w->messages;
+
+	for (; *at != NULL; at = &(*at)->next) {
+		if (from != 0 &&
+		    ((*at)->msg.from != from || (*at)->msg.to != to))
+			continue;
+		if (--nth == 0)
+			return at;
+	}
+	return NULL;
+}
+
+static void deliver_at(struct stage *s, struct world_message **at)
+{
+	struct world_message *m = *at;
+
+	world_take(s->w, at);
+	world_deliver(s->w, m);
+	auto_saves(s);
+}
+
+static void on_link_messages(struct stage *s, const struct words *words)
+{
+	bool deliver = strcmp(words->word[0], "deliver") == 0;
+	bool copy = strcmp(words->word[0], "copy") == 0;
+	const char *nth = words->count > 2 ? words->word[2] : NULL;
+	raft_id from = 0, to = 0;
+	struct world_message **at;
+	uint64_t count = 0, n;
+
+	if (words->count > 1 && !link_of(s, words->word[1], &from, &to)) {
+		s->error = "not a link";
+		return;
+	}
+	if (nth == NULL && from != 0) { /* what is there now */
+		while (find(s, from, to, count + 1) != NULL)
+			count++;
+	} else {
+		count = nth != NULL ? 1 : DELIVERIES_MAX;
+	}
+	for (n = 0; n < count; n++) {
+		at = find(s, from, to,
+			  nth != NULL ? number_of(s, nth + 1, 1) : 1);
+		if (at == NULL) {
+			if (nth != NULL)
+				s->error = "no such message";
+			return;
+		}
+		if (deliver) {
+			deliver_at(s, at);
+		} else if (copy) {
+			world_copy(s->w, *at);
+		} else {
+			struct world_message *m = *at;
+
+			world_take(s->w, at);
+			world_message_free(m);
+		}
+	}
+}
+
+static void cmd_cut(struct stage *s, const struct words *words)
+{
+	raft_id a, b;
+
+	if (link_of(s, words->word[1], &a, &b)) {
+		s->w->cut[a][b] = true;
+		return;
+	}
+	a = node_of(s, words->word[1]);
+	b = node_of(s, words->word[2]);
+	s->w->cut[a][b] = s->w->cut[b][a] = true;
+}
+
+static void cmd_heal(struct stage *s, const struct words *words)
+{
+	(void)words;
+	memset(s->w->cut, 0, sizeof(s->w->cut));
+}
+
+static void cmd_manual(struct stage *s, const struct words *words)
+{
+	s->manual[node_of(s, words->word[1])] = true;
+}
+
+static void cmd_auto(struct stage *s, const struct words *words)
+{
+	s->manual[node_of(s, words->word[1])] = false;
+}
+
+static void cmd_save(struct stage *s, const struct words *words)
+{
+	raft_id id = node_of(s, words->word[1]);
+	uint64_t count = number_of(s, words->word[2], 1);
+
+	while (count-- > 0) {
+		if (!world_save(s->w, id))
+			s->error = "nothing to save";
+	}
+}
+
+static void tell_refusal(struct stage *s, int rc)
+{
+	if (rc != 0)
+		fprintf(s->out, "refused: %s\n", status_text(rc));
+}
+
+static void cmd_propose(struct stage *s, const struct words *words)
+{
+	tell_refusal(s, world_propose(s->w, node_of(s, words->word[1]),
+				      number_of(s, words->word[2], 1),
+				      (uint32_t)number_of(
+					      s,
+					      words->count > 3 ? words->word[3]
+							       : NULL,
+					      10)));
+}
+
+static void cmd_read(struct stage *s, const struct words *words)
+{
+	uint64_t ticket;
+
+	tell_refusal(s, world_read(s->w, node_of(s, words->word[1]),
+				   words->count > 2, &ticket));
+}
+
+static void cmd_link(struct stage *s, const struct words *words)
+{
+	struct raft_event ev = {.kind = RAFT_EV_LINK};
+
+	ev.link.peer = node_of(s, words->word[2]);
+	ev.link.up = words->count > 3 && strcmp(words->word[3], "up") == 0;
+	world_step(s->w, node_of(s, words->word[1]), ev);
+}
+
+static void cmd_applied(struct stage *s, const struct words *words)
+{
+	world_apply_report(s->w, node_of(s, words->word[1]));
+}
+
+static void cmd_compact(struct stage *s, const struct words *words)
+{
+	world_compact(s->w, node_of(s, words->word[1]),
+		      number_of(s, words->word[2], 1));
+}
+
+static void cmd_status(struct stage *s, const struct words *words)
+{
+	raft_id id;
+
+	for (id = 1; id <= s->w->node_count; id++) {
+		if (words->count == 1 || node_of(s, words->word[1]) == id)
+			tell_status(s, &s->w->node[id]);
+	}
+}
+
+static void cmd_log(struct stage *s, const struct words *words)
+{
+	raft_id id;
+
+	for (id = 1; id <= s->w->node_count; id++) {
+		if (words->count == 1 || node_of(s, words->word[1]) == id)
+			tell_log(s, &s->w->node[id]);
+	}
+}
+
+static void cmd_messages(struct stage *s, const struct words *words)
+{
+	const struct world_message *m;
+	(void)words;
+
+	for (m = s->w->messages; m != NULL; m = m->next) {
+		fprintf(s->out, "%c -> %c ", letter(m->msg.from),
+			letter(m->msg.to));
+		tell_message(s->out, &m->msg);
+	}
+}
+
+static void cmd_elect(struct stage *s, const struct words *words)
+{
+	static char deliver[] = "deliver";
+	struct words all = {.count = 1, .word = {deliver}};
+
+	s->quiet = true;
+	cmd_timeout(s, words);
+	auto_saves(s);
+	on_link_messages(s, &all);
+}
+
+static const struct command {
+	const char *name;
+	void (*run)(struct stage *s, const struct words *words);
+} commands[] = {
+	{"applied", cmd_applied},
+	{"auto", cmd_auto},
+	{"boot", cmd_boot},
+	{"cluster", cmd_cluster},
+	{"compact", cmd_compact},
+	{"copy", on_link_messages},
+	{"crash", cmd_crash},
+	{"cut", cmd_cut},
+	{"deliver", on_link_messages},
+	{"drop", on_link_messages},
+	{"elect", cmd_elect},
+	{"heal", cmd_heal},
+	{"link", cmd_link},
+	{"log", cmd_log},
+	{"manual", cmd_manual},
+	{"messages", cmd_messages},
+	{"pass", cmd_pass},
+	{"propose", cmd_propose},
+	{"read", cmd_read},
+	{"save", cmd_save},
+	{"start", cmd_start},
+	{"status", cmd_status},
+	{"timeout", cmd_timeout},
+	{"wait", cmd_wait},
+};
+
+static void run_words(struct stage *s, struct words *words)
+{
+	size_t i;
+
+	s->quiet = strcmp(words->word[0], "quietly") == 0 && words->count > 1;
+	if (s->quiet)
+		memmove(&words->word[0], &words->word[1],
+			--words->count * sizeof(words->word[0]));
+	words->word[words->count] = NULL;
+	if (s->w == NULL && strcmp(words->word[0], "cluster") != 0) {
+		s->error = "no cluster yet";
+		return;
+	}
+	for (i = 0; i < COUNT_OF(commands); i++) {
+		if (strcmp(commands[i].name, words->word[0]) != 0)
+			continue;
+		commands[i].run(s, words);
+		auto_saves(s);
+		if (s->w != NULL)
+			world_check_logs(s->w);
+		return;
+	}
+	s->error = "no such command";
+}
+
+static void run_line(struct stage *s, const char *line)
+{
+	char *copy = mem_strdup(line), *rest = copy, *word;
+	struct words words = {0};
+
+	while ((word = strtok_r(rest, " \t", &rest)) != NULL &&
+	       words.count < WORDS_MAX - 1)
+		words.word[words.count++] = word;
+	if (words.count > 0 && words.word[0][0] != '#') {
+		run_words(s, &words);
+		if (s->error != NULL)
+			fprintf(s->out, "error: %s: %s\n", line, s->error);
+		s->error = NULL;
+	}
+	mem_free(copy);
+}
+
+/* --- Scripts
+ * ------------------------------------------------------------------------ */
+
+struct text {
+	char *bytes;
+	size_t size;
+	FILE *file;
+};
+
+static void text_open(struct text *t)
+{
+	t->file = open_memstream(&t->bytes, &t->size);
+	CHECK(t->file != NULL);
+}
+
+static void text_close(struct text *t)
+{
+	(void)fclose(t->file);
+}
+
+static void end_block(struct text *result, struct text *block, bool open)
+{
+	text_close(block);
+	if (open)
+		fprintf(result->file, "----\n%s", block->bytes);
+	free(block->bytes);
+	text_open(block);
+}
+
+/* Play the script: its commands, with what it should say after each block. */
+static void play(FILE *script, struct text *result)
+{
+	struct text block;
+	struct stage s = {0};
+	char line[512];
+	bool expected = false;
+
+	text_open(&block);
+	while (fgets(line, sizeof(line), script) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strcmp(line, "----") == 0) {
+			end_block(result, &block, true);
+			expected = true;
+		} else if (line[0] == '\0') {
+			fprintf(result->file, "\n");
+			expected = false;
+		} else if (!expected) {
+			fprintf(result->file, "%s\n", line);
+			s.out = block.file;
+			run_line(&s, line);
+		}
+	}
+	end_block(result, &block, false);
+	text_close(&block);
+	free(block.bytes);
+	if (s.w != NULL)
+		world_free(s.w);
+}
+
+static char *read_whole(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	struct text t;
+	int c;
+
+	if (file == NULL)
+		return NULL;
+	text_open(&t);
+	while ((c = getc(file)) != EOF)
+		putc(c, t.file);
+	text_close(&t);
+	(void)fclose(file);
+	return t.bytes;
+}
+
+/* Print the first line that differs. */
+static void tell_difference(const char *path, const char *is, const char *want)
+{
+	size_t line = 1, start = 0, i = 0;
+
+	while (is[i] != '\0' && is[i] == want[i]) {
+		if (is[i++] == '\n') {
+			line++;
+			start = i;
+		}
+	}
+	printf("%s:%zu:\n  said     %.*s\n  expected %.*s\n", path, line,
+	       (int)strcspn(is + start, "\n"), is + start,
+	       (int)strcspn(want + start, "\n"), want + start);
+}
+
+int main(int argc, char **argv)
+{
+	const char *golden = getenv("GOLDEN");
+	bool rewrite = golden != NULL && strcmp(golden, "write") == 0;
+	struct text result;
+	FILE *script;
+	char *want;
+	int rc = 0;
+
+	if (argc != 2 || (want = read_whole(argv[1])) == NULL) {
+		fprintf(stderr, "usage: scenario FILE\n");
+		return 2;
+	}
+	script = fmemopen(want, strlen(want), "r");
+	CHECK(script != NULL);
+	text_open(&result);
+	play(script, &result);
+	text_close(&result);
+	(void)fclose(script);
+
+	if (rewrite) {
+		script = fopen(argv[1], "w");
+		CHECK(script != NULL);
+		fputs(result.bytes, script);
+		(void)fclose(script);
+	} else if (strcmp(result.bytes, want) != 0) {
+		tell_difference(argv[1], result.bytes, want);
+		rc = 1;
+	}
+	free(result.bytes);
+	free(want);
+	return rc;
+}
