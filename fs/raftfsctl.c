@@ -25,17 +25,11 @@ struct task {
 	bool json;
 };
 
-static void print_usage(FILE *to)
-{
-	fputs("usage: raftfsctl [--data DIR | --socket PATH | MOUNTPOINT] "
-	      "COMMAND ...\n",
-	      to);
-}
-
 static void print_help(void)
 {
-	print_usage(stdout);
-	puts("Ask or change a raftfs node through its daemon's socket.\n");
+	puts("usage: raftfsctl [--data DIR | --socket PATH | MOUNTPOINT] "
+	     "COMMAND ...\n"
+	     "Ask or change a raftfs node through its daemon's socket.\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &command_table[i];
 
@@ -53,8 +47,7 @@ static void print_help(void)
 
 NORETURN static void usage_error(const char *text, const char *word)
 {
-	fprintf(stderr, "raftfsctl: %s%s\n", text, word);
-	print_usage(stderr);
+	fprintf(stderr, "raftfsctl: %s%s; see raftfsctl --help\n", text, word);
 	exit(EXIT_USAGE);
 }
 
@@ -131,8 +124,7 @@ static int parse_where(struct task *task, int argc, char **argv)
 		case 'V':
 			puts("raftfsctl " RAFTFS_VERSION);
 			exit(EXIT_SUCCESS);
-		default:
-			print_usage(stderr);
+		default: /* getopt has said it */
 			exit(EXIT_USAGE);
 		}
 	}
