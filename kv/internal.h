@@ -128,6 +128,8 @@ void kv_queue_deinit(struct kv_queue *q);
 
 /* keeper.c */
 void *kv_keeper_main(void *kv);
+/* What a leader does about once a second, if it leads now. */
+void kv_duties(struct kv *kv);
 /* Make durable what is applied; keeper, or nobody else runs. */
 MUST_USE int kv_flush(struct kv *kv, struct buffer *problem);
 /* Lock held: hand an entry of kv's own over soon; it is given. */

@@ -186,7 +186,7 @@ static void on_propose(const struct kv_tidy *t, struct bytes operation)
 			 nobody_waits, NULL);
 }
 
-static void do_duties(struct kv *kv)
+void kv_duties(struct kv *kv)
 {
 	struct live live = {.count = 0};
 	uint64_t now = kv_now_ms();
@@ -259,7 +259,7 @@ void *kv_keeper_main(void *context)
 		kv->duty = false;
 		pthread_mutex_unlock(&kv->lock);
 		if (duty) {
-			do_duties(kv);
+			kv_duties(kv);
 		}
 		if (flush) {
 			flush_or_die(kv);

@@ -116,9 +116,8 @@ void barriers_answered(struct barriers *b, uint64_t ticket, uint64_t index,
 		if (at->came > number) {
 			break; /* B1: it and all behind came later */
 		}
-		if (at->strict && lease) {
-			continue; /* B2 */
-		}
+		CHECK(!at->strict ||
+		      !lease); /* B2: not asked while one waits */
 		TAILQ_REMOVE(&b->asking, at, link);
 		TAILQ_INSERT_TAIL(&b->applying, at, link);
 		at->index = index;

@@ -42,10 +42,16 @@ static void toy_birth(void *context, struct buffer *operation)
 
 static void toy_tidy(void *context, const struct kv_tidy *t)
 {
-	if (context != NULL) {
-		atomic_fetch_add((atomic_int *)context, 1);
-		t->propose(t, bytes_of_text("tidy"));
+	struct buffer operation = {0};
+
+	if (context == NULL) {
+		return;
 	}
+	atomic_fetch_add((atomic_int *)context, 1);
+	buffer_printf(&operation, "tidy%u%s", (unsigned)t->applied_everywhere,
+		      t->held(t, 5) ? "held" : "");
+	t->propose(t, buffer_bytes(&operation));
+	buffer_deinit(&operation);
 }
 
 struct kv_machine toy_machine(void *context)

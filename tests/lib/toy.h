@@ -9,7 +9,8 @@
 #include "kv/machine.h"
 
 /* birth is "born". context: NULL, or an atomic_int that counts the calls of
- * tidy, which then proposes "tidy". */
+ * tidy; it then proposes "tidy7" when 7 is applied everywhere, "tidy7held" when
+ * id 5 is held. */
 struct kv_machine toy_machine(void *context);
 /* The log as text; lent until the next call on text. */
 const char *toy_log(struct kv_reader *r, struct buffer *text);

@@ -12,6 +12,7 @@
 
 #include "kv/command.h"
 #include "tests/lib/kvkit.h"
+#include "tests/lib/toy.h"
 
 /* --- Between nodes -------------------------------------------------------- */
 
@@ -86,6 +87,7 @@ static void the_first_leader_gives_birth_once(void **state)
 {
 	struct home *h = *state;
 
+	h->machine = toy_machine(NULL);
 	GIVEN_LEADER(h);
 	fakenode_sleep(h->node, 100);
 	fakenode_await_wake(h->node);
@@ -152,24 +154,32 @@ static void a_leader_answers_keep_alives_while_it_has_a_quorum(void **state)
 static void tidy_waits_until_every_session_was_heard(void **state)
 {
 	struct home *h = *state;
-	struct waiter a;
 
 	GIVEN_LEADER(h);
 	GIVEN_BORN(h);
 	GIVEN_PEER_SESSION(h);
-	fakenode_sleep(h->node, 100);
-	fakenode_sleep(h->node, 1000);
-	home_propose(h, &a, "a");
-	fakenode_settle(h->node);
+	kv_duties(h->kv);
 	assert_int_equal(atomic_load(&h->tidied), 0);
 
-	hear_peer(h, 3, 5);
-	fakenode_sleep(h->node, 1000);
-	fakenode_await_wake(h->node);
+	hear_peer(h, h->log.commit, 5);
+	kv_duties(h->kv);
 	fakenode_settle(h->node);
 
 	assert_int_equal(atomic_load(&h->tidied), 1);
-	assert_log(h, "born;a;tidy;");
+	assert_log(h, "born;tidy1held;");
+}
+
+static void without_a_lease_a_leader_has_no_duties(void **state)
+{
+	struct home *h = *state;
+
+	GIVEN_LEADER(h);
+	GIVEN_BORN(h);
+	fakenode_lease(h->node, false);
+
+	kv_duties(h->kv);
+
+	assert_int_equal(atomic_load(&h->tidied), 0);
 }
 
 int main(void)
@@ -181,6 +191,7 @@ int main(void)
 		HOME_TEST(a_leader_ends_a_session_it_does_not_hear),
 		HOME_TEST(a_leader_answers_keep_alives_while_it_has_a_quorum),
 		HOME_TEST(tidy_waits_until_every_session_was_heard),
+		HOME_TEST(without_a_lease_a_leader_has_no_duties),
 	};
 
 	return cmocka_run_group_tests_name("kv/keeper", tests, NULL, NULL);
