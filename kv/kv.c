@@ -100,7 +100,8 @@ static int load_marker(struct kv *kv, raft_index last, struct buffer *problem)
 	if (rc != STATUS_NOT_FOUND) {
 		return rc;
 	}
-	if (last > 0 || marker_folder_exists(kv->data, &first)) {
+	/* Entry 1 is the founding: a node of one has it before its state. */
+	if (last > 1 || marker_folder_exists(kv->data, &first)) {
 		buffer_printf(problem,
 			      "%s/state is missing, although this node has "
 			      "been running: it does not know its state "
