@@ -44,6 +44,15 @@ bool bytes_starts_with(struct bytes whole, struct bytes head)
 		memcmp(whole.data, head.data, head.size) == 0);
 }
 
+bool bytes_within(struct bytes part, struct bytes whole)
+{
+	uintptr_t at = (uintptr_t)part.data;
+	uintptr_t start = (uintptr_t)whole.data;
+
+	return at >= start && at - start <= whole.size &&
+	       part.size <= whole.size - (at - start);
+}
+
 void put_be32(uint8_t *at, uint32_t value)
 {
 	for (int i = 0; i < 4; i++) {
@@ -136,10 +145,10 @@ void buffer_reset(struct buffer *b)
 
 uint8_t *buffer_reserve(struct buffer *b, size_t more)
 {
-	size_t need = b->size + more;
+	size_t need = b->size + (more > 0 ? more : 1); /* never NULL */
 	size_t capacity = b->capacity > 0 ? b->capacity : BUFFER_FIRST_BYTES;
 
-	CHECK(need >= more);
+	CHECK(need > b->size);
 	if (need > b->capacity) {
 		while (capacity < need) {
 			capacity *= 2;
@@ -172,6 +181,7 @@ void buffer_append_bytes(struct buffer *b, struct bytes bytes)
 void buffer_printf(struct buffer *b, const char *format, ...)
 {
 	va_list args;
+	char *at;
 	int size;
 
 	va_start(args, format);
@@ -179,10 +189,11 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 	va_end(args);
 	CHECK(size >= 0);
 
+	at = (char *)buffer_reserve(b, (size_t)size + 1);
 	va_start(args, format);
-	(void)vsnprintf((char *)buffer_reserve(b, (size_t)size + 1),
-			(size_t)size + 1, format, args);
+	size = vsnprintf(at, (size_t)size + 1, format, args);
 	va_end(args);
+	CHECK(size >= 0);
 	b->size += (size_t)size;
 }
 

@@ -22,6 +22,8 @@ bool bytes_equal(struct bytes a, struct bytes b);
 /* Byte order, a shorter prefix first: below, equal to or above 0. */
 int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_starts_with(struct bytes whole, struct bytes head);
+/* Does part point into whole? (Not: are its bytes found there.) */
+bool bytes_within(struct bytes part, struct bytes whole);
 
 /* Fixed-width integers in memory: be sorts as bytes do (keys), le is for
  * frames and records. */

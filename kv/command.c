@@ -26,17 +26,13 @@ struct slice {
 static bool take_slice(pb_istream_t *in, const pb_field_t *field, void **arg)
 {
 	struct slice *s = *arg;
-	uintptr_t at = (uintptr_t)in->state;
-	uintptr_t start = (uintptr_t)s->whole.data;
 
 	(void)field;
-	/* A field of another wire type comes as a copy that is soon gone. */
-	if (at < start || at + in->bytes_left > start + s->whole.size) {
-		return false;
-	}
 	s->bytes = bytes_of(in->state, in->bytes_left);
 	s->seen++;
-	return pb_read(in, NULL, in->bytes_left);
+	/* A field of another wire type comes as a copy that is soon gone. */
+	return bytes_within(s->bytes, s->whole) &&
+	       pb_read(in, NULL, in->bytes_left);
 }
 
 static bool give_slice(pb_ostream_t *out, const pb_field_t *field,

@@ -21,14 +21,21 @@ static bool put_data(pb_ostream_t *stream, const pb_field_t *field,
 	       pb_encode_string(stream, data->data, data->size);
 }
 
-/* The slice stays where it is in the buffer that is decoded. */
+struct data {
+	struct bytes body;
+	struct bytes found;
+};
+
+/* The slice stays where it is in the buffer that is decoded; a field of a
+ * wrong wire type comes as a copy that is soon gone. */
 static bool take_data(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
-	struct bytes *data = *arg;
+	struct data *data = *arg;
 	(void)field;
 
-	*data = bytes_of(stream->state, stream->bytes_left);
-	return pb_read(stream, NULL, stream->bytes_left);
+	data->found = bytes_of(stream->state, stream->bytes_left);
+	return bytes_within(data->found, data->body) &&
+	       pb_read(stream, NULL, stream->bytes_left);
 }
 
 static void encode(const pb_msgdesc_t *fields, const void *message,
@@ -86,16 +93,18 @@ int message_decode_request(struct bytes body, struct message_request *request)
 {
 	control_Request m = control_Request_init_zero;
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+	struct data data = {.body = body};
 
 	*request = (struct message_request){0};
 	m.data.funcs.decode = take_data;
-	m.data.arg = &request->data;
+	m.data.arg = &data;
 	if (!pb_decode(&stream, control_Request_fields, &m) ||
 	    m.path.size >= LIMIT_PATH_BYTES ||
 	    memchr(m.path.bytes, '\0', m.path.size) ||
-	    request->data.size > LIMIT_WRITE_BYTES) {
+	    data.found.size > LIMIT_WRITE_BYTES) {
 		return STATUS_MALFORMED;
 	}
+	request->data = data.found;
 	memcpy(request->command, m.command, sizeof request->command);
 	memcpy(request->path, m.path.bytes, m.path.size);
 	request->json = m.json;
@@ -107,14 +116,16 @@ int message_decode_response(struct bytes body,
 {
 	control_Response m = control_Response_init_zero;
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+	struct data data = {.body = body};
 
 	*response = (struct message_response){0};
 	m.data.funcs.decode = take_data;
-	m.data.arg = &response->data;
+	m.data.arg = &data;
 	if (!pb_decode(&stream, control_Response_fields, &m) ||
 	    m.error > ERRNO_MAX) {
 		return STATUS_MALFORMED;
 	}
+	response->data = data.found;
 	response->error = (int)m.error;
 	memcpy(response->reason, m.reason, sizeof response->reason);
 	response->more = !m.last;

@@ -60,18 +60,13 @@ struct part {
 static bool part_in(pb_istream_t *in, const pb_field_t *field, void **arg)
 {
 	struct part *part = *arg;
-	uintptr_t from = (uintptr_t)part->whole.data;
-	uintptr_t at = (uintptr_t)in->state;
 
 	(void)field;
+	part->found = bytes_of(in->state, in->bytes_left);
 	/* A field of a wrong wire type comes in a scratch buffer of nanopb's
 	 * that is gone when it returns. */
-	if (at < from || at > from + part->whole.size ||
-	    in->bytes_left > from + part->whole.size - at) {
-		return false;
-	}
-	part->found = bytes_of(in->state, in->bytes_left);
-	return pb_read(in, NULL, in->bytes_left);
+	return bytes_within(part->found, part->whole) &&
+	       pb_read(in, NULL, in->bytes_left);
 }
 
 static void encode(const pb_msgdesc_t *fields, const void *message,

@@ -87,6 +87,7 @@ struct wire_message {
 		struct wire_refused refused;
 		struct bytes opaque; /* points into the body */
 	};
+	struct bytes body;    /* what was decoded */
 	size_t count;	      /* of entries: CORE, PROPOSE */
 	size_t payload_bytes; /* of all entries */
 	struct wire_entry entries[LIMIT_MESSAGE_ENTRIES];

@@ -18,14 +18,21 @@ static bool number_valid(uint64_t number)
 
 /* --- Entries -------------------------------------------------------------- */
 
+struct data {
+	struct bytes body;
+	struct bytes found;
+};
+
+/* A field of a wrong wire type comes as a copy that is soon gone. */
 static bool decode_data(pb_istream_t *stream, const pb_field_t *field,
 			void **arg)
 {
-	struct bytes *data = *arg;
+	struct data *data = *arg;
 
 	(void)field;
-	*data = bytes_of(stream->state, stream->bytes_left);
-	return pb_read(stream, NULL, stream->bytes_left);
+	data->found = bytes_of(stream->state, stream->bytes_left);
+	return bytes_within(data->found, data->body) &&
+	       pb_read(stream, NULL, stream->bytes_left);
 }
 
 static bool decode_entry(pb_istream_t *stream, const pb_field_t *field,
@@ -33,6 +40,7 @@ static bool decode_entry(pb_istream_t *stream, const pb_field_t *field,
 {
 	struct wire_message *out = *arg;
 	raft_Entry message = raft_Entry_init_zero;
+	struct data data = {.body = out->body};
 	struct wire_entry *e;
 
 	(void)field;
@@ -40,20 +48,23 @@ static bool decode_entry(pb_istream_t *stream, const pb_field_t *field,
 		return false;
 	}
 	e = &out->entries[out->count];
-	*e = (struct wire_entry){0};
 	message.data.funcs.decode = decode_data;
-	message.data.arg = &e->data;
+	message.data.arg = &data;
 	if (!pb_decode(stream, raft_Entry_fields, &message) ||
 	    message.kind < ENTRY_NOOP || message.kind > ENTRY_COMMAND ||
-	    e->data.size > LIMIT_ENTRY_BYTES || !number_valid(message.term)) {
+	    data.found.size > LIMIT_ENTRY_BYTES ||
+	    !number_valid(message.term)) {
 		return false;
 	}
-	if (message.kind == ENTRY_NOOP && e->data.size > 0) {
+	if (message.kind == ENTRY_NOOP && data.found.size > 0) {
 		return false;
 	}
-	e->kind = (enum entry_kind)message.kind;
-	e->term = message.term;
-	e->time_ns = message.time_ns;
+	*e = (struct wire_entry){
+		.kind = (enum entry_kind)message.kind,
+		.term = message.term,
+		.time_ns = message.time_ns,
+		.data = data.found,
+	};
 	out->payload_bytes += e->data.size;
 	out->count++;
 	return out->count == 1 || out->payload_bytes <= LIMIT_MESSAGE_BYTES;
@@ -281,6 +292,7 @@ static bool decode(struct bytes body, struct wire_message *out)
 int wire_decode(struct bytes body, uint8_t kind, struct wire_message *out)
 {
 	out->kind = (enum wire_kind)kind;
+	out->body = body;
 	out->count = 0;
 	out->payload_bytes = 0;
 	return decode(body, out) ? 0 : STATUS_MALFORMED;

@@ -262,6 +262,21 @@ static void entry_of_an_unknown_kind_is_refused(void **state)
 	assert_int_equal(through(&msg, &e, 1), STATUS_MALFORMED);
 }
 
+/* nanopb hands such a field over as a copy on its own stack. */
+static void payload_of_another_wire_type_is_refused(void **state)
+{
+	static const uint8_t body[] = {0x08, 5, 0x12, 11, 0x08, ENTRY_COMMAND,
+				       0x21, 1, 2,    3,  4,	5,
+				       6,    7, 8};
+	struct wire_message *out = mem_zalloc(sizeof *out);
+	(void)state;
+
+	assert_int_equal(wire_decode(bytes_of(body, sizeof body), WIRE_PROPOSE,
+				     out),
+			 STATUS_MALFORMED);
+	mem_free(out);
+}
+
 static void entries_in_a_vote_are_refused(void **state)
 {
 	struct raft_msg msg = GIVEN_APPEND(10, 11);
@@ -515,6 +530,7 @@ int main(void)
 		cmocka_unit_test(append_after_an_unknown_term_is_refused),
 		cmocka_unit_test(noop_with_a_payload_is_refused),
 		cmocka_unit_test(entry_of_an_unknown_kind_is_refused),
+		cmocka_unit_test(payload_of_another_wire_type_is_refused),
 		cmocka_unit_test(entries_in_a_vote_are_refused),
 		cmocka_unit_test(message_of_an_unknown_kind_is_refused),
 		cmocka_unit_test(message_of_nobody_is_refused),
