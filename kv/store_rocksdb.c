@@ -372,9 +372,9 @@ static rocksdb_options_t *options_new(void)
 	rocksdb_cache_destroy(cache); /* the table options share it */
 	rocksdb_block_based_options_set_filter_policy(
 		table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
-	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
-	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(
-		table, 1);
+	/* Filters stay with their open file: in a cache this small each look-up
+	 * would read them anew. OPEN_FILES bounds them. */
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 0);
 	rocksdb_options_set_block_based_table_factory(o, table);
 	rocksdb_block_based_options_destroy(table);
 
