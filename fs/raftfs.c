@@ -57,12 +57,13 @@ static _Atomic(struct mount *) mount_of_signal;
 
 static void end(void)
 {
-	struct mount *m = atomic_load(&mount_of_signal);
 	uint64_t one = 1;
+	struct mount *m;
 
 	if (write(end_fd, &one, sizeof one) < 0) {
 		return; /* it is full, so it wakes anyway */
 	}
+	m = atomic_load(&mount_of_signal); /* after the write: open_mount() */
 	if (m != NULL) {
 		mount_stop(m);
 	}
@@ -180,6 +181,13 @@ static int open_control(struct daemon *d, struct buffer *problem)
 	return control_start(&config, &d->control, problem);
 }
 
+static bool wait_end(int timeout_ms)
+{
+	struct pollfd wait = {.fd = end_fd, .events = POLLIN};
+
+	return poll(&wait, 1, timeout_ms) > 0;
+}
+
 static int open_mount(struct daemon *d, struct buffer *problem)
 {
 	const struct options *o = &d->options;
@@ -200,14 +208,10 @@ static int open_mount(struct daemon *d, struct buffer *problem)
 	snprintf(mountpoint_of_signal, sizeof mountpoint_of_signal, "%s",
 		 o->mountpoint);
 	atomic_store(&mount_of_signal, d->mount);
+	if (wait_end(0)) {
+		mount_stop(d->mount); /* the end came while it was opened */
+	}
 	return 0;
-}
-
-static bool wait_end(int timeout_ms)
-{
-	struct pollfd wait = {.fd = end_fd, .events = POLLIN};
-
-	return poll(&wait, 1, timeout_ms) > 0;
 }
 
 /* Has the cluster a first state? A node alone founds at once; others find
