@@ -53,8 +53,10 @@ struct kv_config {
  * STATUS_INVALID: a peer list that makes no sense. Nothing is changed then. */
 MUST_USE int kv_open(const struct kv_config *config, struct kv **kv,
 		     struct buffer *problem);
-/* End the session (waiting for that at most a second), answer everything
- * outstanding with STATUS_ENDED, stop the threads, flush, unlock. Blocks. */
+/* End the session (waiting for that at most a second), stop the threads,
+ * answer everything outstanding with STATUS_ENDED (STATUS_UNKNOWN: handed over
+ * and the end of the session not seen), flush, unlock. Blocks. No other call
+ * is under way or follows. */
 void kv_close(struct kv *kv);
 
 uint64_t kv_now_ms(void);
@@ -71,7 +73,8 @@ typedef void (*kv_done)(void *context, int status, struct bytes result);
 
 /* operation is copied. deadline_ms: kv_now_ms() plus the time allowed
  * (shortened by kv itself when there has been no leader for config.timeout_ms
- * already). Return a number for kv_interrupt(), never 0. */
+ * already). It waits for this node's session, and for the birth of the state.
+ * Return a number for kv_interrupt(), never 0. */
 uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 		    kv_done done, void *context);
 /* A signal came: answer STATUS_INTERRUPTED at once if the proposal still
