@@ -33,10 +33,10 @@ struct mount {
 	pthread_t timer;
 	int wake_fd; /* eventfd: mount_stop(), or a server that ended */
 	atomic_bool stopping;
-	atomic_bool born;   /* the root was seen */
-	atomic_bool failed; /* the device failed */
-	atomic_bool gone;   /* unmounted from outside */
-	int64_t start_ns;   /* times of the nodes that are not in the tree */
+	atomic_bool born;     /* the root was seen */
+	atomic_bool failed;   /* the device failed */
+	atomic_bool unserved; /* the servers are to end */
+	int64_t start_ns;     /* times of the nodes that are not in the tree */
 
 	/* From INIT; written before the first other request. */
 	bool reads_follow_getattr; /* AUTO_INVAL_DATA is on */

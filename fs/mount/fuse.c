@@ -10,6 +10,7 @@
  * then the servers, the unmount, and last the tables. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #include "fs/mount/ops.h"
 #include "fs/mount/thread.h"
 
-enum { DRAIN_SECONDS = 3 };
+enum { DRAIN_SECONDS = 3, NUDGE_NS = 10000000 };
 
 /* --- What needs no file of its own -----------------------------------------*/
 
@@ -157,42 +158,69 @@ static void wake(struct mount *m)
 	}
 }
 
-static void free_buf(void *context)
+static void on_nudge(int number)
 {
-	struct fuse_buf *buf = context;
-
-	free(buf->mem); /* libfuse allocated it */
+	(void)number; /* it came to end a read(2) */
 }
 
-/* A server may only be cancelled while it waits for a request. */
 static void *serve(void *context)
 {
 	struct mount *m = context;
 	struct fuse_buf buf = {0};
-	int rc = 0;
+	sigset_t nudge;
+	int rc;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	pthread_cleanup_push(free_buf, &buf);
-	for (;;) {
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	sigemptyset(&nudge);
+	sigaddset(&nudge, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &nudge, NULL);
+	do {
 		rc = fuse_session_receive_buf(m->session, &buf);
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-		if (rc == -EINTR) {
-			continue;
+		if (rc > 0) {
+			fuse_session_process_buf(m->session, &buf);
 		}
-		if (rc <= 0) {
-			break;
-		}
-		fuse_session_process_buf(m->session, &buf);
-	}
-	pthread_cleanup_pop(1);
-	if (rc < 0) {
+	} while ((rc > 0 || rc == -EINTR) && !atomic_load(&m->unserved));
+	free(buf.mem); /* libfuse allocated it */
+	if (rc < 0 && rc != -EINTR) {
 		atomic_store(&m->failed, true);
 		log_error("reading from /dev/fuse failed: %s", strerror(-rc));
 	}
-	atomic_store(&m->gone, true);
 	wake(m);
 	return NULL;
+}
+
+static void start_serving(struct mount *m)
+{
+	struct sigaction action = {.sa_handler = on_nudge};
+	size_t i;
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGUSR1, &action, NULL); /* no SA_RESTART */
+	for (i = 0; i < SERVERS; i++) {
+		thread_start(&m->servers[i], "raftfs-fuse", serve, m);
+	}
+}
+
+/* A signal may come just before the read(2) it is to end, so it is repeated.
+ * (Cancelling a thread inside libfuse leaves the thread sanitizer behind.) */
+static void stop_serving(struct mount *m)
+{
+	size_t i;
+
+	atomic_store(&m->unserved, true);
+	for (i = 0; i < SERVERS; i++) {
+		struct timespec until;
+
+		do {
+			pthread_kill(m->servers[i], SIGUSR1);
+			clock_gettime(CLOCK_REALTIME, &until);
+			until.tv_nsec += NUDGE_NS;
+			if (until.tv_nsec >= 1000000000) {
+				until.tv_nsec -= 1000000000;
+				until.tv_sec++;
+			}
+		} while (pthread_timedjoin_np(m->servers[i], NULL, &until) !=
+			 0);
+	}
 }
 
 int mount_serve(struct mount *m)
@@ -290,7 +318,6 @@ int mount_open(const struct mount_config *config, struct mount **mount,
 {
 	struct buffer said = {0};
 	struct mount *m;
-	size_t i;
 	int rc = mount_prepare(config->mountpoint, problem);
 
 	if (rc != 0) {
@@ -326,9 +353,7 @@ int mount_open(const struct mount_config *config, struct mount **mount,
 	workers_start(&m->workers);
 	notify_start(&m->notify, m);
 	thread_start(&m->timer, "raftfs-timer", gate_timer, m);
-	for (i = 0; i < SERVERS; i++) {
-		thread_start(&m->servers[i], "raftfs-fuse", serve, m);
-	}
+	start_serving(m);
 	*mount = m;
 	return 0;
 }
@@ -385,16 +410,11 @@ static void drain(struct mount *m, bool is_served)
 
 void mount_close(struct mount *m)
 {
-	size_t i;
-
 	atomic_store(&m->stopping, true);
 	gate_timer_stop(m);
 	drain(m, true);
 	notify_stop(&m->notify);
-	for (i = 0; i < SERVERS; i++) {
-		pthread_cancel(m->servers[i]);
-		pthread_join(m->servers[i], NULL);
-	}
+	stop_serving(m);
 	drain(m, false); /* what came in until then; deadlines bound it */
 	workers_stop(&m->workers);
 	notify_deinit(&m->notify);

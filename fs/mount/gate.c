@@ -134,7 +134,8 @@ static void keep_data(struct request *r)
 
 static void gate_pass(struct request *r)
 {
-	struct handles *h = &r->mount->handles;
+	struct mount *m = r->mount; /* r is another's once it waits */
+	struct handles *h = &m->handles;
 	struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
 	enum verdict verdict = PASSES;
 	struct inode *inode;
@@ -155,7 +156,7 @@ static void gate_pass(struct request *r)
 		handles_timer_remove(h, r->handle);
 	}
 	pthread_mutex_unlock(&h->lock);
-	send_all(r->mount, &list);
+	send_all(m, &list);
 	if (verdict != WAITS) {
 		r->passed(r, error);
 	}
