@@ -71,10 +71,10 @@ run_test() { # NAME LIMIT COMMAND...
 	return "$rc"
 }
 
-run_scripts() { # GROUP FOLDER: each script of the folder
+run_scripts() { # GROUP FOLDER: each script of the folder that needs no word
 	local script
 	for script in "$2"/*.sh; do
-		[ -x "$script" ] || continue
+		[ -x "$script" ] && ! grep -q '^# usage: ' "$script" || continue
 		run_test "$1/$(basename "$script" .sh)" "$(limit_of "$script")" \
 			"$script"
 	done

@@ -10,10 +10,11 @@ cd "$(dirname "$0")/../.." || exit 1
 LOOPS=${LOOPS:-300}
 
 # echo overwrites, cat reads: every line read is whole ("N ... N") and no older
-# than the one before it.
+# than the one before it. All lines are of one length: cat reads until the end,
+# and a longer line would rightly show it one.
 reader() { # FILE: until it reads the last number
 	local last=0 line first rest count=0
-	while [ "$last" -lt "$LOOPS" ]; do
+	while [ "$last" -lt $((1000 + LOOPS)) ]; do
 		line=$(cat "$1") || { echo "cat failed"; return 1; }
 		[ -n "$line" ] || { echo "empty after $last"; return 1; }
 		first=${line%% *} rest=${line##* }
@@ -31,13 +32,13 @@ filler=$(printf 'x%.0s' $(seq 120))
 
 overwrite_and_read() { # WRITER HOW
 	local i pids=() file=over.$2
-	echo "1 $filler 1" >"${MNT[$1]}/$file"
+	echo "1001 $filler 1001" >"${MNT[$1]}/$file"
 	for ((i = 1; i <= NODES; i++)); do
 		within $((60 * SLOW)) bash -c "$(declare -f reader); reader \"\$1\"" \
 			_ "${MNT[i]}/$file" >"$CLUSTER_DIR/reader.$i" &
 		pids+=($!)
 	done
-	for ((i = 2; i <= LOOPS; i++)); do
+	for ((i = 1002; i <= 1000 + LOOPS; i++)); do
 		case $2 in
 		echo) echo "$i $filler $i" >"${MNT[$1]}/$file" ;;
 		move)

@@ -146,7 +146,10 @@ static void do_replace(struct writer *w, struct event *e)
 		e->error = errno;
 }
 
-static ssize_t slurp(int dir, const char *file, char *out, size_t size)
+/* once: by one read(2), which is atomic; what two of them return may be of
+ * two values, on every filesystem. */
+static ssize_t slurp(int dir, const char *file, char *out, size_t size,
+		     bool once)
 {
 	int fd = openat(dir, file, O_RDONLY), saved;
 	ssize_t rc = 0, total = 0;
@@ -154,8 +157,11 @@ static ssize_t slurp(int dir, const char *file, char *out, size_t size)
 	if (fd < 0)
 		return -1;
 	while ((size_t)total < size &&
-	       (rc = read(fd, out + total, size - (size_t)total)) > 0)
+	       (rc = read(fd, out + total, size - (size_t)total)) > 0) {
 		total += rc;
+		if (once)
+			break;
+	}
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -170,7 +176,7 @@ static void do_read(struct writer *w, struct event *e)
 
 	register_name(w, e, "reg", REGISTERS, false);
 	e->call_ns = now_ns();
-	size = slurp(w->dir, e->file, text, sizeof text);
+	size = slurp(w->dir, e->file, text, sizeof text, true);
 	e->return_ns = now_ns();
 	if (size < 0)
 		e->error = errno;
@@ -196,7 +202,7 @@ static void do_tail(struct writer *w, struct event *e)
 
 	register_name(w, e, "log", LOGS, false);
 	e->call_ns = now_ns();
-	size = slurp(w->dir, e->file, text, sizeof text);
+	size = slurp(w->dir, e->file, text, sizeof text, false);
 	e->return_ns = now_ns();
 	if (size < 0) {
 		e->error = errno;
@@ -383,7 +389,7 @@ static void setup(const char *folder, unsigned writers)
 static bool is_fresh(const char *status)
 {
 	char text[8192];
-	ssize_t size = slurp(AT_FDCWD, status, text, sizeof text - 1);
+	ssize_t size = slurp(AT_FDCWD, status, text, sizeof text - 1, false);
 
 	if (size <= 0)
 		return false;

@@ -22,7 +22,7 @@ listed mount | while read -r path; do
 	echo "reaped: the mount $path"
 done
 listed pid | while read -r pid text; do
-	tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$text" ||
+	{ tr '\0' " " <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$text" ||
 		continue
 	kill -CONT "$pid" 2>/dev/null
 	kill -KILL "$pid" 2>/dev/null

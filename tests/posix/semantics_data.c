@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* semantics_data.c - reading, writing, sizes, open files that lost their name.
  */
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -56,7 +57,16 @@ static void opening_with_truncation_empties(void)
 	GIVEN_FILE("f", "old content");
 	fd = open("f", O_WRONLY | O_TRUNC);
 	TRUE(fd >= 0);
+	EXPECT(0, fsync(fd));
+	TRUE(stat_of("f").st_size == 0);
 	EXPECT(0, close(fd));
+
+	/* Neither written to nor synced: empty soon after the close. */
+	GIVEN_FILE("f", "old content");
+	fd = open("f", O_WRONLY | O_TRUNC);
+	EXPECT(0, close(fd));
+	for (int i = 0; i < 200 && stat_of("f").st_size != 0; i++)
+		poll(NULL, 0, 10);
 	TRUE(stat_of("f").st_size == 0);
 
 	GIVEN_FILE("f", "old content");
