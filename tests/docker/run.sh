@@ -1,0 +1,258 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 900
+# run.sh - the image and the compose file, as a user has them: three containers
+# hold one tree; the leader's is killed, another is cut off from the network,
+# both return, all are stopped and started; what was acknowledged stays.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/docker/engine.sh
+
+PROJECT=raftfstest
+NODES='n1 n2 n3'
+FAILED=0
+NETWORK=${PROJECT}_raftfs
+
+compose() {
+	local command=(docker compose)
+	! command -v docker-compose >/dev/null || command=(docker-compose)
+	timeout 120 "${command[@]}" --project-name "$PROJECT" \
+		--file docker/compose.yaml "$@"
+}
+
+finish() {
+	trap - EXIT INT TERM
+	if [ -n "${STARTED:-}" ]; then
+		[ "$FAILED" = 0 ] || compose logs --tail 15
+		compose kill >/dev/null 2>&1
+		compose down --volumes --timeout 1 >/dev/null 2>&1
+	fi
+	engine_end
+}
+
+# --- Looking in --------------------------------------------------------------------
+
+check() { # NAME COMMAND...
+	local name=$1
+	shift
+	if "$@"; then
+		echo "ok - $name"
+	else
+		echo "FAIL - $name"
+		FAILED=1
+	fi
+}
+
+container() { echo "${CONTAINER[$1]}"; }
+in_node() { # NODE SHELL-TEXT: of bash, since dash does not tell an errno
+	timeout 30 docker exec "$(container "$1")" bash -c "$2"
+}
+others() { # NODE
+	local node
+	for node in $NODES; do
+		[ "$node" = "$1" ] || printf '%s ' "$node"
+	done
+}
+gives() { # NODE SHELL-TEXT EXPECTED
+	local output
+	output=$(in_node "$1" "$2" 2>&1)
+	[ "$output" = "$3" ] || {
+		echo "  $1: $2: '$output', not '$3'"
+		false
+	}
+}
+reads() { [ "$(in_node "$1" "cat /mnt/raftfs/$2" 2>/dev/null)" = "$3" ]; }
+all_read() { # FILE TEXT: at once, no waiting
+	local node
+	for node in $NODES; do
+		gives "$node" "cat /mnt/raftfs/$1" "$2" || return 1
+	done
+}
+is_healthy() {
+	[ "$(docker inspect --format '{{.State.Health.Status}}' \
+		"$(container "$1")" 2>/dev/null)" = healthy ]
+}
+has_quorum() { in_node "$1" 'raftfsctl status' 2>/dev/null | grep -q '^quorum: yes$'; }
+has_no_quorum() { in_node "$1" 'raftfsctl status' 2>/dev/null | grep -q '^quorum: no .*quorum'; }
+leader() {
+	in_node "$1" 'cat /mnt/raftfs/.raftfs/leader' 2>/dev/null
+}
+knows_leader() { # NODE OLD
+	local now
+	now=$(leader "$1")
+	[ -n "$now" ] && [ "$now" != "$2" ]
+}
+now_ms() { date +%s%3N; }
+
+# Within MS, with this exit code of docker exec's command.
+returns_within() { # MS NODE SHELL-TEXT
+	local start end
+	start=$(now_ms)
+	in_node "$2" "$3" >/dev/null 2>&1
+	local rc=$?
+	end=$(now_ms)
+	echo "  $2: $3: exit code $rc after $((end - start)) ms"
+	[ "$rc" = 0 ] && [ $((end - start)) -le "$1" ]
+}
+
+# A change without a quorum: the documented errno, within the timeout (5 s).
+is_refused() { # NODE
+	local start output
+	start=$(now_ms)
+	output=$(in_node "$1" 'echo lost >/mnt/raftfs/cut' 2>&1) && {
+		echo "  $1: the change was acknowledged"
+		return 1
+	}
+	echo "  $1: '$output' after $(($(now_ms) - start)) ms"
+	[ $(($(now_ms) - start)) -le 8000 ] || return 1
+	case $output in
+	*'Read-only file system'* | *'Connection timed out'*) ;;
+	*) return 1 ;;
+	esac
+}
+
+tree_of() {
+	in_node "$1" 'cd /mnt/raftfs && find . -printf "%P %i %m %n %s %T@ %l\n" |
+		sort && find . -type f | sort | xargs sha256sum'
+}
+trees_are_equal() {
+	local first node
+	first=$(tree_of n1) && [ -n "$first" ] || return 1
+	for node in n2 n3; do
+		diff <(echo "$first") <(tree_of "$node") || return 1
+	done
+}
+
+# --- The walk --------------------------------------------------------------------
+
+build_image() {
+	local args=()
+	[ -z "${http_proxy:-}" ] || args=(--build-arg "http_proxy=$http_proxy")
+	# The legacy builder is everywhere, and knows images made here.
+	DOCKER_BUILDKIT=0 timeout 600 docker build --network host \
+		--tag raftfs --file docker/Dockerfile "${args[@]}" . \
+		>"$WORK/build.log" 2>&1 || {
+		tail -n 30 "$WORK/build.log"
+		return 1
+	}
+	echo "  image: $(docker image inspect --format '{{.Size}}' raftfs) bytes"
+}
+
+find_containers() {
+	local node
+	for node in $NODES; do
+		CONTAINER[$node]=$(compose ps --quiet "$node") || return 1
+		[ -n "${CONTAINER[$node]}" ] || return 1
+	done
+}
+
+start_all() {
+	STARTED=yes
+	compose up --detach --no-build >"$WORK/up.log" 2>&1 || {
+		tail -n 10 "$WORK/up.log"
+		return 1
+	}
+	find_containers || return 1
+	for node in $NODES; do
+		wait_for 60 is_healthy "$node" || return 1
+	done
+}
+
+asks_for_little() {
+	local asked
+	asked=$(docker inspect --format \
+		'{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}} {{range .HostConfig.Devices}}{{.PathOnHost}}{{end}}' \
+		"$(container n1)")
+	case $asked in
+	'false [SYS_ADMIN] /dev/fuse' | 'false [CAP_SYS_ADMIN] /dev/fuse') ;;
+	*) echo "  $asked" && false ;;
+	esac
+}
+
+writes_are_replicated() {
+	gives n1 'echo v1 >/mnt/raftfs/key' '' && all_read key v1 &&
+		gives n2 'mkdir /mnt/raftfs/d && mv /mnt/raftfs/key /mnt/raftfs/d/' '' &&
+		gives n3 'echo more >>/mnt/raftfs/d/key' '' &&
+		all_read d/key $'v1\nmore'
+}
+
+survivors_go_on() {
+	read -r A B <<<"$(others "$LOST")"
+	docker kill --signal KILL "$(container "$LOST")" >/dev/null || return 1
+	returns_within 10000 "$A" 'echo survived >/mnt/raftfs/news' &&
+		gives "$B" 'cat /mnt/raftfs/news' survived &&
+		wait_for 10 knows_leader "$B" "$LOST"
+}
+
+killed_one_returns() {
+	docker start "$(container "$LOST")" >/dev/null &&
+		wait_for 60 is_healthy "$LOST" &&
+		wait_for 10 reads "$LOST" news survived &&
+		gives "$LOST" 'echo back >/mnt/raftfs/news' '' && all_read news back
+}
+
+cut_off() {
+	gives n1 'echo before >/mnt/raftfs/cut' '' && all_read cut before &&
+		docker network disconnect "$NETWORK" "$(container "$LOST")"
+}
+
+cut_one_answers_reads() {
+	# The first may have to find out that nobody answers (1 s).
+	returns_within 3000 "$LOST" 'cat /mnt/raftfs/cut' &&
+		returns_within 1500 "$LOST" 'ls /mnt/raftfs; df /mnt/raftfs' &&
+		gives "$LOST" 'cat /mnt/raftfs/cut' before
+}
+
+rest_goes_on() {
+	read -r A B <<<"$(others "$LOST")"
+	returns_within 10000 "$A" 'echo kept >/mnt/raftfs/kept' &&
+		gives "$B" 'cat /mnt/raftfs/kept' kept
+}
+
+cut_one_returns() {
+	docker network connect --alias "$LOST" "$NETWORK" "$(container "$LOST")" &&
+		wait_for 30 has_quorum "$LOST" && wait_for 10 reads "$LOST" kept kept &&
+		gives "$LOST" 'echo after >/mnt/raftfs/cut' '' && all_read cut after
+}
+
+stops_cleanly() {
+	docker stop --time 15 "$(container n3)" >/dev/null &&
+		[ "$(docker inspect --format '{{.State.ExitCode}}' "$(container n3)")" = 0 ] &&
+		docker start "$(container n3)" >/dev/null && wait_for 60 is_healthy n3
+}
+
+data_outlives_containers() {
+	compose down --timeout 15 >/dev/null 2>&1 && start_all && all_read cut after &&
+		all_read kept kept
+}
+
+declare -A CONTAINER
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/raftfs-docker.XXXXXX") || exit 1
+trap 'finish; rm -rf "$WORK"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+[ -c /dev/fuse ] || skip "no /dev/fuse here"
+engine_begin
+check 'the base image is there' engine_base
+[ "$FAILED" = 1 ] || check 'the image builds' build_image
+[ "$FAILED" = 1 ] || check 'three containers become a healthy cluster' start_all
+[ "$FAILED" = 0 ] || exit 1
+check 'containers ask for /dev/fuse and SYS_ADMIN, nothing more' asks_for_little
+check 'what one container writes the others read' writes_are_replicated
+LOST=$(leader n1)
+check "without the leader's container ($LOST) the others go on" survivors_go_on
+check 'the killed container returns with everything' killed_one_returns
+wait_for 10 knows_leader n1 none
+LOST=$(leader n1)
+check "the leader's container ($LOST) is cut off from the network" cut_off
+check 'cut off, a change is refused in time' is_refused "$LOST"
+check 'cut off, reads are answered' cut_one_answers_reads
+check 'cut off, the status says that the quorum is missing' has_no_quorum "$LOST"
+check 'the rest goes on' rest_goes_on
+check 'cut off for long, a change is refused at once' is_refused "$LOST"
+check 'reconnected, it takes part again' cut_one_returns
+check 'all trees are equal' trees_are_equal
+check 'SIGTERM ends a container cleanly' stops_cleanly
+check 'data outlives the containers' data_outlives_containers
+check 'all trees are still equal' trees_are_equal
+exit "$FAILED"
