@@ -16,8 +16,9 @@
  * at once; proposals, deliveries and writes are gathered until its end.
  *
  * drive.c   steps and acts               propose.c  the way of proposals
- * deliver.c committed entries            peer.c     links: dialling
- * accept.c  links: being called          begin.c    founding, start of the core
+ * deliver.c committed entries            peer.c     a link: dialling
+ * accept.c  links: being called          peers.c    all of them
+ * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
@@ -48,6 +49,7 @@ enum {
 	SWEEPS_GREETING = 4, /* a caller has that long for its HELLO */
 	SWEEPS_SILENT = 7,   /* and may be silent that long later */
 	HEARD_MS = 3 * SWEEP_MS,
+	SAY_AGAIN_MS = 10000,
 	FORWARD_BYTES_MAX = 8 << 20, /* queued on the way to the leader */
 	REOPEN_FULL_MS = 20,
 	REOPEN_REFUSED_MS = 500,
@@ -71,7 +73,7 @@ enum peer_state {
 
 struct peer {
 	struct node *node;
-	struct wire_member member; /* id 0: not known yet */
+	struct wire_member member;	     /* id 0: not known yet */
 	char other[LIMIT_ADDRESS_BYTES + 1]; /* second address; may be "" */
 	enum peer_state state;
 	struct conn *out; /* dialled; from CONNECTING on */
@@ -88,6 +90,7 @@ struct peer {
 	struct sockaddr_storage addresses[ADDRESSES_MAX];
 	size_t address_count;
 	char problem[160]; /* why it is not up; "" */
+	raft_ms said;	   /* in the log, since it was up last; 0: not yet */
 };
 
 /* --- The way of proposals ------------------------------------------------- */
@@ -263,7 +266,7 @@ void propose_refused(struct node *n, struct peer *p);
 void propose_turn(struct node *n);
 void propose_deinit(struct node *n);
 
-/* peer.c */
+/* peers.c */
 void peers_init(struct node *n);
 void peers_founded(struct node *n); /* ids are known; hand on the record */
 void peers_settle(struct node *n);  /* tell the core which links are up */
@@ -271,14 +274,19 @@ void peers_flush(struct node *n);
 void peers_ping(struct node *n);
 void peers_stop(struct node *n);
 struct peer *peer_named(struct node *n, const char *name);
-struct peer *peer_of(struct node *n, raft_id id); /* NULL: unknown */
+struct peer *peer_of(struct node *n, raft_id id);     /* NULL: unknown */
+const char *node_name_of(struct node *n, raft_id id); /* "none", "n1" */
+
+/* peer.c */
+void peer_start(struct peer *p);
+void peer_stop(struct peer *p);
 /* Frames for it go here; NULL: not now. */
 struct conn *peer_way(const struct peer *p);
 void peer_soon(struct peer *p); /* it called, so it is there: dial now */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);
 void peer_note(struct peer *p, const char *problem);
-const char *node_name_of(struct node *n, raft_id id); /* "none", "n1" */
+void peer_hand_on(struct peer *p); /* the founding record, if it needs it */
 
 /* accept.c */
 void accept_init(struct node *n);

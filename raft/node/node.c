@@ -286,12 +286,32 @@ int node_read(struct node *n, raft_index index, struct entry **entry)
 
 /* --- The loop ------------------------------------------------------------- */
 
+/* The commit index travels with the next save; there will be none. Without
+ * it the next start would know less than this node has shown. */
+static void save_commit(struct node *n)
+{
+	struct log_state state;
+	struct log_record record;
+
+	log_state(n->log, &state);
+	record = (struct log_record){
+		.hard = state.hard,
+		.commit = n->raft.commit < state.last ? n->raft.commit
+						      : state.last,
+		.keep = state.last,
+	};
+	if (record.commit > state.commit && log_save(n->log, &record) != 0) {
+		log_fatal("cannot write the log: %s", log_problem(n->log));
+	}
+}
+
 static void stop(struct node *n)
 {
 	n->stopped = true;
 	if (n->saver != NULL) {
 		saver_stop(n->saver);
 		n->saver = NULL;
+		save_commit(n);
 	}
 	pthread_mutex_lock(&n->inbox.mutex);
 	n->inbox.alive = false;

@@ -26,14 +26,18 @@ static void arm(struct peer *p, uint32_t ms)
 	CHECK(uv_timer_start(&p->timer, on_timer, ms, 0) == 0);
 }
 
-/* Remember why the link is not up; say so when that is new. */
+/* Remember why the link is not up; say so when that is new, though not more
+ * often than now and then: two reasons may take turns. */
 void peer_note(struct peer *p, const char *problem)
 {
+	raft_ms now = clock_ms();
+
 	if (strcmp(p->problem, problem) == 0) {
 		return;
 	}
 	(void)snprintf(p->problem, sizeof p->problem, "%s", problem);
-	if (problem[0] != 0) {
+	if (p->said == 0 || now - p->said >= SAY_AGAIN_MS) {
+		p->said = now;
 		log_info("no link to %s: %s", p->member.name, p->problem);
 	}
 }
@@ -245,7 +249,7 @@ void peer_hello(struct node *n, struct conn *c, const char *target,
 	conn_send(c, start, WIRE_HELLO);
 }
 
-static void hand_on_founding(struct peer *p)
+void peer_hand_on(struct peer *p)
 {
 	const struct identity *id = &p->node->identity;
 	const struct wire_member *member =
@@ -271,11 +275,12 @@ static void greeted(struct peer *p, const struct wire_hello *hello)
 	p->empty = !hello->founded;
 	p->member.id = hello->id;
 	p->problem[0] = 0;
+	p->said = 0;
 	n->dirty = true;
 	log_info("link to %s is up%s", p->member.name,
 		 p->empty ? ", it is empty" : "");
 	if (n->identity.founded) {
-		hand_on_founding(p);
+		peer_hand_on(p);
 	} else {
 		found_heard(&n->found, hello);
 		begin_check(n);
@@ -330,182 +335,27 @@ static void on_closed(struct conn *c, int status, const char *why)
 	peer_retry(p, why);
 }
 
-/* --- All of them ---------------------------------------------------------- */
-
-static void add(struct node *n, const struct wire_member *member)
-{
-	struct peer *p = &n->peers[n->peer_count++];
-
-	*p = (struct peer){
-		.node = n,
-		.member = *member,
-		.backoff_ms = BACKOFF_MIN_MS,
-	};
-	CHECK(uv_timer_init(&n->loop, &p->timer) == 0);
-	p->timer.data = p;
-	arm(p, 0);
-}
-
-static const struct wire_member *configured(const struct node *n,
-					    const char *name)
-{
-	for (size_t i = 0; i < n->configured_count; i++) {
-		if (strcmp(n->configured[i].name, name) == 0) {
-			return &n->configured[i];
-		}
-	}
-	return NULL;
-}
-
-/* A founded cluster knows its members; --peers only adds addresses to try,
- * which come first: whoever gave them has a reason. */
-static void add_founded(struct node *n)
-{
-	const struct wire_founding *f = &n->identity.founding;
-
-	for (size_t i = 0; i < f->count; i++) {
-		const struct wire_member *other =
-			configured(n, f->members[i].name);
-		struct peer *p;
-
-		if (f->members[i].id == n->identity.self) {
-			continue;
-		}
-		add(n, &f->members[i]);
-		p = &n->peers[n->peer_count - 1];
-		if (other != NULL &&
-		    strcmp(other->address, f->members[i].address) != 0) {
-			strcpy(p->other, p->member.address);
-			strcpy(p->member.address, other->address);
-			log_info("dialling %s at %s, founded at %s",
-				 p->member.name, p->member.address, p->other);
-		}
-	}
-	for (size_t i = 0; i < n->configured_count; i++) {
-		if (identity_member(f, n->configured[i].name) == NULL) {
-			log_warn("peer %s is not a member of this cluster",
-				 n->configured[i].name);
-		}
-	}
-}
-
-void peers_init(struct node *n)
-{
-	if (n->identity.founded) {
-		add_founded(n);
-		return;
-	}
-	for (size_t i = 0; i < n->configured_count; i++) {
-		if (strcmp(n->configured[i].name, n->identity.name) != 0) {
-			add(n, &n->configured[i]);
-			n->peers[n->peer_count - 1].member.id = 0;
-		}
-	}
-}
-
-void peers_founded(struct node *n)
-{
-	for (size_t i = 0; i < n->peer_count; i++) {
-		struct peer *p = &n->peers[i];
-
-		p->member.id =
-			identity_member(&n->identity.founding, p->member.name)
-				->id;
-		if (p->state == PEER_UP) {
-			hand_on_founding(p);
-		}
-	}
-}
-
-struct peer *peer_named(struct node *n, const char *name)
-{
-	for (size_t i = 0; i < n->peer_count; i++) {
-		if (strcmp(n->peers[i].member.name, name) == 0) {
-			return &n->peers[i];
-		}
-	}
-	return NULL;
-}
-
-struct peer *peer_of(struct node *n, raft_id id)
-{
-	for (size_t i = 0; id != 0 && i < n->peer_count; i++) {
-		if (n->peers[i].member.id == id) {
-			return &n->peers[i];
-		}
-	}
-	return NULL;
-}
-
-const char *node_name_of(struct node *n, raft_id id)
-{
-	struct peer *p = peer_of(n, id);
-
-	if (id == n->identity.self) {
-		return n->identity.name;
-	}
-	return p != NULL ? p->member.name : "none";
-}
-
 struct conn *peer_way(const struct peer *p)
 {
 	return p->state == PEER_UP && !p->empty ? p->out : NULL;
 }
 
-void peers_settle(struct node *n)
+void peer_start(struct peer *p)
 {
-	for (size_t i = 0; i < n->peer_count; i++) {
-		struct peer *p = &n->peers[i];
-		bool up = peer_way(p) != NULL && p->in != NULL;
-		struct raft_event ev = {
-			.kind = RAFT_EV_LINK,
-			.link = {.peer = p->member.id, .up = up},
-		};
-
-		if (up != p->told) {
-			p->told = up;
-			(void)drive_step(n, &ev);
-		}
-	}
+	p->backoff_ms = BACKOFF_MIN_MS;
+	CHECK(uv_timer_init(&p->node->loop, &p->timer) == 0);
+	p->timer.data = p;
+	arm(p, 0);
 }
 
-void peers_flush(struct node *n)
+void peer_stop(struct peer *p)
 {
-	for (size_t i = 0; i < n->peer_count; i++) {
-		if (n->peers[i].state == PEER_UP) {
-			conn_flush(n->peers[i].out);
-		}
+	if (p->out != NULL) {
+		conn_close(p->out, STATUS_ENDED, "stopping");
 	}
-}
-
-void peers_ping(struct node *n)
-{
-	static const uint8_t here = 1;
-	size_t start;
-
-	for (size_t i = 0; i < n->peer_count; i++) {
-		struct peer *p = &n->peers[i];
-
-		if (p->state == PEER_UP) {
-			buffer_append(conn_frame(p->out, &start), &here,
-				      sizeof here);
-			conn_send(p->out, start, WIRE_PING);
-		}
+	if (p->resolving) {
+		/* Not possible once it runs: then it is waited for. */
+		(void)uv_cancel((uv_req_t *)&p->resolve);
 	}
-}
-
-void peers_stop(struct node *n)
-{
-	for (size_t i = 0; i < n->peer_count; i++) {
-		struct peer *p = &n->peers[i];
-
-		if (p->out != NULL) {
-			conn_close(p->out, STATUS_ENDED, "stopping");
-		}
-		if (p->resolving) {
-			/* Not possible once it runs: then it is waited for. */
-			(void)uv_cancel((uv_req_t *)&p->resolve);
-		}
-		uv_close((uv_handle_t *)&p->timer, NULL);
-	}
+	uv_close((uv_handle_t *)&p->timer, NULL);
 }

@@ -185,7 +185,8 @@ static size_t batch_room(const struct node *n)
 	size_t most = LIMIT_MESSAGE_BYTES;
 	uint64_t free = room(n);
 
-	if (n->batch.count == LIMIT_MESSAGE_ENTRIES || n->batch.bytes >= most) {
+	if (n->batch.count == LIMIT_MESSAGE_ENTRIES || n->batch.bytes >= most ||
+	    (free < LIMIT_ENTRY_BYTES && n->raft.uncommitted_bytes > 0)) {
 		return 0;
 	}
 	most -= n->batch.bytes;
