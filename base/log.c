@@ -42,7 +42,8 @@ static int stamp(char *line, size_t size, enum log_level level)
 }
 
 /* One write a line, so that lines of several threads never mix. */
-static void say(enum log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+say(enum log_level level, const char *format, va_list args)
 {
 	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO,
 					 LOG_DEBUG};

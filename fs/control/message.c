@@ -49,7 +49,7 @@ static void encode(const pb_msgdesc_t *fields, const void *message,
 	stream = pb_ostream_from_buffer(buffer_reserve(out, size), size);
 	CHECK(pb_encode(&stream, fields, message));
 	buffer_grow(out, stream.bytes_written);
-	frame_seal(out, start, kind, number);
+	frame_seal(out, start, (uint8_t)kind, number);
 }
 
 void message_encode_request(const struct message_request *request,
