@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every row of the catalogue that applies is watched, by a test that exists,
 # and every scenario is in the table. See ROWS.
+set -u
 cd "$(dirname "$0")" || exit 1
 failed=0
 complain() {

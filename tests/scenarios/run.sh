@@ -3,6 +3,7 @@
 # Play every scenario, each in a process of its own, and say how many held.
 # GOLDEN=write rewrites their expectations; review the difference like code.
 # usage: run.sh SCENARIO-PROGRAM [FILE...]
+set -u
 program=$1
 shift
 [ $# -gt 0 ] || set -- "$(dirname "$0")"/*.txt
