@@ -89,6 +89,19 @@ static void on_commit(void *context, struct entry **entries, size_t count)
 	pthread_mutex_unlock(&kv->lock);
 }
 
+uint64_t kv_patience(const struct kv *kv)
+{
+	uint64_t since = kv->route_lost_ms;
+
+	if (kv->route_open) {
+		return UINT64_MAX;
+	}
+	if (kv->barriers.cut_off && kv->barriers.cut_off_ms < since) {
+		since = kv->barriers.cut_off_ms;
+	}
+	return since + kv->timeout_ms;
+}
+
 static void on_route(void *context, bool open)
 {
 	struct kv *kv = context;
@@ -101,6 +114,9 @@ static void on_route(void *context, bool open)
 		kv->route_lost_ms = kv_now_ms();
 	}
 	kv->route_open = open;
+	if (!open) {
+		proposals_shorten(&kv->proposals, kv_patience(kv));
+	}
 	pthread_mutex_unlock(&kv->lock);
 	if (open) {
 		node_wake(kv->node);
@@ -301,6 +317,9 @@ static raft_ms on_tick(void *context, raft_ms now)
 	was_cut_off = kv->barriers.cut_off;
 	barriers_expire(&kv->barriers, now, &barriers);
 	is_cut_off = kv->barriers.cut_off;
+	if (is_cut_off && !was_cut_off) {
+		proposals_shorten(&kv->proposals, kv_patience(kv));
+	}
 	silent = silence(kv, now, quorum);
 	leader = alive_due(kv, now, &message);
 	duties(kv, now);

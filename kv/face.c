@@ -13,16 +13,18 @@ uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 	uint64_t now = kv_now_ms();
 	uint64_t id = 0;
 	int status = 0;
+	uint64_t limit;
 	bool wake;
 
 	pthread_mutex_lock(&kv->lock);
+	limit = kv_patience(kv);
 	wake = kv->route_open;
 	if (kv->closing) {
 		status = STATUS_ENDED;
-	} else if (!kv->route_open &&
-		   now - kv->route_lost_ms >= kv->timeout_ms) {
+	} else if (now >= limit) {
 		status = STATUS_TIMED_OUT;
 	} else {
+		deadline_ms = deadline_ms < limit ? deadline_ms : limit;
 		id = proposals_add(&kv->proposals, operation, deadline_ms, done,
 				   context, &status);
 	}

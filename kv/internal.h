@@ -116,6 +116,10 @@ MUST_USE int kv_open_on(const struct kv_config *config,
 extern const struct node_client kv_client;
 /* Lock held: would the node be given an entry now? */
 bool kv_wanted(const struct kv *kv, uint64_t now);
+/* Lock held: while there is no leader, when whoever waits for one gives up:
+ * timeout_ms after it was lost, or was first waited for in vain. Else
+ * UINT64_MAX. So a path walk and its open share one timeout. */
+uint64_t kv_patience(const struct kv *kv);
 /* Ask for a read index if barriers want one. */
 void kv_ask(struct kv *kv, bool hurry);
 /* Leader, and a majority was heard lately. */

@@ -72,9 +72,10 @@ uint64_t kv_now_ms(void);
 typedef void (*kv_done)(void *context, int status, struct bytes result);
 
 /* operation is copied. deadline_ms: kv_now_ms() plus the time allowed
- * (shortened by kv itself when there has been no leader for config.timeout_ms
- * already). It waits for this node's session, and for the birth of the state.
- * Return a number for kv_interrupt(), never 0. */
+ * (shortened by kv itself: none waits longer than config.timeout_ms after the
+ * leader was lost, or was first waited for in vain). It waits for this node's
+ * session, and for the birth of the state. Return a number for kv_interrupt(),
+ * never 0. */
 uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 		    kv_done done, void *context);
 /* A signal came: answer STATUS_INTERRUPTED at once if the proposal still

@@ -226,6 +226,21 @@ static int status_when_due(const struct proposal *a)
 				: STATUS_UNKNOWN;
 }
 
+void proposals_shorten(struct proposals *p, uint64_t due_ms)
+{
+	struct proposal *at;
+	struct proposal *next;
+
+	HASH_ITER (by_id, p->by_id, at, next) {
+		if (at->due_ms > due_ms) {
+			at->due_ms = due_ms;
+		}
+	}
+	if (p->count > 0 && due_ms < p->due_ms) {
+		p->due_ms = due_ms;
+	}
+}
+
 void proposals_expire(struct proposals *p, uint64_t now_ms,
 		      struct proposal_list *answers)
 {

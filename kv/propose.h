@@ -92,6 +92,8 @@ void proposals_offer_again(struct proposals *p);
 /* (session, number) was applied. result is borrowed until told. */
 void proposals_applied(struct proposals *p, uint64_t session, uint64_t number,
 		       struct bytes result, struct proposal_list *answers);
+/* None waits longer than until then. */
+void proposals_shorten(struct proposals *p, uint64_t due_ms);
 /* Answer what is due; the next deadline is then p->due_ms. */
 void proposals_expire(struct proposals *p, uint64_t now_ms,
 		      struct proposal_list *answers);

@@ -160,7 +160,10 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 			answer(b, at, STATUS_NO_QUORUM, false, answers);
 			continue;
 		}
-		b->cut_off = b->cut_off || asking;
+		if (asking && !b->cut_off) {
+			b->cut_off = true;
+			b->cut_off_ms = at->due_ms - LIMIT_BARRIER_MS;
+		}
 		answer(b, at, 0, true, answers);
 	}
 }

@@ -54,6 +54,7 @@ struct barriers {
 	uint64_t asked_ms; /* when the last ticket was issued */
 	bool refused;	   /* the last answer was a refusal: wait a little */
 	bool cut_off;
+	uint64_t cut_off_ms; /* when the first wait that failed began */
 };
 
 void barriers_init(struct barriers *b);

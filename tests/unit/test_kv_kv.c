@@ -130,6 +130,30 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	assert_told(h, "c=fresh ");
 }
 
+/* open(2) is a look-up, which waits for a barrier, and then a proposal. */
+static void a_barrier_and_a_proposal_share_one_timeout(void **state)
+{
+	struct home *h = *state;
+	struct waiter a;
+	struct waiter b;
+	bool lease;
+
+	GIVEN_FOLLOWER(h);
+	home_barrier(h, &a, "a", KV_READS_FRESH);
+	(void)fakenode_ticket(h->node, &lease);
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS / 2);
+	fakenode_route(h->node, false); /* only now the loss is noticed */
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS / 2);
+	assert_told(h, "a=fell back ");
+
+	home_propose(h, &b, "b");
+	fakenode_sleep(h->node, HOME_TIMEOUT - LIMIT_BARRIER_MS - 1);
+	assert_told(h, "");
+	fakenode_sleep(h->node, 1);
+
+	assert_told(h, "b=timed out before it was proposed ");
+}
+
 static void the_status_names_the_lack_of_a_quorum(void **state)
 {
 	struct home *h = *state;
@@ -269,6 +293,7 @@ int main(void)
 		HOME_TEST(a_strict_read_does_not_take_the_lease),
 		HOME_TEST(a_new_leader_is_asked_at_once),
 		HOME_TEST(cut_off_reads_fall_back_until_a_leader_answers),
+		HOME_TEST(a_barrier_and_a_proposal_share_one_timeout),
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),
 		HOME_TEST(a_restart_keeps_everything),
 		HOME_TEST(what_was_not_flushed_comes_back_from_the_log),
