@@ -156,6 +156,7 @@ $(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
 $(BUILD)/tests/posix/semantics: $(call objects,$(patsubst %,tests/posix/semantics_%.c,names folders data attributes))
+$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/small: $(BUILD)/tests/bench/measure.o
 $(BUILD)/tests/cluster/garbage: $(A_BASE)
 $(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))

@@ -22,11 +22,12 @@ for source in tests/fuzz/seeds_*.c; do
 	seeds+=("$(basename "$source" .c)")
 done
 archives=()
-for room in testlib tree kv node raft proto base; do
+for room in control testlib tree kv node raft proto base; do
 	archives+=("$BUILD/lib/$room.a")
 done
 libraries=(-lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -lcmocka -pthread)
 
+mkdir -p "$BUILD"
 objects=()
 for name in "${targets[@]}" "${seeds[@]}"; do
 	objects+=("$BUILD/tests/fuzz/$name.o")
@@ -36,7 +37,7 @@ for goals in "${archives[*]}" "${objects[*]}"; do
 	# shellcheck disable=SC2086 # goals are words
 	"${MAKE:-make}" --no-print-directory -j"$(nproc)" BUILD="$BUILD" \
 		CC=clang CFLAGS='-O1 -g' SANITIZE="$SAN" $goals \
-		>"$BUILD.log" 2>&1 || { tail -n 30 "$BUILD.log"; exit 1; }
+		>"$BUILD/build.log" 2>&1 || { tail -n 30 "$BUILD/build.log"; exit 1; }
 done
 
 link() { # NAME FLAG
