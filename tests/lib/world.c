@@ -214,7 +214,7 @@ static void note_leader(struct world *w, const struct world_node *n,
 	CHECK(term < WORLD_TERMS);
 	CHECK(w->leader[term] == 0 || w->leader[term] == n->id); /* W1 */
 	w->leader[term] = n->id;
-	for (i = 1; i <= w->committed; i++) /* W3 */
+	for (i = 1; i <= w->committed && w->in[i] < term; i++) /* W3 */
 		CHECK(i <= n->log.last &&
 		      is_same(&n->log.entry[i], &w->entry[i]));
 }
@@ -342,8 +342,10 @@ static void check_commit(struct world *w, struct world_node *n,
 
 	CHECK(s->commit >= n->commit); /* row 19 */
 	for (i = n->commit + 1; i <= s->commit; i++) {
-		if (i > w->committed)
+		if (i > w->committed) {
 			w->entry[i] = n->log.entry[i];
+			w->in[i] = s->term;
+		}
 		CHECK(is_same(&w->entry[i], &n->log.entry[i])); /* W2 */
 	}
 	n->commit = s->commit;

@@ -10,7 +10,7 @@
  * see alone:
  *   W1  one leader a term
  *   W2  a committed entry never changes, anywhere
- *   W3  a new leader has every committed entry (leader completeness)
+ *   W3  a new leader has every entry committed in an earlier term (5.4)
  *   W4  each node applies every index once, in order, durable there
  *   W5  match of a peer, as its leader sees it, is durable there
  *   W6  a read, or a commit index under a valid lease, is not older than
@@ -112,6 +112,7 @@ struct world {
 	raft_id leader[WORLD_TERMS];	     /* by term (W1) */
 	raft_index committed;		     /* anywhere */
 	struct world_entry entry[WORLD_LOG]; /* committed ones (W2) */
+	raft_term in[WORLD_LOG]; /* the term in which each was committed */
 	uint64_t tickets;
 	struct world_ticket ticket[WORLD_TICKETS];
 	uint64_t reads_done, reads_failed;

@@ -65,6 +65,19 @@ static void a_late_refusal_means_nothing(void **state)
 	assert_int_equal(p.state, PROGRESS_REPLICATE);
 }
 
+/* The link was lost, the probe begins again further up. */
+static void a_refusal_of_no_outstanding_probe_means_nothing(void **state)
+{
+	(void)state;
+
+	progress_init(&p, 2, true, 9, 0);
+	assert_true(progress_reject(&p, 9, 5));
+	progress_reset(&p, 9);
+
+	assert_false(progress_reject(&p, 5, 2));
+	assert_int_equal(p.next, 10);
+}
+
 static void the_window_is_bounded_by_messages(void **state)
 {
 	(void)state;
@@ -154,6 +167,8 @@ int main(void)
 		cmocka_unit_test(one_probe_at_a_time),
 		cmocka_unit_test(probes_strictly_fall_and_never_below_match),
 		cmocka_unit_test(a_late_refusal_means_nothing),
+		cmocka_unit_test(
+			a_refusal_of_no_outstanding_probe_means_nothing),
 		cmocka_unit_test(the_window_is_bounded_by_messages),
 		cmocka_unit_test(the_window_is_bounded_by_bytes_unless_empty),
 		cmocka_unit_test(a_gap_empties_the_window_and_probes),

@@ -18,7 +18,7 @@ struct run {
 	struct world *w;
 	uint64_t random;
 	/* Rates, in a thousand, drawn anew for each run. */
-	uint64_t loss, copy, disorder, crash, stall, cut, compact;
+	uint64_t speed, loss, copy, disorder, crash, stall, cut, compact;
 	bool paused[WORLD_NODES + 1];
 };
 
@@ -115,6 +115,8 @@ static void crash_or_start(struct run *run, raft_id id)
 	while (happens(run, 500) && world_save(run->w, id))
 		continue;
 	world_crash(run->w, id);
+	if (happens(run, 600)) /* back at once */
+		world_start(run->w, id, false);
 }
 
 static void compact_some(struct run *run, raft_id id)
@@ -174,7 +176,7 @@ static void act_once(struct run *run)
 		world_save(run->w, id);
 	if (happens(run, 300))
 		pass(run, 1 + below(run, happens(run, 8) ? 700 : 15));
-	for (i = below(run, 6); i > 0; i--)
+	for (i = below(run, run->speed); i > 0; i--)
 		deliver_some(run);
 }
 
@@ -254,7 +256,7 @@ static void gets_on(struct run *run)
 
 static void one_run(uint64_t seed)
 {
-	static const struct raft_config config = {
+	struct raft_config config = {
 		.heartbeat_ms = 50,
 		.election_ms = 300,
 		.lease_ms = 250,
@@ -266,9 +268,10 @@ static void one_run(uint64_t seed)
 		.uncommitted_bytes = 5000,
 	};
 	struct run run = {.random = seed};
-	uint32_t i;
+	uint32_t i, hurry;
 
 	random_next(&run.random);
+	run.speed = 2 + below(&run, 8);
 	run.loss = below(&run, 3) * below(&run, 100);
 	run.copy = below(&run, 3) * below(&run, 100);
 	run.disorder = below(&run, 3) * below(&run, 300);
@@ -276,6 +279,12 @@ static void one_run(uint64_t seed)
 	run.stall = below(&run, 3) * below(&run, 450);
 	run.cut = below(&run, 3) * below(&run, 8);
 	run.compact = below(&run, 2) * 200;
+	/* Some clusters can hardly elect anyone before the next timeout. */
+	hurry = 1 + (uint32_t)below(&run, 8);
+	config.heartbeat_ms /= hurry;
+	config.election_ms /= hurry;
+	config.lease_ms /= hurry;
+	config.message_entries = 1 + (uint32_t)below(&run, 8);
 	run.w = world_new(1 + (uint32_t)below(&run, 5), &config, seed);
 	for (i = 0; i < ACTIONS; i++) {
 		act_once(&run);
