@@ -153,6 +153,7 @@ check_machine() {
 		[ -c /dev/fuse ] || mknod -m 666 /dev/fuse c 10 229
 	fi
 	[ -c /dev/fuse ] || fail "no /dev/fuse: load the module fuse, or run as root"
+	[ -w /dev/fuse ] || fail "no right to open /dev/fuse: run as root"
 }
 
 found_cluster() {
@@ -187,7 +188,7 @@ write_and_read() {
 	for node in $NODES; do
 		show '' "find $node/mnt -printf '%P %i %m %s %T@\\n' | sort >$node/list"
 	done
-	show '' 'cmp n1/list n2/list && cmp n1/list n3/list'
+	show equal 'cmp n1/list n2/list && cmp n1/list n3/list && echo equal'
 }
 
 lose_leader() {
