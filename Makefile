@@ -144,9 +144,9 @@ $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO
 $(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
+$(call unit_bins,control_control control_job): $(call objects,tests/lib/controlkit.c tests/lib/fake_kv.c)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS)
-$(call unit_bins,control_control control_job): $(call objects,tests/lib/controlkit.c tests/lib/fake_kv.c)
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
