@@ -86,7 +86,8 @@ engine_begin() {
 	save_rules >"$ENGINE_RUN/iptables"
 	cat /proc/sys/net/ipv4/ip_forward >"$ENGINE_RUN/ip_forward"
 	export DOCKER_HOST=unix://$ENGINE_RUN/docker.sock
-	dockerd --data-root "$ENGINE_ROOT" --exec-root "$ENGINE_RUN/exec" \
+	# In a session of its own: what ends this test is not for it.
+	setsid dockerd --data-root "$ENGINE_ROOT" --exec-root "$ENGINE_RUN/exec" \
 		--pidfile "$ENGINE_RUN/pid" --host "$DOCKER_HOST" \
 		>"$ENGINE_RUN/log" 2>&1 9>&- </dev/null &
 	ENGINE_PID=$!

@@ -160,8 +160,8 @@ start_all() {
 
 asks_for_little() {
 	local asked
-	asked=$(docker inspect --format \
-		'{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}} {{range .HostConfig.Devices}}{{.PathOnHost}}{{end}}' \
+	asked=$(docker inspect --format '{{with .HostConfig}}'\
+'{{.Privileged}} {{.CapAdd}} {{range .Devices}}{{.PathOnHost}}{{end}}{{end}}' \
 		"$(container n1)")
 	case $asked in
 	'false [SYS_ADMIN] /dev/fuse' | 'false [CAP_SYS_ADMIN] /dev/fuse') ;;
@@ -226,6 +226,10 @@ data_outlives_containers() {
 		all_read kept kept
 }
 
+clear_earlier_run() {
+	compose down --volumes --timeout 1 >/dev/null 2>&1
+}
+
 declare -A CONTAINER
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/raftfs-docker.XXXXXX") || exit 1
 trap 'finish; rm -rf "$WORK"' EXIT
@@ -235,6 +239,7 @@ trap 'exit 143' TERM
 engine_begin
 check 'the base image is there' engine_base
 [ "$FAILED" = 1 ] || check 'the image builds' build_image
+[ "$FAILED" = 1 ] || clear_earlier_run
 [ "$FAILED" = 1 ] || check 'three containers become a healthy cluster' start_all
 [ "$FAILED" = 0 ] || exit 1
 check 'containers ask for /dev/fuse and SYS_ADMIN, nothing more' asks_for_little
