@@ -27,6 +27,14 @@ bool name_valid(const char *name)
 	return true;
 }
 
+void name_copy(char *to, size_t to_size, const char *from)
+{
+	size_t size = strlen(from) + 1;
+
+	CHECK(size <= to_size);
+	memcpy(to, from, size);
+}
+
 /* Words, or, within brackets, what an IPv6 address and its zone need. */
 static bool host_valid(const char *host, size_t size, bool bracketed)
 {
@@ -77,6 +85,6 @@ int address_parse(const char *text, struct address *address)
 	}
 	memcpy(address->host, host, size);
 	address->host[size] = 0;
-	strcpy(address->port, colon + 1);
+	name_copy(address->port, sizeof address->port, colon + 1);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct address {
 	char host[LIMIT_ADDRESS_BYTES + 1]; /* no brackets */
@@ -16,6 +17,9 @@ struct address {
 /* Letters, digits, '-', '_' and '.', not beginning with '-' or '.', 1 ...
  * LIMIT_NODE_NAME_BYTES of them: fit for log lines, files and options. */
 bool name_valid(const char *name);
+
+/* Copy a text that is known to fit: into its own kind of field. */
+void name_copy(char *to, size_t to_size, const char *from);
 
 /* Split HOST:PORT or [IPv6]:PORT. STATUS_INVALID: anything else. */
 MUST_USE int address_parse(const char *text, struct address *address);

@@ -221,8 +221,8 @@ static void hold(struct node *n, const struct raft_act *act)
 		if (!drive_gather(n, msg->pos.index, msg->last)) {
 			return;
 		}
-		held.entries =
-			mem_copy(n->gathered, held.count * sizeof *n->gathered);
+		held.entries = mem_copy(n->gathered,
+					held.count * sizeof(struct entry *));
 	}
 	if (act->kind == RAFT_DO_APPLY) {
 		n->held_applies++;

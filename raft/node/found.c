@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "raft/node/found.h"
+#include "raft/node/address.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,7 @@ void found_init(struct found *f, const char *name, raft_id self,
 
 	CHECK(count > 0 && count <= LIMIT_VOTERS);
 	*f = (struct found){.count = count};
-	strcpy(f->name, name);
+	name_copy(f->name, sizeof f->name, name);
 	for (size_t i = 0; i < count; i++) {
 		CHECK(i == 0 ||
 		      strcmp(members[i - 1].name, members[i].name) < 0);

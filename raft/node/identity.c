@@ -60,7 +60,7 @@ void identity_make(struct identity *id, const char *name)
 {
 	CHECK(name_valid(name));
 	*id = (struct identity){.self = random_id()};
-	strcpy(id->name, name);
+	name_copy(id->name, sizeof id->name, name);
 }
 
 void identity_found(struct identity *id, struct bytes record,
@@ -99,7 +99,7 @@ static int decode(struct bytes body, struct identity *id)
 		return STATUS_CORRUPT;
 	}
 	*id = (struct identity){.self = message.id, .boot = message.boot};
-	strcpy(id->name, message.name);
+	name_copy(id->name, sizeof id->name, message.name);
 	record = bytes_of(message.founding.bytes, message.founding.size);
 	if (record.size == 0) {
 		return message.log_begun ? STATUS_CORRUPT : 0;
@@ -174,7 +174,7 @@ static void encode(struct buffer *out, const struct identity *id)
 	pb_ostream_t stream;
 	uint8_t *body;
 
-	strcpy(message.name, id->name);
+	name_copy(message.name, sizeof message.name, id->name);
 	message.id = id->self;
 	message.boot = id->boot;
 	message.log_begun = id->log_begun;

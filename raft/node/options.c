@@ -37,8 +37,8 @@ static int take_peer(struct wire_member *to, const struct node_peer *peer,
 		return STATUS_INVALID;
 	}
 	*to = (struct wire_member){0};
-	strcpy(to->name, peer->name);
-	strcpy(to->address, peer->address);
+	name_copy(to->name, sizeof to->name, peer->name);
+	name_copy(to->address, sizeof to->address, peer->address);
 	return 0;
 }
 
@@ -97,13 +97,15 @@ static int take_own(struct node *n, const struct node_config *config,
 				      config->listen);
 			return STATUS_INVALID;
 		}
-		strcpy(n->listen, config->listen);
+		name_copy(n->listen, sizeof n->listen, config->listen);
 	} else if (own != NULL) {
-		strcpy(n->listen, own->address);
+		name_copy(n->listen, sizeof n->listen, own->address);
 	}
 	if (own == NULL) { /* alone, and found nowhere but here */
-		strcpy(n->configured[0].name, config->name);
-		strcpy(n->configured[0].address, n->listen);
+		name_copy(n->configured[0].name, sizeof n->configured[0].name,
+			  config->name);
+		name_copy(n->configured[0].address,
+			  sizeof n->configured[0].address, n->listen);
 		n->configured_count = 1;
 	}
 	return 0;

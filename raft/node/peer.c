@@ -240,8 +240,8 @@ void peer_hello(struct node *n, struct conn *c, const char *target,
 	size_t start;
 
 	memcpy(hello.cluster, id->founding.cluster, sizeof hello.cluster);
-	strcpy(hello.name, id->name);
-	strcpy(hello.target, target);
+	name_copy(hello.name, sizeof hello.name, id->name);
+	name_copy(hello.target, sizeof hello.target, target);
 	memcpy(hello.members,
 	       id->founded ? id->founding.members : n->configured,
 	       hello.count * sizeof hello.members[0]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "raft/node/address.h"
 #include "raft/node/inside.h"
 
 static void add(struct node *n, const struct wire_member *member)
@@ -43,8 +44,9 @@ static void add_founded(struct node *n)
 		p = &n->peers[n->peer_count - 1];
 		if (other != NULL &&
 		    strcmp(other->address, f->members[i].address) != 0) {
-			strcpy(p->other, p->member.address);
-			strcpy(p->member.address, other->address);
+			name_copy(p->other, sizeof p->other, p->member.address);
+			name_copy(p->member.address, sizeof p->member.address,
+				  other->address);
 			log_info("dialling %s at %s, founded at %s",
 				 p->member.name, p->member.address, p->other);
 		}

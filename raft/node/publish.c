@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "raft/node/address.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 
@@ -95,8 +96,8 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	struct raft_peer_status progress;
 
 	*to = (struct node_member){.id = member->id};
-	strcpy(to->name, member->name);
-	strcpy(to->address, member->address);
+	name_copy(to->name, sizeof to->name, member->name);
+	name_copy(to->address, sizeof to->address, member->address);
 	to->voter = n->identity.founded;
 	if (p == NULL) {
 		to->connected = true;

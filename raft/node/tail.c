@@ -13,7 +13,7 @@ static struct entry **place(const struct tail *t, raft_index index)
 /* What an entry costs here, its small overhead included. */
 static uint64_t weight(const struct entry *e)
 {
-	return sizeof *e + sizeof e + e->size;
+	return sizeof(struct entry) + sizeof(struct entry *) + e->size;
 }
 
 void tail_init(struct tail *t, raft_index last, uint64_t bytes_max,
@@ -43,7 +43,7 @@ static void grow(struct tail *t)
 	struct tail old = *t;
 
 	t->capacity = old.capacity > 0 ? 2 * old.capacity : CAPACITY_FIRST;
-	t->ring = mem_alloc(t->capacity * sizeof *t->ring);
+	t->ring = mem_alloc(t->capacity * sizeof(struct entry *));
 	for (raft_index i = old.first; i < old.first + old.count; i++) {
 		*place(t, i) = *place(&old, i);
 	}

@@ -2,6 +2,7 @@
 /* wire.c - the encoders. What does not encode is a bug of this program: all
  * that comes in here was made or checked by it. */
 #include "raft/node/wire.h"
+#include "raft/node/address.h"
 
 #include <pb_encode.h>
 #include <string.h>
@@ -72,8 +73,8 @@ static void copy_members(raft_Member *to, const struct wire_member *from,
 {
 	CHECK(count <= LIMIT_VOTERS);
 	for (size_t i = 0; i < count; i++) {
-		strcpy(to[i].name, from[i].name);
-		strcpy(to[i].address, from[i].address);
+		name_copy(to[i].name, sizeof to[i].name, from[i].name);
+		name_copy(to[i].address, sizeof to[i].address, from[i].address);
 		to[i].id = from[i].id;
 	}
 }
@@ -89,10 +90,10 @@ void wire_encode_hello(struct buffer *out, const struct wire_hello *hello)
 		memcpy(message.cluster.bytes, hello->cluster,
 		       WIRE_CLUSTER_BYTES);
 	}
-	strcpy(message.name, hello->name);
+	name_copy(message.name, sizeof message.name, hello->name);
 	message.id = hello->id;
 	message.boot = hello->boot;
-	strcpy(message.target, hello->target);
+	name_copy(message.target, sizeof message.target, hello->target);
 	message.target_id = hello->target_id;
 	message.members_count = (pb_size_t)hello->count;
 	copy_members(message.members, hello->members, hello->count);

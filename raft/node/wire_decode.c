@@ -93,8 +93,8 @@ static bool read_members(const raft_Member *from, size_t count,
 		if (i > 0 && strcmp(from[i - 1].name, from[i].name) >= 0) {
 			return false;
 		}
-		strcpy(to[i].name, from[i].name);
-		strcpy(to[i].address, from[i].address);
+		name_copy(to[i].name, sizeof to[i].name, from[i].name);
+		name_copy(to[i].address, sizeof to[i].address, from[i].address);
 		to[i].id = from[i].id;
 	}
 	return true;
@@ -164,10 +164,10 @@ static bool decode_hello(pb_istream_t *stream, struct wire_hello *out)
 		}
 	}
 	out->level = message.level;
-	strcpy(out->name, message.name);
+	name_copy(out->name, sizeof out->name, message.name);
 	out->id = message.id;
 	out->boot = message.boot;
-	strcpy(out->target, message.target);
+	name_copy(out->target, sizeof out->target, message.target);
 	out->target_id = message.target_id;
 	return true;
 }

@@ -428,18 +428,31 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-bool kit_await_waiting(struct kit_node *k, const char *text)
+bool kit_await_status(struct kit_node *k, kit_condition condition,
+		      uint64_t argument)
 {
 	struct node_status status;
 
-	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+	for (int i = 0; i < PATIENCE_MS / 5; i++) {
 		node_status(k->node, &status);
-		if (strstr(status.waiting, text) != NULL) {
+		if (condition(&status, argument)) {
 			return true;
 		}
-		pause_ms(10);
+		pause_ms(5);
 	}
 	return false;
+}
+
+static bool says(const struct node_status *status, uint64_t argument)
+{
+	const char *text = (const char *)(uintptr_t)argument;
+
+	return strstr(status->waiting, text) != NULL;
+}
+
+bool kit_await_waiting(struct kit_node *k, const char *text)
+{
+	return kit_await_status(k, says, (uintptr_t)text);
 }
 
 /* Who leads in the eyes of all that run, or NULL. */

@@ -74,7 +74,12 @@ void kit_catch_up(struct kit_node *k);
 size_t kit_await_message(struct kit_node *k, raft_id from);
 /* Until a node leads with a lease and every running node follows it. */
 struct kit_node *kit_leader(struct kit *kit);
-/* Until the status of k says so. */
+/* Until the status of k fulfils the condition; false: it never did. */
+typedef bool (*kit_condition)(const struct node_status *status,
+			      uint64_t argument);
+bool kit_await_status(struct kit_node *k, kit_condition condition,
+		      uint64_t argument);
+/* Until what it waits for contains the text. */
 bool kit_await_waiting(struct kit_node *k, const char *text);
 bool kit_await_failed(struct kit_node *k, const char *text);
 /* Answer of a read index; its index in *index. */

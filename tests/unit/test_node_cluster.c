@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -227,6 +226,16 @@ static void messages_reach_members_and_itself(void **state)
 	assert_int_equal(kit_await_message(a, a->id), 2);
 }
 
+static bool has_committed(const struct node_status *status, uint64_t index)
+{
+	return status->raft.commit >= index;
+}
+
+static bool begins_after(const struct node_status *status, uint64_t index)
+{
+	return status->raft.first > index;
+}
+
 /* N4: deliveries stop at the bound and go on when the state has moved. */
 static void a_slow_state_is_not_flooded(void **state)
 {
@@ -238,7 +247,7 @@ static void a_slow_state_is_not_flooded(void **state)
 	kit_start(k);
 	kit_propose(k, 0, 100, LIMIT_WRITE_BYTES);
 	assert_true(kit_await(k, most / 2));
-	usleep(300000);
+	assert_true(kit_await_status(k, has_committed, 102));
 	assert_true(kit_applied(k) <= most + 5);
 
 	kit_catch_up(k);
@@ -250,17 +259,15 @@ static void what_all_have_flushed_is_cut_from_the_log(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[0];
-	raft_index base = 0, commit, last;
+	raft_index base, commit, last;
 
 	kit_start(k);
 	kit_propose(k, 0, 20000, 2048);
 	assert_true(kit_await(k, 20000));
 	node_flushed(k->node, 20000);
 
-	for (int i = 0; i < 1000 && base == 0; i++) {
-		usleep(5000);
-		node_log(k->node, &base, &commit, &last);
-	}
+	assert_true(kit_await_status(k, begins_after, 4096));
+	node_log(k->node, &base, &commit, &last);
 	assert_true(base > 4096 && base < 20000 - 4096 + 3);
 	kit_stop(k);
 	kit_start(k);

@@ -166,17 +166,17 @@ static bool is_closed(int fd)
 	return size <= 0;
 }
 
+static bool has_bad(const struct node_status *status, uint64_t count)
+{
+	return status->bad_frames >= count;
+}
+
 static uint64_t bad_frames(struct kit_node *k, uint64_t at_least)
 {
 	struct node_status status;
 
-	for (int i = 0; i < 1000; i++) {
-		node_status(k->node, &status);
-		if (status.bad_frames >= at_least) {
-			break;
-		}
-		usleep(1000);
-	}
+	assert_true(kit_await_status(k, has_bad, at_least));
+	node_status(k->node, &status);
 	return status.bad_frames;
 }
 
