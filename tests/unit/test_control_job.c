@@ -79,9 +79,24 @@ static void content_of_many_chunks_is_whole(void **state)
 	assert_int_equal(
 		controlkit_ask(w, "get", "/big", bytes_of(NULL, 0), &out), 0);
 	assert_true(bytes_equal(buffer_bytes(&in), buffer_bytes(&out)));
-	assert_int_equal(fake_kv_views(w->kv), 0);
 	buffer_deinit(&in);
 	buffer_deinit(&out);
+}
+
+/* The next request of a connection is taken when all of the last is done. */
+static void a_read_keeps_no_view_open(void **state)
+{
+	struct world *w = *state;
+	struct client *client = controlkit_connect(w);
+
+	assert_int_equal(controlkit_set(w, "/key", "v"), 0);
+	controlkit_send(client, "get", "/key", bytes_of(NULL, 0));
+	assert_int_equal(controlkit_receive(client, NULL), 0);
+	controlkit_send(client, "status", "", bytes_of(NULL, 0));
+	assert_int_equal(controlkit_receive(client, NULL), 0);
+
+	assert_int_equal(fake_kv_views(w->kv), 0);
+	client_close(client);
 }
 
 static void ls_names_what_is_there(void **state)
@@ -257,6 +272,7 @@ int main(void)
 		TEST(what_is_set_is_read_back),
 		TEST(a_new_file_is_0644_and_the_callers),
 		TEST(content_of_many_chunks_is_whole),
+		TEST(a_read_keeps_no_view_open),
 		TEST(ls_names_what_is_there),
 		TEST(a_listing_of_many_chunks_is_whole),
 		TEST(rm_removes_files_and_empty_directories),
