@@ -210,7 +210,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 
 # --- Scenarios of the Raft core, and its purity --------------------------------
 SCENARIO = $(BUILD)/tests/scenarios/scenario
-$(SCENARIO): $(BUILD)/tests/scenarios/scenario.o $(BUILD)/tests/lib/world.o $(A_RAFT) $(A_BASE)
+$(SCENARIO): $(BUILD)/tests/scenarios/scenario.o $(BUILD)/tests/scenarios/tell.o $(BUILD)/tests/lib/world.o $(A_RAFT) $(A_BASE)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
 	tests/scenarios/run.sh $(SCENARIO)

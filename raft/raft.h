@@ -31,11 +31,11 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-typedef uint64_t raft_id; /* an incarnation of a node; 0 is none */
-typedef uint64_t raft_term; /* 0: before the first election */
+typedef uint64_t raft_id;    /* an incarnation of a node; 0 is none */
+typedef uint64_t raft_term;  /* 0: before the first election */
 typedef uint64_t raft_index; /* 1-based; 0: before the first entry */
-typedef uint64_t raft_seq; /* number of a save, 1 ...; 0: none */
-typedef uint64_t raft_ms; /* milliseconds of CLOCK_BOOTTIME */
+typedef uint64_t raft_seq;   /* number of a save, 1 ...; 0: none */
+typedef uint64_t raft_ms;    /* milliseconds of CLOCK_BOOTTIME */
 
 struct raft_pos {
 	raft_term term;
@@ -78,7 +78,7 @@ enum raft_reason {
 	RAFT_BECAUSE_VOTE_WON,
 	RAFT_BECAUSE_HIGHER_TERM,
 	RAFT_BECAUSE_LEADER_HEARD, /* append of a leader of this term */
-	RAFT_BECAUSE_NO_QUORUM, /* check-quorum: no majority heard */
+	RAFT_BECAUSE_NO_QUORUM,	   /* check-quorum: no majority heard */
 	RAFT_BECAUSE_DISK_STALLED,
 };
 
@@ -86,14 +86,17 @@ enum raft_reason {
 
 enum raft_msg_kind {
 	RAFT_MSG_NONE,
-	RAFT_PREVOTE, /* pos: candidate's last entry; term: the term it would have */
-	RAFT_PREVOTE_REPLY, /* term: the one asked for (row 8); reject + hint: higher term in pos.term */
+	RAFT_PREVOTE, /* pos: last entry; term: the one it would have */
+	/* term: the one asked for (row 8); a rejection's pos.term: a higher
+	 * term known here */
+	RAFT_PREVOTE_REPLY,
 	RAFT_VOTE,
 	RAFT_VOTE_REPLY,
-	RAFT_APPEND, /* pos: entry before the first; entries (pos.index, last] */
+	RAFT_APPEND, /* pos: entry before the first; entries (pos.index, last]
+		      */
 	RAFT_APPEND_REPLY, /* pos: see below */
-	RAFT_READ, /* a follower asks for a read index */
-	RAFT_READ_REPLY, /* pos.index: the read index, or reject */
+	RAFT_READ,	   /* a follower asks for a read index */
+	RAFT_READ_REPLY,   /* pos.index: the read index, or reject */
 	/* snapshot, snapshot reply, timeout now: with their features */
 };
 
@@ -113,11 +116,12 @@ struct raft_msg {
 	raft_term term;
 	struct raft_pos pos;
 	raft_index last;
-	raft_index commit; /* APPEND: the leader's; APPEND_REPLY: the sender's applied index */
+	raft_index commit;  /* APPEND: the leader's; APPEND_REPLY: the sender's
+			       applied index */
 	raft_index settled; /* APPEND: every member has saved up to here */
 	uint64_t round;
 	bool reject;
-	bool lease; /* READ: may be answered from the leader's lease */
+	bool lease;    /* READ: may be answered from the leader's lease */
 	bool transfer; /* PREVOTE, VOTE: place for leadership transfer */
 };
 
@@ -154,7 +158,7 @@ struct raft_event {
 		} propose;
 		struct {
 			uint64_t ticket; /* the caller's, echoed in the act */
-			bool lease; /* may be answered from the lease */
+			bool lease;	 /* may be answered from the lease */
 		} read;
 		struct {
 			raft_seq seq; /* this and all before it are durable */
@@ -168,7 +172,7 @@ struct raft_event {
 		} link;
 		struct {
 			raft_index index; /* the log now begins after it */
-			raft_term term; /* of the entry at index */
+			raft_term term;	  /* of the entry at index */
 		} compacted;
 	};
 };
@@ -177,10 +181,11 @@ struct raft_event {
 
 /* Where the payloads of a save come from. */
 enum raft_source {
-	RAFT_FROM_NOTHING, /* no entries: hard state, truncation or commit only */
+	RAFT_FROM_NOTHING,  /* no entries: hard state, truncation or commit only
+			     */
 	RAFT_FROM_PROPOSAL, /* the event's proposals, all of them */
-	RAFT_FROM_MESSAGE, /* the event's message: entries with index > keep */
-	RAFT_FROM_NOOP, /* one empty entry of the new leader */
+	RAFT_FROM_MESSAGE,  /* the event's message: entries with index > keep */
+	RAFT_FROM_NOOP,	    /* one empty entry of the new leader */
 };
 
 enum raft_act_kind {
@@ -245,11 +250,12 @@ struct raft_config {
 	uint64_t seed; /* of the election timeouts' random numbers */
 	uint32_t heartbeat_ms;
 	uint32_t election_ms; /* timeouts are drawn from [this, twice this) */
-	uint32_t lease_ms; /* < election_ms less the clock drift allowed */
+	uint32_t lease_ms;    /* < election_ms less the clock drift allowed */
 	uint32_t disk_stall_ms;
 	uint32_t message_entries; /* most entries of an APPEND */
 	uint32_t message_bytes; /* most payload of one, unless a single entry */
-	uint32_t inflight_messages; /* to one peer, <= LIMIT_INFLIGHT_MESSAGES */
+	uint32_t
+		inflight_messages; /* to one peer, <= LIMIT_INFLIGHT_MESSAGES */
 	uint32_t inflight_bytes;
 	uint64_t uncommitted_bytes; /* proposals beyond: STATUS_FULL */
 };
@@ -264,9 +270,9 @@ struct raft_boot {
 	size_t run_count;
 	const uint32_t *sizes; /* of its last size_count entries */
 	size_t size_count;
-	raft_index commit; /* saved commit index, at most the log's last */
+	raft_index commit;  /* saved commit index, at most the log's last */
 	raft_index applied; /* of the state, at most commit */
-	bool fresh; /* just founded: has never voted or acknowledged */
+	bool fresh;	    /* just founded: has never voted or acknowledged */
 };
 
 struct raft;
@@ -313,7 +319,7 @@ struct raft_status {
 	enum raft_role role;
 	raft_term term;
 	raft_id vote;
-	raft_id leader; /* 0: unknown */
+	raft_id leader;	  /* 0: unknown */
 	raft_index first; /* of the log held */
 	raft_index last;
 	raft_index saved; /* durable here */
@@ -325,7 +331,8 @@ struct raft_status {
 	raft_ms lease_until;
 	raft_ms leader_heard; /* follower: when the leader was last heard */
 	uint32_t voters;
-	uint32_t voters_heard; /* leader: within the last election_ms, self included */
+	uint32_t voters_heard; /* leader: within the last election_ms, self
+				  included */
 	uint64_t uncommitted_bytes;
 	bool disk_stalled;
 	struct raft_counters counters;
@@ -340,7 +347,7 @@ struct raft_peer_status {
 	bool learner;
 	raft_index match;
 	raft_index applied;
-	raft_ms heard; /* last reply; 0: never */
+	raft_ms heard;	   /* last reply; 0: never */
 	const char *state; /* "probe", "replicate", "paused" */
 };
 MUST_USE int raft_peer(const struct raft *r, raft_id id,

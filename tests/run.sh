@@ -95,7 +95,7 @@ run_units() { # GROUP BUILD
 }
 
 group_check() {
-	build check/build all programs || return
+	build check/build all programs units || return
 	run_units unit "$BUILD"
 	run_test check/golden 120 "$MAKE" --no-print-directory golden
 	run_test check/pure 120 "$MAKE" --no-print-directory pure
@@ -106,7 +106,7 @@ group_check() {
 sanitized() { # GROUP FLAGS
 	local dir=$BUILD-$1
 	build "$1/build" BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$2" \
-		all programs || return
+		all programs units || return
 	run_units "$1" "$dir"
 	run_test "$1/golden" 300 "$MAKE" --no-print-directory BUILD="$dir" \
 		CFLAGS='-O1 -g' SANITIZE="$2" golden

@@ -53,7 +53,8 @@ both() { # SED-EXPRESSION FILE: the same change on both nodes
 # of an empty file).
 event() { # N ACTION OUTCOME FILE-PATTERN [last]
 	awk -v a="$2" -v o="$3" -v f="$4" \
-		'$3 == a && $4 == o && $6 ~ f && !(a == "tail" && $8 ~ /[.]0$/) { print NR }' "h/w$1" |
+		'$3 == a && $4 == o && $6 ~ f && !(a == "tail" && $8 ~ /[.]0$/) {
+			print NR }' "h/w$1" |
 		if [ "${5:-}" = last ]; then tail -n 1; else head -n 1; fi
 }
 change() { # N LINE FIELD VALUE

@@ -16,7 +16,7 @@ outside() {
 	nm --undefined-only --format=posix "$1"/*.o | awk 'NF >= 2 { print $1 }' |
 		sort -u >"$1/asked"
 	comm -13 "$1/defined" "$1/asked" | grep -vxE \
-		'check_failed|memcpy|memset|memmove|memcmp|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_' ||
+		'check_failed|mem(cpy|set|move|cmp)|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_' ||
 		true
 }
 
