@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static int end_fd = -1;
 static volatile sig_atomic_t signals;
 static char mountpoint_of_signal[PATH_MAX];
 static _Atomic(struct mount *) mount_of_signal;
+static atomic_int enders; /* that may be using it */
 
 static void end(void)
 {
@@ -63,10 +65,12 @@ static void end(void)
 	if (write(end_fd, &one, sizeof one) < 0) {
 		return; /* it is full, so it wakes anyway */
 	}
+	atomic_fetch_add(&enders, 1);
 	m = atomic_load(&mount_of_signal); /* after the write: open_mount() */
 	if (m != NULL) {
 		mount_stop(m);
 	}
+	atomic_fetch_sub(&enders, 1);
 }
 
 static void on_signal(int number)
@@ -248,6 +252,9 @@ static void stop(struct daemon *d)
 	struct mount *mount = d->mount;
 
 	atomic_store(&mount_of_signal, NULL);
+	while (atomic_load(&enders) > 0) {
+		sched_yield(); /* a signal, or the node's failure */
+	}
 	if (mount != NULL) {
 		mount_close(mount);
 	}
@@ -321,6 +328,7 @@ static int launch_and_run(struct daemon *d)
 	struct buffer problem = {0};
 	int rc = 0;
 
+	log_setup(o->id, o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!o->no_mount) {
 		rc = mount_prepare(o->mountpoint, &problem);
 	}
@@ -329,7 +337,6 @@ static int launch_and_run(struct daemon *d)
 		buffer_deinit(&problem);
 		return EXIT_FAILED;
 	}
-	log_setup(o->id, o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!o->foreground && launch_begin(&d->launch, &rc)) {
 		return rc; /* the parent */
 	}
