@@ -30,7 +30,7 @@ NODE = raft/node/accept.c raft/node/address.c raft/node/begin.c \
 	raft/node/clock.c raft/node/conn.c raft/node/deliver.c raft/node/disk.c \
 	raft/node/drive.c raft/node/entry.c raft/node/found.c raft/node/identity.c \
 	raft/node/inbox.c raft/node/log.c raft/node/log_open.c \
-	raft/node/log_read.c raft/node/log_spare.c raft/node/node.c raft/node/options.c raft/node/peer.c raft/node/peers.c \
+	raft/node/log_read.c raft/node/log_spare.c raft/node/mark.c raft/node/node.c raft/node/options.c raft/node/peer.c raft/node/peers.c \
 	raft/node/propose.c raft/node/publish.c raft/node/saver.c \
 	raft/node/segment.c raft/node/tail.c raft/node/trace.c raft/node/wire.c \
 	raft/node/wire_decode.c
@@ -58,7 +58,7 @@ TESTLIB = tests/lib/faultdisk.c tests/lib/faultdisk_file.c tests/lib/logkit.c te
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read \
 	raft_runs raft_sizes raft_step
-UNIT_NODE = node_address node_cluster node_found node_identity node_open node_refuse node_tail node_trace node_wire node_disk node_log node_log_crash node_saver node_segment
+UNIT_NODE = node_address node_cluster node_found node_identity node_open node_refuse node_tail node_trace node_wire node_disk node_log node_log_crash node_mark node_saver node_segment
 UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_client kv_keeper \
 	kv_kv kv_cluster
 UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check \

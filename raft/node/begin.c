@@ -120,6 +120,14 @@ static void fill_config(struct node *n)
 	config->uncommitted_bytes = LIMIT_UNCOMMITTED_BYTES;
 }
 
+raft_index begin_commit(const struct node *n, const struct log_state *log)
+{
+	/* A mark above the log is another log's. */
+	return n->mark.index > log->commit && n->mark.index <= log->last
+		       ? n->mark.index
+		       : log->commit;
+}
+
 void begin_core(struct node *n)
 {
 	struct log_state state;
@@ -132,9 +140,11 @@ void begin_core(struct node *n)
 		 &boot.size_count);
 	boot.hard = state.hard;
 	boot.base = state.base;
+	boot.commit = begin_commit(n, &state);
 	/* What the state has applied was committed, saved so or not. */
-	boot.commit = state.commit > n->start_applied ? state.commit
-						      : n->start_applied;
+	if (boot.commit < n->start_applied) {
+		boot.commit = n->start_applied;
+	}
 	boot.applied = n->start_applied;
 	boot.runs = runs;
 	boot.sizes = sizes;

@@ -109,6 +109,7 @@ void deliver_turn(struct node *n)
 		d->delivered += count;
 		total += count;
 		add_piece(d, d->delivered, bytes);
+		mark_set(&n->mark, d->delivered);
 		n->client->commit(n->context, n->gathered, count);
 	}
 }

@@ -19,7 +19,8 @@
  * deliver.c committed entries            peer.c     a link: dialling
  * accept.c  links: being called          peers.c    all of them
  * begin.c   founding, start of the core  options.c  what was asked for
- * inbox.c   what other threads ask       publish.c  status */
+ * inbox.c   what other threads ask       publish.c  status
+ * mark.c    how far was ever applied */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -31,6 +32,7 @@
 #include "raft/node/found.h"
 #include "raft/node/identity.h"
 #include "raft/node/log.h"
+#include "raft/node/mark.h"
 #include "raft/node/node.h"
 #include "raft/node/saver.h"
 #include "raft/node/tail.h"
@@ -185,6 +187,7 @@ struct node {
 	char *folder;
 	int lock_fd, listen_fd;
 	struct disk *disk, *log_disk;
+	struct mark mark;
 	struct log *log;
 
 	/* The loop's own. */
@@ -304,6 +307,8 @@ void begin_found(struct node *n, struct conn *c, struct peer *p,
 /* Entry 1 into an empty log, once. */
 MUST_USE int begin_log(struct node *n, struct buffer *problem);
 void begin_core(struct node *n);
+/* What is known to be committed: saved in the log, or marked as shown. */
+raft_index begin_commit(const struct node *n, const struct log_state *log);
 void begin_fail(struct node *n, const char *line);
 
 /* inbox.c */

@@ -176,6 +176,13 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	if (rc == 0 && !is_new) {
 		rc = identity_save(n->disk, &n->identity, problem);
 	}
+	if (rc == 0) {
+		rc = mark_open(&n->mark, n->disk);
+		if (rc != 0) {
+			buffer_printf(problem, "cannot open %s/committed: %s",
+				      n->folder, status_text(rc));
+		}
+	}
 	return rc != 0 ? rc : begin_log(n, problem);
 }
 
@@ -189,6 +196,7 @@ static void free_node(struct node *n)
 	if (n->log_disk != NULL) {
 		n->log_disk->ops->free(n->log_disk);
 	}
+	mark_close(&n->mark);
 	if (n->disk != NULL) {
 		n->disk->ops->free(n->disk);
 	}
@@ -275,7 +283,7 @@ void node_log(const struct node *n, raft_index *base, raft_index *commit,
 
 	log_state(n->log, &state);
 	*base = state.base.index;
-	*commit = state.commit;
+	*commit = begin_commit(n, &state);
 	*last = state.last;
 }
 

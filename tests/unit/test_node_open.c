@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "raft/node/log.h"
+#include "raft/node/mark.h"
 #include "tests/lib/nodekit.h"
 
 static int GIVEN_TWO(void **state)
@@ -238,6 +240,85 @@ static void a_state_from_beyond_the_log_is_refused(void **state)
 	buffer_deinit(&problem);
 }
 
+/* Entries 2 and 3 are in the log of n1, only entry 1 saved as committed. */
+static void GIVEN_UNSAVED_COMMIT(struct kit *kit, raft_index marked)
+{
+	struct log_config config = {.segment_bytes = LIMIT_SEGMENT_BYTES};
+	struct entry *entries[2];
+	struct log_record record = {
+		.hard = {.term = 1},
+		.commit = 1,
+		.keep = 1,
+		.entries = entries,
+		.count = 2,
+	};
+	char *path = mem_printf("%s/log", kit->nodes[0].folder);
+	struct buffer problem = {0};
+	struct disk *folder;
+	struct mark mark;
+	struct log *log;
+
+	for (raft_index i = 0; i < 2; i++) {
+		entries[i] = entry_new(ENTRY_NOOP, NULL, 0);
+		entries[i]->index = i + 2;
+		entries[i]->term = 1;
+	}
+	assert_int_equal(disk_system(path, &config.disk), 0);
+	assert_int_equal(log_open(&config, &log, &problem), 0);
+	assert_int_equal(log_save(log, &record), 0);
+	log_close(log);
+	config.disk->ops->free(config.disk);
+	assert_int_equal(disk_system(kit->nodes[0].folder, &folder), 0);
+	assert_int_equal(mark_open(&mark, folder), 0);
+	mark_set(&mark, marked);
+	mark_close(&mark);
+	folder->ops->free(folder);
+	entry_unref(entries[0]);
+	entry_unref(entries[1]);
+	buffer_deinit(&problem);
+	mem_free(path);
+}
+
+static raft_index commit_of(struct kit *kit)
+{
+	static const struct node_client client;
+	struct node_config config = {
+		.name = "n1",
+		.data = kit->nodes[0].folder,
+		.client = &client,
+	};
+	struct buffer problem = {0};
+	struct node *node;
+	raft_index base, commit, last;
+
+	assert_int_equal(node_open(&config, &node, &problem), 0);
+	node_log(node, &base, &commit, &last);
+	node_close(node);
+	buffer_deinit(&problem);
+	return commit;
+}
+
+/* It was killed after it had shown entry 3: it never shows less again. */
+static void what_was_shown_before_a_kill_is_committed(void **state)
+{
+	struct kit *kit = *state;
+
+	assert_int_equal(open_with(kit, NULL, 0, ""), 0);
+	GIVEN_UNSAVED_COMMIT(kit, 3);
+
+	assert_int_equal(commit_of(kit), 3);
+}
+
+static void a_mark_beyond_the_log_is_not_believed(void **state)
+{
+	struct kit *kit = *state;
+
+	assert_int_equal(open_with(kit, NULL, 0, ""), 0);
+	GIVEN_UNSAVED_COMMIT(kit, 4);
+
+	assert_int_equal(commit_of(kit), 1);
+}
+
 int main(void)
 {
 #define TWO(name) cmocka_unit_test_setup_teardown(name, GIVEN_TWO, teardown)
@@ -257,6 +338,8 @@ int main(void)
 		TWO(a_log_without_an_identity_is_refused),
 		TWO(a_lost_log_is_never_begun_again),
 		TWO(a_state_from_beyond_the_log_is_refused),
+		TWO(what_was_shown_before_a_kill_is_committed),
+		TWO(a_mark_beyond_the_log_is_not_believed),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/open", tests, NULL, NULL);
