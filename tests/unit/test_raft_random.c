@@ -12,7 +12,7 @@
 #include "raft/random.h"
 #include "tests/lib/world.h"
 
-enum { SEEDS = 400, ACTIONS = 8000 };
+enum { SEEDS = 1000, ACTIONS = 8000 };
 
 struct run {
 	struct world *w;
