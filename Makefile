@@ -63,7 +63,7 @@ UNIT_KV = kv_store kv_command kv_apply kv_propose kv_read kv_client kv_keeper \
 	kv_kv kv_cluster
 UNIT_TREE = tree_op tree_make tree_rename tree_content tree_orphan tree_read tree_check \
 	tree_model tree_history
-UNIT_MOUNT =
+UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_trunc
 UNIT_CONTROL = control_control control_job control_message control_status
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -145,6 +145,8 @@ $(call unit_bins,$(UNIT_KV)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): UNIT_LIBS = $(LIBS)
 $(call unit_bins,control_control control_job): $(call objects,tests/lib/controlkit.c tests/lib/fake_kv.c)
+$(call unit_bins,fs_options): $(filter-out %/raftfs.o,$(call objects,$(DAEMON)))
+$(patsubst %,%.o,$(call unit_bins,$(UNIT_MOUNT))): ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS)
 
