@@ -39,7 +39,6 @@ struct mount {
 	int64_t start_ns;     /* times of the nodes that are not in the tree */
 
 	/* From INIT; written before the first other request. */
-	bool reads_follow_getattr; /* AUTO_INVAL_DATA is on */
 	bool wants_parallel_dirops;
 	atomic_bool init_answered;
 

@@ -45,7 +45,6 @@ struct handle {
 	struct inode *inode;
 	int users;
 	bool is_dir;
-	bool is_cached; /* not direct_io: pages of it are in the kernel */
 
 	/* The open(2) that made it may still be under way (gate.h). */
 	pid_t opener;	      /* the thread, as the kernel says it */

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libfuse 3.14 asks for PARALLEL_DIROPS (lookups and listings in one folder at
- * the same time) but forgets to say so in its reply to INIT; later versions
- * do. The reply is the first thing written to the device, a header and the
- * body `struct fuse_init_out` of linux/fuse.h; the flag is added there. */
+/* Two flags that libfuse 3.14 does not put into its reply to INIT:
+ *
+ * PARALLEL_DIROPS, lookups and listings in one folder at the same time; it
+ * asks for it, but forgets to say so. DIRECT_IO_ALLOW_MMAP, shared memory maps
+ * of files that are otherwise read without the page cache; it does not know
+ * it. Kernels before 6.6 do not either, and answer ENODEV to such maps.
+ *
+ * The reply is the first thing written to the device, a header and the body
+ * `struct fuse_init_out` of linux/fuse.h; the flags are added there. */
 #include "fs/mount/init.h"
 
 #include <string.h>
@@ -13,6 +18,9 @@ enum {
 	INIT_BODY_BYTES = 64,	/* since protocol 7.23 */
 	INIT_FLAGS_OFFSET = 12, /* u32, in the byte order of the host */
 	INIT_PARALLEL_DIROPS = 1 << 18,
+	INIT_EXT = 1 << 30, /* flags2 counts */
+	INIT_FLAGS2_OFFSET = 32,
+	INIT_DIRECT_IO_ALLOW_MMAP = 1 << 4, /* bit 36 of all */
 	BACKGROUND_MAX = 64,
 };
 
@@ -36,7 +44,6 @@ void init_agree(void *context, struct fuse_conn_info *conn)
 				 FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
 	conn->max_write = LIMIT_WRITE_BYTES;
 	conn->max_background = BACKGROUND_MAX;
-	m->reads_follow_getattr = (conn->want & FUSE_CAP_AUTO_INVAL_DATA) != 0;
 	m->wants_parallel_dirops =
 		(conn->capable & FUSE_CAP_PARALLEL_DIROPS) != 0;
 }
@@ -47,6 +54,15 @@ static ssize_t device_read(int fd, void *block, size_t size, void *context)
 	return read(fd, block, size);
 }
 
+static void add_flags(uint8_t *body, size_t offset, uint32_t more)
+{
+	uint32_t flags;
+
+	memcpy(&flags, body + offset, sizeof flags);
+	flags |= more;
+	memcpy(body + offset, &flags, sizeof flags);
+}
+
 static ssize_t device_writev(int fd, struct iovec *parts, int count,
 			     void *context)
 {
@@ -54,15 +70,16 @@ static ssize_t device_writev(int fd, struct iovec *parts, int count,
 
 	if (!atomic_load_explicit(&m->init_answered, memory_order_relaxed)) {
 		atomic_store(&m->init_answered, true);
-		if (m->wants_parallel_dirops && count == 2 &&
-		    parts[1].iov_len == INIT_BODY_BYTES) {
-			uint8_t *at = (uint8_t *)parts[1].iov_base +
-				      INIT_FLAGS_OFFSET;
-			uint32_t flags;
+		if (count == 2 && parts[1].iov_len == INIT_BODY_BYTES) {
+			uint8_t *body = parts[1].iov_base;
 
-			memcpy(&flags, at, sizeof flags);
-			flags |= INIT_PARALLEL_DIROPS;
-			memcpy(at, &flags, sizeof flags);
+			add_flags(body, INIT_FLAGS_OFFSET,
+				  (m->wants_parallel_dirops
+					   ? (uint32_t)INIT_PARALLEL_DIROPS
+					   : 0) |
+					  INIT_EXT);
+			add_flags(body, INIT_FLAGS2_OFFSET,
+				  INIT_DIRECT_IO_ALLOW_MMAP);
 		}
 	}
 	return writev(fd, parts, count);

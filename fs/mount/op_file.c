@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening, writing and closing files.
  *
- * A file opened for writing only is read through no page cache (direct_io):
- * what the kernel thinks its size and pages are then never matters. Others
- * keep the cache, without which shared mappings would not work.
+ * Files are read and written through no page cache (direct_io). With one, a
+ * read(2) is a GETATTR and then a READ, and what happened in between shows as
+ * the size of one content over the bytes of another: a torn line under a
+ * writer on this very node. So a read(2) is one READ, of one moment. Pages are
+ * in the kernel for memory maps alone (init.c, H3).
  *
  * A write is committed or refused in the reply to WRITE: `echo` looks at no
  * other. See trunc.h and gate.h for O_TRUNC. */
@@ -23,8 +25,7 @@ static void open_end(struct request *r, bool created)
 	struct handle *handle = r->handle;
 	bool reached;
 
-	handle->is_cached = (r->fi.flags & O_ACCMODE) != O_WRONLY;
-	r->fi.direct_io = !handle->is_cached;
+	r->fi.direct_io = 1;
 	r->fi.keep_cache = 0; /* an earlier open may have left pages */
 	r->fi.fh = (uintptr_t)handle;
 	reached = created ? request_reply_create(r, &r->attr)

@@ -174,11 +174,9 @@ static void read_ready(struct request *r, int error, bool fell_back)
 		return;
 	}
 	if (handle_hides_content(&m->handles, r->handle)) {
-		if (r->handle->is_cached) {
-			/* The kernel takes it for the end of the file and
-			 * fills the page with zeros, for every reader. */
-			handles_doubt(&m->handles, r->ino);
-		}
+		/* Where it was for a memory map the kernel takes it for the
+		 * end of the file and fills the page with zeros, for all. */
+		handles_doubt(&m->handles, r->ino);
 		request_reply_data(r, NULL, 0);
 		return;
 	}
@@ -209,12 +207,6 @@ void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	r->offset = (uint64_t)offset;
 	r->handle = (void *)(uintptr_t)fi->fh;
 	handle_touch(r->handle);
-	if (r->handle->is_cached && m->reads_follow_getattr) {
-		/* The GETATTR that read(2) began with passed a barrier, and
-		 * the state here never goes back. */
-		read_ready(r, 0, false);
-		return;
-	}
 	request_barrier(r, m->config.reads, read_ready);
 }
 
