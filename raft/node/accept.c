@@ -84,6 +84,7 @@ static void welcome(struct node *n, struct conn *c,
 	p->in = c;
 	p->boot = hello->boot;
 	p->heard = clock_ms();
+	p->foreign = false;
 	c->peer = p;
 	c->frame_bytes_max = LIMIT_FRAME_BYTES;
 	peer_soon(p);
@@ -103,6 +104,7 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 				  n->configured_count};
 	struct wire_hello *hello = &n->message.hello;
 	struct buffer problem = {0};
+	struct peer *p;
 	int rc;
 
 	if (frame->kind != WIRE_HELLO ||
@@ -114,6 +116,7 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		self.members = n->identity.founding.members;
 		self.count = n->identity.founding.count;
 	}
+	p = peer_named(n, hello->name);
 	rc = found_judge(&self, hello, NULL, &problem);
 	if (rc == 0 && outlived(n, hello)) {
 		rc = STATUS_INVALID;
@@ -129,9 +132,10 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		if (rc == STATUS_ENDED) {
 			begin_fail(n, buffer_text(&problem));
 		}
-		if (rc == STATUS_FOREIGN && peer_named(n, hello->name)) {
-			peer_note(peer_named(n, hello->name),
-				  buffer_text(&problem));
+		if (p != NULL && found_is_foreign(&n->identity, hello)) {
+			peer_is_foreign(p, buffer_text(&problem));
+		} else if (rc == STATUS_FOREIGN && p != NULL) {
+			peer_note(p, buffer_text(&problem));
 		} else if (rc == STATUS_FOREIGN) {
 			accept_bad(n, hello->name, buffer_text(&problem));
 		}

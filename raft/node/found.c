@@ -206,15 +206,7 @@ static int judge_as_founded(const struct identity *self,
 {
 	const struct wire_member *other =
 		identity_member(&self->founding, hello->name);
-	char cluster[33];
 
-	if (hello->founded && memcmp(hello->cluster, self->founding.cluster,
-				     WIRE_CLUSTER_BYTES) != 0) {
-		found_cluster_text(hello->cluster, cluster);
-		buffer_printf(problem, "%s belongs to another cluster, %s",
-			      hello->name, cluster);
-		return STATUS_FOREIGN;
-	}
 	if (other == NULL || other->id != hello->id) {
 		buffer_printf(problem,
 			      "%s has lost the data of a member and must be "
@@ -225,11 +217,27 @@ static int judge_as_founded(const struct identity *self,
 	return 0;
 }
 
+bool found_is_foreign(const struct identity *self,
+		      const struct wire_hello *hello)
+{
+	return self->founded && hello->founded &&
+	       memcmp(hello->cluster, self->founding.cluster,
+		      WIRE_CLUSTER_BYTES) != 0;
+}
+
 int found_judge(const struct found_self *self, const struct wire_hello *hello,
 		const char *expected, struct buffer *problem)
 {
 	const struct identity *id = self->identity;
+	char cluster[33];
 
+	if (strcmp(hello->target, id->name) == 0 &&
+	    found_is_foreign(id, hello)) {
+		found_cluster_text(hello->cluster, cluster);
+		buffer_printf(problem, "%s belongs to another cluster, %s",
+			      hello->name, cluster);
+		return STATUS_FOREIGN;
+	}
 	/* An empty node answers whatever its incarnation was: what follows
 	 * tells it that it is not wanted any more. */
 	if (strcmp(hello->target, id->name) != 0 ||

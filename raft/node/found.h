@@ -66,6 +66,10 @@ MUST_USE int found_judge(const struct found_self *self,
 			 const struct wire_hello *hello, const char *expected,
 			 struct buffer *problem);
 
+/* Both have a cluster, and not the same. */
+bool found_is_foreign(const struct identity *self,
+		      const struct wire_hello *hello);
+
 /* 32 hex digits and a NUL. */
 void found_cluster_text(const uint8_t *cluster, char text[33]);
 

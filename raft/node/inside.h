@@ -82,6 +82,7 @@ struct peer {
 	struct conn *in;  /* accepted and greeted, or NULL */
 	bool empty;	  /* UP, but not handed the founding record yet */
 	bool told;	  /* the core takes the link to be up */
+	bool foreign;	  /* it said last that its cluster is another */
 	uint64_t boot;	  /* newest start of member.id seen */
 	raft_ms heard;
 	uint32_t backoff_ms;
@@ -289,6 +290,10 @@ void peer_soon(struct peer *p); /* it called, so it is there: dial now */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);
 void peer_note(struct peer *p, const char *problem);
+/* It belongs to another cluster, as problem says. So many may that this node
+ * can never have a quorum: then it was given the wrong data or peers, and
+ * fails, unless it has ever heard a leader of its own. */
+void peer_is_foreign(struct peer *p, const char *problem);
 void peer_hand_on(struct peer *p); /* the founding record, if it needs it */
 
 /* accept.c */

@@ -42,6 +42,30 @@ void peer_note(struct peer *p, const char *problem)
 	}
 }
 
+void peer_is_foreign(struct peer *p, const char *problem)
+{
+	struct node *n = p->node;
+	size_t others = n->peer_count, foreign = 0;
+	char own[33], line[512];
+
+	p->foreign = true;
+	peer_note(p, problem);
+	for (size_t i = 0; i < others; i++) {
+		foreign += n->peers[i].foreign ? 1 : 0;
+	}
+	/* Members are the others and this node; it has led or followed when
+	 * the core knows a leader's time. */
+	if (others + 1 - foreign > (others + 1) / 2 ||
+	    n->raft.leader_heard != 0 || n->raft.role == RAFT_LEADER) {
+		return;
+	}
+	found_cluster_text(n->identity.founding.cluster, own);
+	(void)snprintf(line, sizeof line,
+		       "the data folder %s belongs to cluster %s, but %s",
+		       n->folder, own, problem);
+	begin_fail(n, line);
+}
+
 static void peer_retry(struct peer *p, const char *why)
 {
 	struct node *n = p->node;
@@ -312,6 +336,9 @@ static void on_frame(struct conn *c, const struct frame *frame)
 	} else {
 		if (rc == STATUS_ENDED) {
 			begin_fail(n, buffer_text(&problem));
+		}
+		if (found_is_foreign(&n->identity, &n->message.hello)) {
+			peer_is_foreign(p, buffer_text(&problem));
 		}
 		p->backoff_ms = BACKOFF_MAX_MS;
 		conn_close(c, rc, buffer_text(&problem));

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -111,6 +112,36 @@ static void a_member_of_another_cluster_is_left_out(void **state)
 	assert_false(status.founded);
 	kit_propose(k, 501, 1, 8); /* it goes on by itself */
 	assert_true(kit_await(k, 2));
+}
+
+/* Two of its three peers: it can never have a quorum of its own here. */
+static void the_data_of_another_cluster_is_refused_by_its_node(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+
+	char *kept = mem_printf("%s.kept", k->folder);
+
+	kit_start_all(kit);
+	kit_leader(kit);
+	for (size_t i = 0; i < kit->count; i++) {
+		kit_stop(&kit->nodes[i]);
+	}
+	assert_int_equal(rename(k->folder, kept), 0);
+	kit_wipe(&kit->nodes[0]);
+	kit_wipe(&kit->nodes[1]);
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(k);
+	kit_wipe(k);
+	assert_int_equal(rename(kept, k->folder), 0);
+	mem_free(kept);
+
+	kit_start(k);
+
+	assert_true(kit_await_failed(k, "belongs to another cluster"));
+	kit_propose(&kit->nodes[0], 0, 10, 8);
+	assert_true(kit_await(&kit->nodes[1], 10));
 }
 
 static void different_peer_lists_wait_and_say_so(void **state)
@@ -390,6 +421,7 @@ int main(void)
 		THREE(a_member_that_lost_its_data_is_told_to_be_replaced),
 		FOUR(a_name_the_cluster_does_not_know_is_told_so),
 		THREE(a_member_of_another_cluster_is_left_out),
+		THREE(the_data_of_another_cluster_is_refused_by_its_node),
 		THREE(different_peer_lists_wait_and_say_so),
 		THREE(noise_is_closed_and_counted),
 		THREE(a_length_beyond_the_bound_is_closed_at_once),
