@@ -128,6 +128,7 @@ static void the_data_of_another_cluster_is_refused_by_its_node(void **state)
 		kit_stop(&kit->nodes[i]);
 	}
 	assert_int_equal(rename(k->folder, kept), 0);
+	kit_forget(k);
 	kit_wipe(&kit->nodes[0]);
 	kit_wipe(&kit->nodes[1]);
 	kit_start_all(kit);
