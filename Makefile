@@ -169,8 +169,14 @@ $(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
 NOSYNC = $(BUILD)/tests/lib/raftfs-nosync
 $(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=fdatasync,--wrap=fsync -o $@ $^ $(FUSE_LIBS) $(LIBS)
+# The daemon over a map without Raft, whose quorum is a file.
+SOLO = $(BUILD)/tests/lib/raftfs-solo
+$(BUILD)/tests/lib/solokv.o: | $(PROTO_H)
+$(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_PROTO) $(A_BASE)
+	@echo LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(FUSE_LIBS) $(LIBS)
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS) $(NOSYNC)
+programs: $(PROGRAMS) $(NOSYNC) $(SOLO)
 unit-list:
 	@echo $(UNIT_BINS)
 units: $(UNIT_BINS)

@@ -42,6 +42,11 @@ struct mount {
 	bool wants_parallel_dirops;
 	atomic_bool init_answered;
 
+	/* What a thread did before an answer is seen by the one that takes
+	 * the request that follows it: the kernel sees to that, and these say
+	 * it in the language's own terms. */
+	atomic_uint answers;
+
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	size_t outstanding;	     /* requests and truncations; by lock */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -217,6 +218,7 @@ int kv_open(const struct kv_config *config, struct kv **out,
 	struct buffer result = {0};
 
 	(void)problem;
+	(void)mkdir(config->data, 0700); /* for the control socket */
 	kv->machine = *config->machine;
 	kv->store = memstore_open(NULL);
 	kv->timeout_ms = config->timeout_ms;
