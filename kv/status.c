@@ -27,14 +27,15 @@ static void set_cluster(struct kv_status *s, const struct node_status *n)
 	}
 }
 
+/* Before founding no id is known, this node's neither: its name tells. */
 static void set_member(struct kv_member *m, const struct node_member *n,
-		       const struct raft_status *raft, uint64_t now)
+		       const char *self, raft_id leader, uint64_t now)
 {
 	set_text(m->name, sizeof m->name, n->name);
 	set_text(m->address, sizeof m->address, n->address);
 	m->voter = n->voter;
-	m->self = n->id == raft->self;
-	m->leader = n->id == raft->leader;
+	m->self = strcmp(n->name, self) == 0;
+	m->leader = leader != 0 && n->id == leader;
 	m->connected = n->connected || m->self;
 	m->match = n->match;
 	m->heard_ms_ago = m->self	   ? 0
@@ -86,7 +87,8 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	}
 	s->member_count = n->member_count;
 	for (size_t i = 0; i < n->member_count; i++) {
-		set_member(&s->members[i], &n->members[i], &n->raft, now);
+		set_member(&s->members[i], &n->members[i], s->name,
+			   n->raft.leader, now);
 		if (s->members[i].leader) {
 			set_text(s->leader, sizeof s->leader,
 				 s->members[i].name);

@@ -235,6 +235,13 @@ void fakenode_role(struct node *n, raft_id leader)
 	n->client->role(n->context, &n->status.raft);
 }
 
+void fakenode_founding(struct node *n)
+{
+	n->status = (struct node_status){.member_count = 2};
+	strcpy(n->status.members[0].name, "n1");
+	strcpy(n->status.members[1].name, "n2");
+}
+
 void fakenode_lease(struct node *n, bool valid)
 {
 	pthread_mutex_lock(&n->lock);

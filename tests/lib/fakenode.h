@@ -33,6 +33,8 @@ void fakenode_tick(struct node *n);
 
 void fakenode_route(struct node *n, bool open);
 void fakenode_role(struct node *n, raft_id leader);
+/* Its status: n1 and n2 are known by name, and have no ids yet. */
+void fakenode_founding(struct node *n);
 /* From any lease call on: valid, at what is committed. */
 void fakenode_lease(struct node *n, bool valid);
 

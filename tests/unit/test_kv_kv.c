@@ -173,6 +173,23 @@ static void the_status_names_the_lack_of_a_quorum(void **state)
 	free(status);
 }
 
+static void while_founding_nobody_leads(void **state)
+{
+	struct home *h = *state;
+	struct kv_status *status = malloc(sizeof *status);
+
+	GIVEN_FOLLOWER(h);
+	fakenode_founding(h->node);
+
+	kv_status(h->kv, status);
+
+	assert_string_equal(status->leader, "");
+	assert_false(status->members[0].leader || status->members[1].leader);
+	assert_true(status->members[0].self);
+	assert_false(status->members[1].self);
+	free(status);
+}
+
 /* --- Recovery ------------------------------------------------------------- */
 
 static void GIVEN_HISTORY(struct home *h)
@@ -295,6 +312,7 @@ int main(void)
 		HOME_TEST(cut_off_reads_fall_back_until_a_leader_answers),
 		HOME_TEST(a_barrier_and_a_proposal_share_one_timeout),
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),
+		HOME_TEST(while_founding_nobody_leads),
 		HOME_TEST(a_restart_keeps_everything),
 		HOME_TEST(what_was_not_flushed_comes_back_from_the_log),
 		HOME_TEST(a_database_that_lost_its_tail_is_refused),
