@@ -92,6 +92,13 @@ enum verdict {
 	REFUSED,
 };
 
+/* The request is a write that carries the truncation of its own handle. */
+static bool is_carrier(const struct request *r)
+{
+	return r->gate_way == GATE_WRITE && r->handle != NULL &&
+	       r->handle->trunc.state != TRUNC_NONE;
+}
+
 /* With the lock held. */
 static enum verdict judge(struct request *r, struct inode *inode,
 			  struct handle_queue *list)
@@ -110,6 +117,8 @@ static enum verdict judge(struct request *r, struct inode *inode,
 			verdict = WAITS;
 		} else if (is_own && r->gate_way == GATE_WRITE) {
 			continue; /* carried below */
+		} else if (is_carrier(r)) {
+			continue; /* served by it, below */
 		} else if (is_own && r->gate_tried &&
 			   t->trunc.state == TRUNC_FAILED) {
 			return REFUSED;
@@ -121,6 +130,43 @@ static enum verdict judge(struct request *r, struct inode *inode,
 		}
 	}
 	return verdict;
+}
+
+/* With the lock held: the write carries a truncation, and with it does the
+ * work of all that other handles still owe. */
+static void carry(struct handles *h, struct handle *handle)
+{
+	struct handle *t;
+
+	handles_timer_remove(h, handle);
+	LIST_FOREACH (t, &handle->inode->truncs, trunc_link) {
+		if (t->trunc.state == TRUNC_PENDING) {
+			trunc_serve(&t->trunc);
+			t->server = handle;
+			t->users++;
+			handles_timer_remove(h, t);
+		}
+	}
+}
+
+/* With the lock held: that write ended. Not applied: those are still owed,
+ * and sent, since some may have been closed. */
+static void carried(struct handles *h, struct handle *handle, bool applied,
+		    struct handle_queue *list)
+{
+	struct handle *t, *next;
+
+	for (t = LIST_FIRST(&handle->inode->truncs); t != NULL; t = next) {
+		next = LIST_NEXT(t, trunc_link);
+		if (t->trunc.state != TRUNC_SERVED || t->server != handle) {
+			continue;
+		}
+		trunc_served(&t->trunc, applied);
+		if (!applied) {
+			collect(h, t, list);
+		}
+		handles_unuse_locked(h, t);
+	}
 }
 
 /* What r points to belongs to a thread that is about to serve another. */
@@ -153,7 +199,9 @@ static void gate_pass(struct request *r)
 		error = r->handle->trunc_error;
 	} else if (r->gate_way == GATE_WRITE && r->handle != NULL) {
 		r->carries = trunc_carry(&r->handle->trunc);
-		handles_timer_remove(h, r->handle);
+		if (r->carries) {
+			carry(h, r->handle);
+		}
 	}
 	pthread_mutex_unlock(&h->lock);
 	send_all(m, &list);
@@ -185,16 +233,20 @@ void gate_enter(struct request *r, enum gate_way way,
 
 void gate_leave(struct request *r, bool applied)
 {
-	struct handles *h = &r->mount->handles;
+	struct mount *m = r->mount; /* r is another's once some pass */
+	struct handles *h = &m->handles;
 	struct request_queue woken = STAILQ_HEAD_INITIALIZER(woken);
+	struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
 
 	if (!r->carries) {
 		return;
 	}
 	r->carries = false;
 	pthread_mutex_lock(&h->lock);
+	carried(h, r->handle, applied, &list);
 	settle(r->handle, applied, &woken);
 	pthread_mutex_unlock(&h->lock);
+	send_all(m, &list);
 	pass_again(&woken);
 }
 

@@ -13,7 +13,8 @@
  * The open came first, so what this node changes afterwards comes after the
  * truncation: a change passes the gate of its inode when no truncation of
  * it is under way or owed, but for the write that carries its own handle's.
- * Truncations that stand in the way are sent.
+ * Truncations that stand in the way are sent; those that stand in the way of
+ * a write with one of its own are served by it (trunc.h).
  *
  * G1  a truncation ends before anything that waited for it passes
  * G2  whoever waits is woken when any truncation of the inode ends, and looks

@@ -57,8 +57,9 @@ struct handle {
 
 	/* Of a file opened with O_TRUNC. */
 	struct trunc trunc;
-	int trunc_error; /* positive errno of the last one sent alone */
-	uint64_t due_ms; /* when it is sent anyway */
+	struct handle *server; /* SERVED: whose write carries it */
+	int trunc_error;       /* positive errno of the last one sent alone */
+	uint64_t due_ms;       /* when it is sent anyway */
 	bool in_timer;
 	LIST_ENTRY(handle) trunc_link;
 	TAILQ_ENTRY(handle) timer_link;

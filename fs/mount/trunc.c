@@ -11,7 +11,8 @@ void trunc_open(struct trunc *t)
 
 bool trunc_is_busy(const struct trunc *t)
 {
-	return t->state == TRUNC_SENDING || t->state == TRUNC_CARRIED;
+	return t->state == TRUNC_SENDING || t->state == TRUNC_CARRIED ||
+	       t->state == TRUNC_SERVED;
 }
 
 bool trunc_is_owed(const struct trunc *t)
@@ -42,7 +43,7 @@ void trunc_send(struct trunc *t)
 
 void trunc_settle(struct trunc *t, bool applied)
 {
-	CHECK(trunc_is_busy(t));
+	CHECK(trunc_is_busy(t) && t->state != TRUNC_SERVED);
 	if (applied) {
 		t->state = TRUNC_NONE;
 	} else if (t->state == TRUNC_CARRIED) {
@@ -50,6 +51,18 @@ void trunc_settle(struct trunc *t, bool applied)
 	} else {
 		t->state = TRUNC_FAILED;
 	}
+}
+
+void trunc_serve(struct trunc *t)
+{
+	CHECK(t->state == TRUNC_PENDING);
+	t->state = TRUNC_SERVED;
+}
+
+void trunc_served(struct trunc *t, bool applied)
+{
+	CHECK(t->state == TRUNC_SERVED);
+	t->state = applied ? TRUNC_REFUSED : TRUNC_PENDING;
 }
 
 bool trunc_flush(struct trunc *t)

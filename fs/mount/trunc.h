@@ -20,6 +20,11 @@
  * closing the file must not empty it. FAILED: it was sent alone and refused;
  * whoever asks next tries again.
  *
+ * A write through another handle that carries that one's truncation does this
+ * one's work too: PENDING becomes SERVED while it is under way, and then the
+ * same as REFUSED (applied) or PENDING again. So two that write `echo v > f`
+ * at one time each replace the whole content, in one entry each.
+ *
  * T1  only one entry with the truncation is ever under way
  * T2  while one is, no other change through this mount passes (gate.c) */
 #ifndef FS_MOUNT_TRUNC_H
@@ -34,6 +39,7 @@ enum trunc_state {
 	TRUNC_CARRIED,
 	TRUNC_FAILED,
 	TRUNC_REFUSED,
+	TRUNC_SERVED,
 };
 
 struct trunc {
@@ -56,6 +62,10 @@ bool trunc_carry(struct trunc *t);
 void trunc_send(struct trunc *t);
 /* The entry that was under way was applied, or not. */
 void trunc_settle(struct trunc *t, bool applied);
+/* Another handle's write carries a truncation; only when PENDING. */
+void trunc_serve(struct trunc *t);
+/* That write was applied, or not. */
+void trunc_served(struct trunc *t, bool applied);
 /* A FLUSH came. The first is no close: a shell sends it for `echo v > f`
  * before the write. Return true when it has to wait for the truncation. */
 bool trunc_flush(struct trunc *t);

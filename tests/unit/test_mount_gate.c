@@ -314,6 +314,82 @@ static void a_close_after_a_refused_write_leaves_the_old_content(void **state)
 	handles_deinit(&m.handles);
 }
 
+/* Two `echo v > f` at one time: each replaces the whole content. */
+static void a_write_with_a_truncation_serves_the_other_handles(void **state)
+{
+	struct handle *first, *second;
+	struct request r, later;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	first = GIVEN_TRUNCATING(&m, 7);
+	second = GIVEN_TRUNCATING(&m, 7);
+
+	enter(&r, &m, first, 7, GATE_WRITE);
+	assert_int_equal(r.error, 0);
+	assert_true(r.carries);
+	enter(&later, &m, second, 7, GATE_WRITE);
+	assert_int_equal(later.error, NOT_PASSED);
+	gate_leave(&r, true);
+
+	assert_int_equal(later.error, 0);
+	assert_true(later.carries);
+	gate_leave(&later, true);
+	assert_int_equal(proposed_count, 0);
+	gate_close(&m, first);
+	gate_close(&m, second);
+	assert_int_equal(proposed_count, 0);
+	assert_null(handles_find(&m.handles, 7));
+	handles_deinit(&m.handles);
+}
+
+/* `exec 3> f; echo v > f; exec 3>&-` leaves v. */
+static void a_served_handle_does_not_empty_the_file_at_its_close(void **state)
+{
+	struct handle *held, *writer;
+	struct request r;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	held = GIVEN_TRUNCATING(&m, 7);
+	writer = GIVEN_TRUNCATING(&m, 7);
+	enter(&r, &m, writer, 7, GATE_WRITE);
+	gate_close(&m, held); /* while it is under way */
+	gate_leave(&r, true);
+
+	gate_close(&m, writer);
+
+	assert_int_equal(proposed_count, 0);
+	assert_null(handles_find(&m.handles, 7));
+	handles_deinit(&m.handles);
+}
+
+static void what_a_refused_write_served_is_sent_alone(void **state)
+{
+	struct handle *closed, *writer;
+	struct request r;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	closed = GIVEN_TRUNCATING(&m, 7);
+	writer = GIVEN_TRUNCATING(&m, 7);
+	enter(&r, &m, writer, 7, GATE_WRITE);
+	gate_close(&m, closed);
+	gate_leave(&r, false);
+
+	assert_int_equal(proposed_count, 1);
+	assert_int_equal(proposed[0].op.kind, FS_OP_SETATTR);
+	answer(0, 0);
+	gate_close(&m, writer);
+	assert_int_equal(proposed_count, 1);
+	assert_int_equal(outstanding, 0);
+	assert_null(handles_find(&m.handles, 7));
+	handles_deinit(&m.handles);
+}
+
 static void the_end_of_the_mount_sends_everything(void **state)
 {
 	struct mount m;
@@ -364,6 +440,11 @@ int main(void)
 			a_close_sends_what_is_owed_and_keeps_the_inode_till_then),
 		cmocka_unit_test(
 			a_close_after_a_refused_write_leaves_the_old_content),
+		cmocka_unit_test(
+			a_write_with_a_truncation_serves_the_other_handles),
+		cmocka_unit_test(
+			a_served_handle_does_not_empty_the_file_at_its_close),
+		cmocka_unit_test(what_a_refused_write_served_is_sent_alone),
 		cmocka_unit_test(the_end_of_the_mount_sends_everything),
 		cmocka_unit_test(an_abandoned_open_sends_nothing),
 	};
