@@ -183,8 +183,11 @@ static void do_read(struct writer *w, struct event *e)
 	else if (size == 0)
 		e->outcome = OUTCOME_EMPTY;
 	else if (!token_parse(text, (size_t)size, &e->token, &used) ||
-		 used != (size_t)size)
+		 used != (size_t)size) {
 		e->outcome = OUTCOME_TORN;
+		fprintf(stderr, "writer %u: %s holds: %.*s", w->id, e->file,
+			(int)size, text);
+	}
 }
 
 static void do_append(struct writer *w, struct event *e)

