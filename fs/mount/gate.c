@@ -320,6 +320,10 @@ static void wait_for(struct handles *h, uint64_t ms)
 	pthread_cond_timedwait(&h->timer_wake, &h->lock, &until);
 }
 
+/* A timer this late did not run at all meanwhile (SIGSTOP, a paused machine).
+ */
+enum { OVERSLEPT_MS = LIMIT_TRUNCATE_MS / 2 };
+
 void *gate_timer(void *context)
 {
 	struct mount *m = context;
@@ -335,6 +339,12 @@ void *gate_timer(void *context)
 			pthread_cond_wait(&h->timer_wake, &h->lock);
 		} else if (handle->due_ms > now) {
 			wait_for(h, handle->due_ms - now);
+		} else if (now - handle->due_ms > OVERSLEPT_MS) {
+			/* This process was stopped: the write may wait in the
+			 * device by now, and is to carry its truncation. */
+			handles_timer_remove(h, handle);
+			handle->due_ms = now + LIMIT_TRUNCATE_MS;
+			handles_timer_add(h, handle);
 		} else {
 			collect(h, handle, &list);
 			pthread_mutex_unlock(&h->lock);
