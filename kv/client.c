@@ -232,7 +232,7 @@ static void on_role(void *context, const struct raft_status *status)
 
 	pthread_mutex_lock(&kv->lock);
 	if (leads && !kv->leading) {
-		roster_reset(&kv->roster, kv_now_ms());
+		roster_reset(&kv->roster);
 		kv->duty_ms = 0;
 	}
 	found = status->leader != 0 && status->leader != kv->leader;

@@ -91,10 +91,9 @@ static void remove_entry(struct roster *r, struct roster_entry *e)
 	mem_free(e);
 }
 
-void roster_reset(struct roster *r, uint64_t now_ms)
+void roster_reset(struct roster *r)
 {
 	roster_keep(r, NULL, 0);
-	r->since_ms = now_ms;
 }
 
 void roster_keep(struct roster *r, const uint64_t *live, size_t count)
@@ -114,7 +113,8 @@ void roster_keep(struct roster *r, const uint64_t *live, size_t count)
 	}
 }
 
-struct roster_entry *roster_find(struct roster *r, uint64_t session)
+struct roster_entry *roster_find(struct roster *r, uint64_t session,
+				 uint64_t now_ms)
 {
 	struct roster_entry *found;
 
@@ -122,6 +122,7 @@ struct roster_entry *roster_find(struct roster *r, uint64_t session)
 	if (found == NULL && HASH_COUNT(r->sessions) < ROSTER_SESSIONS) {
 		found = mem_zalloc(sizeof *found);
 		found->session = session;
+		found->since_ms = now_ms;
 		HASH_ADD(hh, r->sessions, session, sizeof found->session,
 			 found);
 	}
@@ -130,7 +131,7 @@ struct roster_entry *roster_find(struct roster *r, uint64_t session)
 
 bool roster_hear(struct roster *r, const struct alive *a, uint64_t now_ms)
 {
-	struct roster_entry *e = roster_find(r, a->session);
+	struct roster_entry *e = roster_find(r, a->session, now_ms);
 
 	if (e == NULL) {
 		return false;

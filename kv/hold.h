@@ -37,6 +37,7 @@ enum { ROSTER_SESSIONS = 4 * LIMIT_PEERS };
 
 struct roster_entry {
 	uint64_t session;
+	uint64_t since_ms; /* first known to this leader: counted from here */
 	uint64_t heard_ms; /* 0: not since this node leads */
 	uint64_t ended_ms; /* its end was proposed; 0: never */
 	uint64_t applied;
@@ -47,15 +48,15 @@ struct roster_entry {
 
 struct roster {
 	struct roster_entry *sessions;
-	uint64_t since_ms; /* this node leads */
 };
 
 /* Begin anew: this node just became leader. */
-void roster_reset(struct roster *r, uint64_t now_ms);
+void roster_reset(struct roster *r);
 /* A keep-alive came. Return false: the roster is full. */
 bool roster_hear(struct roster *r, const struct alive *a, uint64_t now_ms);
 /* The entry of a live session; made if missing, NULL: full. */
-struct roster_entry *roster_find(struct roster *r, uint64_t session);
+struct roster_entry *roster_find(struct roster *r, uint64_t session,
+				 uint64_t now_ms);
 /* Forget the sessions that are not among the live ones. */
 void roster_keep(struct roster *r, const uint64_t *live, size_t count);
 /* Does any of them hold id? */

@@ -131,15 +131,15 @@ static bool call_roll(struct kv *kv, const struct live *live, uint64_t now,
 	*applied = atomic_load(&kv->applied);
 	roster_keep(&kv->roster, live->ids, live->count);
 	for (size_t i = 0; i < live->count; i++) {
-		struct roster_entry *e = roster_find(&kv->roster, live->ids[i]);
+		struct roster_entry *e =
+			roster_find(&kv->roster, live->ids[i], now);
 		uint64_t last;
 
 		if (live->ids[i] == kv->proposals.session) {
 			continue; /* this node's own counts as heard */
 		}
 		CHECK(e != NULL); /* at most ROSTER_SESSIONS live */
-		last = e->heard_ms > kv->roster.since_ms ? e->heard_ms
-							 : kv->roster.since_ms;
+		last = e->heard_ms > e->since_ms ? e->heard_ms : e->since_ms;
 		all = all && e->heard_ms > 0;
 		*applied = e->applied < *applied ? e->applied : *applied;
 		if (now - last >= kv->session_ms &&

@@ -74,7 +74,7 @@ static void kv_free(struct kv *kv)
 	applier_deinit(&kv->applier);
 	feed_deinit(&kv->feed);
 	holds_deinit(&kv->holds);
-	roster_reset(&kv->roster, 0);
+	roster_reset(&kv->roster);
 	if (kv->store != NULL) {
 		kv->store->ops->close(kv->store);
 	}

@@ -133,6 +133,27 @@ static void a_leader_ends_a_session_it_does_not_hear(void **state)
 	assert_true(home_session_usable(h));
 }
 
+/* It was ended at once when this node had led for longer than that. */
+static void a_new_session_is_given_its_time_by_an_old_leader(void **state)
+{
+	struct home *h = *state;
+	struct session s;
+	uint64_t peer;
+
+	GIVEN_LEADER(h);
+	GIVEN_BORN(h);
+	fakenode_settle(h->node);
+	fakenode_sleep(h->node, 2 * HOME_SESSION);
+	fakenode_settle(h->node);
+
+	GIVEN_PEER_SESSION(h);
+	peer = h->log.commit;
+	kv_duties(h->kv);
+	fakenode_settle(h->node);
+
+	assert_int_equal(session_load(kv_newest(h->kv), peer, &s), 0);
+}
+
 static void a_leader_answers_keep_alives_while_it_has_a_quorum(void **state)
 {
 	struct home *h = *state;
@@ -189,6 +210,7 @@ int main(void)
 		HOME_TEST(word_from_the_leader_keeps_a_session),
 		HOME_TEST(the_first_leader_gives_birth_once),
 		HOME_TEST(a_leader_ends_a_session_it_does_not_hear),
+		HOME_TEST(a_new_session_is_given_its_time_by_an_old_leader),
 		HOME_TEST(a_leader_answers_keep_alives_while_it_has_a_quorum),
 		HOME_TEST(tidy_waits_until_every_session_was_heard),
 		HOME_TEST(without_a_lease_a_leader_has_no_duties),
