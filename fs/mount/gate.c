@@ -132,6 +132,38 @@ static enum verdict judge(struct request *r, struct inode *inode,
 	return verdict;
 }
 
+/* With the lock held: it is not owed any more. */
+static void retire(struct handles *h, struct handle *handle)
+{
+	trunc_abandon(&handle->trunc);
+	LIST_REMOVE(handle, trunc_link);
+	handles_timer_remove(h, handle);
+}
+
+/* With the lock held: r passes and will be acknowledged. What another handle
+ * has tried in vain must not cut that off later; nor what it may repeat,
+ * unless r replaces the whole content itself. */
+static void retire_others(struct handles *h, const struct request *r,
+			  struct inode *inode)
+{
+	bool replaces = is_carrier(r);
+	struct handle *t, *next;
+
+	for (t = LIST_FIRST(&inode->truncs); t != NULL; t = next) {
+		enum trunc_state state = t->trunc.state;
+
+		next = LIST_NEXT(t, trunc_link);
+		if (t == r->handle) {
+			continue;
+		}
+		if (state == TRUNC_FAILED ||
+		    (!replaces &&
+		     (state == TRUNC_REFUSED || state == TRUNC_AGAIN))) {
+			retire(h, t);
+		}
+	}
+}
+
 /* With the lock held: the write carries a truncation, and with it does the
  * work of all that other handles still owe. */
 static void carry(struct handles *h, struct handle *handle)
@@ -189,8 +221,15 @@ static void gate_pass(struct request *r)
 
 	pthread_mutex_lock(&h->lock);
 	inode = r->handle != NULL ? r->handle->inode : handles_find(h, r->ino);
+	if (r->handle != NULL && r->handle->trunc.state == TRUNC_AGAIN &&
+	    kv_now_ms() > r->handle->due_ms) {
+		retire(h, r->handle);
+	}
 	if (inode != NULL) {
 		verdict = judge(r, inode, &list);
+	}
+	if (inode != NULL && verdict == PASSES && r->gate_way != GATE_SYNC) {
+		retire_others(h, r, inode);
 	}
 	if (verdict == WAITS) {
 		keep_data(r);
@@ -252,16 +291,37 @@ void gate_leave(struct request *r, bool applied)
 
 /* --- Opening, closing, time ------------------------------------------------*/
 
+static void owe(struct handles *h, struct handle *handle)
+{
+	trunc_open(&handle->trunc);
+	handle->due_ms = kv_now_ms() + LIMIT_TRUNCATE_MS;
+	LIST_INSERT_HEAD(&handle->inode->truncs, handle, trunc_link);
+	handles_timer_add(h, handle);
+}
+
 void gate_open(struct mount *m, struct handle *handle)
 {
 	struct handles *h = &m->handles;
 
 	pthread_mutex_lock(&h->lock);
-	trunc_open(&handle->trunc);
-	handle->due_ms = kv_now_ms() + LIMIT_TRUNCATE_MS;
-	LIST_INSERT_HEAD(&handle->inode->truncs, handle, trunc_link);
-	handles_timer_add(h, handle);
+	owe(h, handle);
 	pthread_mutex_unlock(&h->lock);
+}
+
+bool gate_open_late(struct mount *m, struct handle *handle)
+{
+	struct handles *h = &m->handles;
+	bool is_open;
+
+	pthread_mutex_lock(&h->lock);
+	/* Who asks uses it, and so does its open file, until that is closed. */
+	is_open = handle->users > 1 && handle->trunc.state == TRUNC_NONE;
+	if (is_open) {
+		owe(h, handle);
+	}
+	handles_unuse_locked(h, handle);
+	pthread_mutex_unlock(&h->lock);
+	return is_open;
 }
 
 void gate_abandon(struct mount *m, struct handle *handle)
@@ -270,9 +330,7 @@ void gate_abandon(struct mount *m, struct handle *handle)
 
 	pthread_mutex_lock(&h->lock);
 	if (trunc_is_owed(&handle->trunc)) {
-		trunc_abandon(&handle->trunc);
-		LIST_REMOVE(handle, trunc_link);
-		handles_timer_remove(h, handle);
+		retire(h, handle);
 	}
 	handles_unuse_locked(h, handle);
 	pthread_mutex_unlock(&h->lock);
@@ -284,7 +342,9 @@ void gate_close(struct mount *m, struct handle *handle)
 	struct handle_queue list = STAILQ_HEAD_INITIALIZER(list);
 
 	pthread_mutex_lock(&h->lock);
-	if (trunc_is_owed(&handle->trunc)) {
+	/* One that failed was told to nobody, and is too late to be ordered
+	 * with what others wrote since: not sent again (unuse drops it). */
+	if (handle->trunc.state == TRUNC_PENDING) {
 		collect(h, handle, &list);
 	}
 	handles_unuse_locked(h, handle);

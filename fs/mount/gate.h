@@ -39,6 +39,9 @@ void gate_leave(struct request *r, bool applied);
 
 /* The handle was opened with O_TRUNC on a file that was there. */
 void gate_open(struct mount *m, struct handle *handle);
+/* The same for a handle of handles_opening(), whose use ends here. Return
+ * false: the file was closed meanwhile, nothing is deferred. */
+bool gate_open_late(struct mount *m, struct handle *handle);
 /* The caller of that open was gone: nothing is to be truncated. */
 void gate_abandon(struct mount *m, struct handle *handle);
 /* The handle is closed: what it owes is sent; nobody waits. */

@@ -151,6 +151,7 @@ struct handle *handles_opening(struct handles *h, uint64_t ino, pid_t pid)
 	handle = find_fresh(h, ino, pid);
 	if (handle != NULL) {
 		handle_touch(handle);
+		handle->users++;
 	}
 	pthread_mutex_unlock(&h->lock);
 	return handle;

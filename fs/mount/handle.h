@@ -11,7 +11,7 @@
  *     finds a newer version is answered after the pages were dropped
  *
  * Any thread; one lock, held for a few instructions. A handle has a count of
- * users: the open file, and a truncation under way. */
+ * users: the open file, a truncation under way, an open under way. */
 #ifndef FS_MOUNT_HANDLE_H
 #define FS_MOUNT_HANDLE_H
 
@@ -100,7 +100,8 @@ void handles_doubt(struct handles *h, uint64_t ino);
 void handle_touch(struct handle *handle);
 /* This thread walked to ino by name: no open of its own is under way there. */
 void handles_walked(struct handles *h, uint64_t ino, pid_t pid);
-/* The handle of ino whose open this thread is still in, or NULL. */
+/* The handle of ino whose open this thread is still in, used: gate_open_late()
+ * or handle_unuse() it; or NULL. */
 struct handle *handles_opening(struct handles *h, uint64_t ino, pid_t pid);
 /* This handle sees an empty file (trunc.h). */
 bool handle_hides_content(struct handles *h, const struct handle *handle);

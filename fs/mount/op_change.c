@@ -219,18 +219,33 @@ static void setattr_passed(struct request *r, int error)
 /* --- open(O_TRUNC): OPEN, then SETATTR without a handle
  * ----------------------*/
 
+static void opening_failed(struct request *r, int error)
+{
+	handle_unuse(&r->mount->handles, r->handle);
+	r->handle = NULL;
+	request_reply_error(r, error);
+}
+
 /* The kernel, told the old size, leaves its pages and sizes as they are. */
 static void truncate_later(struct request *r)
 {
 	struct mount *m = r->mount;
 	int error = -fs_getattr(kv_newest(m->kv), r->ino, &r->attr);
+	struct handle *handle = r->handle;
 
 	if (error != 0) {
-		request_reply_error(r, error);
+		opening_failed(r, error);
 		return;
 	}
-	gate_open(m, r->handle);
-	request_reply_attr(r, &r->attr);
+	r->handle = NULL;
+	if (gate_open_late(m, handle)) {
+		request_reply_attr(r, &r->attr);
+		return;
+	}
+	/* It was another thread's open, and is over: truncate now. */
+	r->op = (struct fs_op){
+		.kind = FS_OP_SETATTR, .ino = r->ino, .valid = FS_SET_SIZE};
+	gate_enter(r, GATE_CHANGE, setattr_passed);
 }
 
 static void quorum_proved(struct request *r, int error,
@@ -238,7 +253,7 @@ static void quorum_proved(struct request *r, int error,
 {
 	(void)result;
 	if (error != 0) {
-		request_reply_error(r, error);
+		opening_failed(r, error);
 		return;
 	}
 	truncate_later(r);
@@ -252,7 +267,7 @@ static void quorum_ready(struct request *r, int error, bool fell_back)
 	struct fs_op nothing = {.kind = FS_OP_SETATTR, .ino = r->ino};
 
 	if (error == EINTR) {
-		request_reply_error(r, error);
+		opening_failed(r, error);
 	} else if (error != 0 || fell_back) {
 		request_propose(r, &nothing, quorum_proved);
 	} else {

@@ -50,6 +50,9 @@ static void open_ready(struct request *r, int error, bool fell_back)
 	}
 	r->handle = handle_new(&m->handles, r->ino, false,
 			       fuse_req_ctx(r->req)->pid);
+	if ((r->fi.flags & O_ACCMODE) == O_RDONLY) {
+		handle_touch(r->handle); /* no truncation follows */
+	}
 	r->handle->has_quorum = !fell_back && m->config.reads != KV_READS_LOCAL;
 	error = -fs_getattr(kv_newest(m->kv), r->ino, &r->attr);
 	if (error != 0) {

@@ -62,7 +62,7 @@ void trunc_serve(struct trunc *t)
 void trunc_served(struct trunc *t, bool applied)
 {
 	CHECK(t->state == TRUNC_SERVED);
-	t->state = applied ? TRUNC_REFUSED : TRUNC_PENDING;
+	t->state = applied ? TRUNC_AGAIN : TRUNC_PENDING;
 }
 
 bool trunc_flush(struct trunc *t)

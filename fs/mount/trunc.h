@@ -21,9 +21,13 @@
  * whoever asks next tries again.
  *
  * A write through another handle that carries that one's truncation does this
- * one's work too: PENDING becomes SERVED while it is under way, and then the
- * same as REFUSED (applied) or PENDING again. So two that write `echo v > f`
- * at one time each replace the whole content, in one entry each.
+ * one's work too: PENDING becomes SERVED while it is under way, and then AGAIN
+ * (applied) or PENDING again. AGAIN is done, but for a moment the first write
+ * carries it once more: so two that write `echo v > f` at one time each
+ * replace the whole content, in one entry each.
+ *
+ * FAILED, REFUSED and AGAIN end (trunc_abandon) when a change of another handle
+ * passes the gate: what is acknowledged then is never cut off afterwards.
  *
  * T1  only one entry with the truncation is ever under way
  * T2  while one is, no other change through this mount passes (gate.c) */
@@ -40,6 +44,7 @@ enum trunc_state {
 	TRUNC_FAILED,
 	TRUNC_REFUSED,
 	TRUNC_SERVED,
+	TRUNC_AGAIN,
 };
 
 struct trunc {

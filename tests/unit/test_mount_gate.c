@@ -366,6 +366,99 @@ static void a_served_handle_does_not_empty_the_file_at_its_close(void **state)
 	handles_deinit(&m.handles);
 }
 
+/* `exec 3>f` fails alone; `echo y >>f` is acknowledged; `exec 3>&-`. */
+static void a_failed_truncation_never_cuts_off_what_came_after(void **state)
+{
+	struct handle *failed, *other;
+	struct request r;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	failed = GIVEN_TRUNCATING(&m, 7);
+	other = handle_new(&m.handles, 7, false, 2);
+	enter(&r, &m, other, 7, GATE_WRITE); /* sends it, and waits */
+	answer(0, STATUS_TIMED_OUT);
+	assert_int_equal(r.error, 0);
+	gate_leave(&r, true);
+
+	enter(&r, &m, failed, 7, GATE_WRITE);
+	assert_false(r.carries);
+	gate_close(&m, failed);
+
+	assert_int_equal(proposed_count, 1);
+	gate_close(&m, other);
+	assert_null(handles_find(&m.handles, 7));
+	handles_deinit(&m.handles);
+}
+
+static void a_failed_truncation_is_not_sent_at_close(void **state)
+{
+	struct handle *failed;
+	struct request r;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	failed = GIVEN_TRUNCATING(&m, 7);
+	enter(&r, &m, failed, 7, GATE_SYNC);
+	answer(0, STATUS_TIMED_OUT);
+
+	gate_close(&m, failed);
+
+	assert_int_equal(proposed_count, 1);
+	assert_null(handles_find(&m.handles, 7));
+	handles_deinit(&m.handles);
+}
+
+/* `exec 3>f; echo v >f; echo x >>f; echo y >&3` keeps x. */
+static void a_served_truncation_is_not_repeated_over_an_append(void **state)
+{
+	struct handle *served, *writer, *appender;
+	struct request r;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	served = GIVEN_TRUNCATING(&m, 7);
+	writer = GIVEN_TRUNCATING(&m, 7);
+	appender = handle_new(&m.handles, 7, false, 2);
+	enter(&r, &m, writer, 7, GATE_WRITE);
+	gate_leave(&r, true);
+	enter(&r, &m, appender, 7, GATE_WRITE);
+	assert_int_equal(r.error, 0);
+	gate_leave(&r, true);
+
+	enter(&r, &m, served, 7, GATE_WRITE);
+
+	assert_int_equal(r.error, 0);
+	assert_false(r.carries);
+	gate_close(&m, served);
+	gate_close(&m, writer);
+	gate_close(&m, appender);
+	assert_null(handles_find(&m.handles, 7));
+	handles_deinit(&m.handles);
+}
+
+/* Another thread's SETATTR was taken for that of an open that is over. */
+static void an_open_that_was_closed_meanwhile_defers_nothing(void **state)
+{
+	struct handle *handle;
+	struct mount m;
+	(void)state;
+
+	GIVEN_MOUNT(&m);
+	handle = handle_new(&m.handles, 7, false, 5);
+	assert_ptr_equal(handles_opening(&m.handles, 7, 5), handle);
+	gate_close(&m, handle);
+
+	assert_false(gate_open_late(&m, handle));
+
+	assert_null(handles_find(&m.handles, 7));
+	assert_int_equal(proposed_count, 0);
+	handles_deinit(&m.handles);
+}
+
 static void what_a_refused_write_served_is_sent_alone(void **state)
 {
 	struct handle *closed, *writer;
@@ -444,6 +537,13 @@ int main(void)
 			a_write_with_a_truncation_serves_the_other_handles),
 		cmocka_unit_test(
 			a_served_handle_does_not_empty_the_file_at_its_close),
+		cmocka_unit_test(
+			a_failed_truncation_never_cuts_off_what_came_after),
+		cmocka_unit_test(a_failed_truncation_is_not_sent_at_close),
+		cmocka_unit_test(
+			a_served_truncation_is_not_repeated_over_an_append),
+		cmocka_unit_test(
+			an_open_that_was_closed_meanwhile_defers_nothing),
 		cmocka_unit_test(what_a_refused_write_served_is_sent_alone),
 		cmocka_unit_test(the_end_of_the_mount_sends_everything),
 		cmocka_unit_test(an_abandoned_open_sends_nothing),
