@@ -155,20 +155,25 @@ limit_of_group() {
 	esac
 }
 
-for group in "$@"; do
-	if ! declare -F "group_$group" >/dev/null; then
-		echo "run.sh: no group named $group" >&2
-		exit 2
-	fi
-	group_end=$((SECONDS + $(limit_of_group "$group")))
-	"group_$group"
-done
+# Read whole before it runs, so that an edit meanwhile does no harm.
+main() {
+	for group in "$@"; do
+		if ! declare -F "group_$group" >/dev/null; then
+			echo "run.sh: no group named $group" >&2
+			exit 2
+		fi
+		group_end=$((SECONDS + $(limit_of_group "$group")))
+		"group_$group"
+	done
 
-if [ "$skipped" -gt 0 ]; then
-	echo "skipped:"
-	printf '  %s\n' "${skips[@]}"
-	echo "$passed passed, $failed failed, $skipped skipped"
-else
-	echo "$passed passed, $failed failed"
-fi
-[ "$failed" = 0 ] && { [ "$skipped" = 0 ] || [ -z "${NO_SKIPS:-}" ]; }
+	if [ "$skipped" -gt 0 ]; then
+		echo "skipped:"
+		printf '  %s\n' "${skips[@]}"
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	[ "$failed" = 0 ] && { [ "$skipped" = 0 ] || [ -z "${NO_SKIPS:-}" ]; }
+}
+main "$@"
+exit
