@@ -11,7 +11,9 @@
 
 #include "raft/raft.h"
 
-enum { RUNS_MAX = 4096 }; /* terms with entries between two compactions */
+/* Terms with entries between two compactions; beyond, nobody campaigns. So
+ * many that a log which is not cut for a member that is away is no limit. */
+enum { RUNS_MAX = 65536 };
 
 struct runs {
 	struct raft_pos base; /* the entry before the first one held */

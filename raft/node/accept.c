@@ -84,7 +84,6 @@ static void welcome(struct node *n, struct conn *c,
 	p->in = c;
 	p->boot = hello->boot;
 	p->heard = clock_ms();
-	p->foreign = false;
 	c->peer = p;
 	c->frame_bytes_max = LIMIT_FRAME_BYTES;
 	peer_soon(p);
@@ -132,9 +131,9 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		if (rc == STATUS_ENDED) {
 			begin_fail(n, buffer_text(&problem));
 		}
-		if (p != NULL && found_is_foreign(&n->identity, hello)) {
-			peer_is_foreign(p, buffer_text(&problem));
-		} else if (rc == STATUS_FOREIGN && p != NULL) {
+		/* A caller may have the wrong address: only those whom this
+		 * node calls itself count as peers of another cluster. */
+		if (rc == STATUS_FOREIGN && p != NULL) {
 			peer_note(p, buffer_text(&problem));
 		} else if (rc == STATUS_FOREIGN) {
 			accept_bad(n, hello->name, buffer_text(&problem));

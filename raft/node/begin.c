@@ -80,6 +80,7 @@ int begin_log(struct node *n, struct buffer *problem)
 		}
 	}
 	if (!n->identity.log_begun) {
+		mark_reset(&n->mark);
 		n->identity.log_begun = true;
 		rc = identity_save(n->disk, &n->identity, problem);
 	}

@@ -35,16 +35,27 @@ void mark_close(struct mark *m)
 	}
 }
 
-void mark_set(struct mark *m, raft_index index)
+static void write_mark(struct mark *m, raft_index index)
 {
 	uint8_t data[MARK_BYTES];
 
-	if (index <= m->index) {
-		return;
-	}
 	m->index = index;
 	put_le64(data, index);
 	put_le64(data + 8, XXH3_64bits(data, 8));
 	/* In place and within one sector: old or new, or it does not check. */
 	(void)m->disk->ops->write(m->file, 0, data, sizeof data);
+}
+
+void mark_reset(struct mark *m)
+{
+	if (m->index > 0) {
+		write_mark(m, 0);
+	}
+}
+
+void mark_set(struct mark *m, raft_index index)
+{
+	if (index > m->index) {
+		write_mark(m, index);
+	}
 }

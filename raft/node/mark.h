@@ -25,6 +25,8 @@ struct mark {
  * (torn, new): never an error of its own. STATUS_IO, STATUS_NO_SPACE ... */
 MUST_USE int mark_open(struct mark *m, struct disk *disk);
 void mark_close(struct mark *m);
+/* The log was just begun: whatever stood here was another's. */
+void mark_reset(struct mark *m);
 /* index is about to be applied. A write that fails loses nothing durable. */
 void mark_set(struct mark *m, raft_index index);
 

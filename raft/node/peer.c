@@ -297,6 +297,7 @@ static void greeted(struct peer *p, const struct wire_hello *hello)
 	p->state = PEER_UP;
 	p->backoff_ms = BACKOFF_MIN_MS;
 	p->empty = !hello->founded;
+	p->foreign = false;
 	p->member.id = hello->id;
 	p->problem[0] = 0;
 	p->said = 0;

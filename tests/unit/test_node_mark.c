@@ -61,6 +61,25 @@ static void a_mark_never_goes_back(void **state)
 	faultdisk_free(f);
 }
 
+static void a_log_begun_anew_has_marked_nothing(void **state)
+{
+	struct faultdisk *f = faultdisk_new();
+	struct mark m;
+	(void)state;
+
+	assert_int_equal(mark_open(&m, faultdisk_disk(f)), 0);
+	mark_set(&m, 9);
+	mark_reset(&m);
+	mark_set(&m, 2);
+	mark_close(&m);
+
+	assert_int_equal(mark_open(&m, faultdisk_disk(f)), 0);
+
+	assert_int_equal(m.index, 2);
+	mark_close(&m);
+	faultdisk_free(f);
+}
+
 static void a_power_cut_leaves_a_mark_that_was_set_or_none(void **state)
 {
 	(void)state;
@@ -89,6 +108,7 @@ int main(void)
 		cmocka_unit_test(a_new_folder_has_marked_nothing),
 		cmocka_unit_test(a_mark_outlives_the_process),
 		cmocka_unit_test(a_mark_never_goes_back),
+		cmocka_unit_test(a_log_begun_anew_has_marked_nothing),
 		cmocka_unit_test(
 			a_power_cut_leaves_a_mark_that_was_set_or_none),
 	};
