@@ -115,10 +115,9 @@ static enum verdict judge(struct request *r, struct inode *inode,
 		}
 		if (trunc_is_busy(&t->trunc)) {
 			verdict = WAITS;
-		} else if (is_own && r->gate_way == GATE_WRITE) {
-			continue; /* carried below */
-		} else if (is_carrier(r)) {
-			continue; /* served by it, below */
+		} else if ((is_own && r->gate_way == GATE_WRITE) ||
+			   is_carrier(r)) {
+			continue; /* carried below, or served by it */
 		} else if (is_own && r->gate_tried &&
 			   t->trunc.state == TRUNC_FAILED) {
 			return REFUSED;
