@@ -153,7 +153,17 @@ void on_rename(fuse_req_t req, fuse_ino_t dir, const char *name,
 
 static int64_t ns_of(const struct timespec *t)
 {
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+	const int64_t second_ns = 1000000000;
+
+	/* Beyond what 64 bits of nanoseconds hold (1677 to 2262) the nearest,
+	 * as a local filesystem does with its own range. */
+	if (t->tv_sec >= INT64_MAX / second_ns) {
+		return INT64_MAX / second_ns * second_ns;
+	}
+	if (t->tv_sec <= INT64_MIN / second_ns) {
+		return INT64_MIN / second_ns * second_ns;
+	}
+	return (int64_t)t->tv_sec * second_ns + t->tv_nsec;
 }
 
 enum {

@@ -210,6 +210,10 @@ void on_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		r->op.flags |= FS_APPEND;
 		r->op.offset = 0; /* the kernel's idea of it */
 	}
+	if (fuse_req_ctx(req)->uid != 0 && !fi->writepage) {
+		/* Without a page cache the kernel leaves this to us. */
+		r->op.flags |= FS_KILLPRIV;
+	}
 	gate_enter(r, GATE_WRITE, write_passed);
 }
 

@@ -128,7 +128,13 @@ void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		request_reply_attr(r, &r->attr);
 		return;
 	}
-	request_barrier(r, m->config.reads, getattr_ready);
+	/* The way to .raftfs and to statfs leads through the root, and they
+	 * answer without a quorum, strict reads or not. */
+	request_barrier(r,
+			ino == FS_ROOT && m->config.reads == KV_READS_STRICT
+				? KV_READS_FRESH
+				: m->config.reads,
+			getattr_ready);
 }
 
 /* --- readlink --------------------------------------------------------------*/

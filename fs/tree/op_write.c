@@ -20,6 +20,15 @@ static void touch_content(struct change *c, struct inode *inode)
 	inode->attr.version = c->at->index;
 }
 
+/* write(2): setuid goes, and setgid where the group may execute. */
+static void kill_privileges(struct fs_attr *attr)
+{
+	attr->mode &= ~(uint32_t)S_ISUID;
+	if (attr->mode & S_IXGRP) {
+		attr->mode &= ~(uint32_t)S_ISGID;
+	}
+}
+
 int op_write(struct change *c)
 {
 	const struct fs_op *op = c->op;
@@ -39,6 +48,9 @@ int op_write(struct change *c)
 	}
 	if (rc == 0) {
 		if (cut || op->data.size > 0) {
+			if (op->flags & FS_KILLPRIV) {
+				kill_privileges(&inode.attr);
+			}
 			touch_content(c, &inode);
 			inode_put(c->b, &inode);
 			note_content(c, op->ino);

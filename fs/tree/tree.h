@@ -67,6 +67,8 @@ enum fs_op_flags {
 	FS_APPEND = 1 << 2,   /* WRITE: at the end, wherever that is at apply */
 	FS_NOREPLACE = 1 << 3, /* RENAME: EEXIST when new_name is there */
 	FS_EXCHANGE = 1 << 4,  /* RENAME: swap the two */
+	/* WRITE: by someone who may not keep the file setuid or setgid */
+	FS_KILLPRIV = 1 << 5,
 };
 
 enum fs_op_valid { /* SETATTR */

@@ -47,8 +47,13 @@ int identity_lock(const char *folder, int *fd, struct buffer *problem)
 			      strerror(errno));
 	} else if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
 		rc = errno == EWOULDBLOCK ? STATUS_BUSY : STATUS_IO;
-		buffer_printf(problem, "%s is in use by a running node",
-			      folder);
+		if (rc == STATUS_BUSY) {
+			buffer_printf(problem, "%s is in use by a running node",
+				      folder);
+		} else {
+			buffer_printf(problem, "cannot lock %s: %s", path,
+				      strerror(errno));
+		}
 		close(*fd);
 		*fd = -1;
 	}

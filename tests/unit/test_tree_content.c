@@ -87,6 +87,42 @@ static void appending_grows_from_inline_into_blocks(void **state)
 	treekit_close(&k);
 }
 
+static uint32_t mode_after_write(struct treekit *k, uint64_t ino, uint32_t mode,
+				 uint32_t flags)
+{
+	struct fs_op chmod = {.kind = FS_OP_SETATTR,
+			      .ino = ino,
+			      .valid = FS_SET_MODE,
+			      .mode = mode};
+	struct fs_op write = {.kind = FS_OP_WRITE,
+			      .ino = ino,
+			      .flags = flags,
+			      .data = bytes_of_text("x")};
+
+	assert_int_equal(treekit_apply(k, &chmod), 0);
+	assert_int_equal(treekit_apply(k, &write), 0);
+	return k->result.attr.mode & 07777;
+}
+
+static void a_write_by_others_ends_setuid_and_setgid(void **state)
+{
+	struct treekit k = {0};
+	uint64_t ino;
+	(void)state;
+
+	treekit_open(&k);
+	ino = GIVEN_FILE(&k, FS_ROOT, "f");
+
+	assert_int_equal(mode_after_write(&k, ino, 04777, FS_KILLPRIV), 0777);
+	assert_int_equal(mode_after_write(&k, ino, 02755, FS_KILLPRIV), 0755);
+	assert_int_equal(mode_after_write(&k, ino, 02644, FS_KILLPRIV), 02644);
+	assert_int_equal(mode_after_write(&k, ino, 06777,
+					  FS_KILLPRIV | FS_APPEND),
+			 0777);
+	assert_int_equal(mode_after_write(&k, ino, 04777, 0), 04777);
+	treekit_close(&k);
+}
+
 static void a_write_in_the_middle_keeps_both_sides(void **state)
 {
 	struct treekit k;
@@ -421,6 +457,7 @@ int main(void)
 		cmocka_unit_test(replacing_leaves_no_old_tail),
 		cmocka_unit_test(append_goes_to_the_end_as_it_is_then),
 		cmocka_unit_test(appending_grows_from_inline_into_blocks),
+		cmocka_unit_test(a_write_by_others_ends_setuid_and_setgid),
 		cmocka_unit_test(a_write_in_the_middle_keeps_both_sides),
 		cmocka_unit_test(a_full_write_touches_no_more_than_33_blocks),
 		cmocka_unit_test(holes_read_as_zero_and_cost_nothing),
