@@ -220,7 +220,7 @@ static int read_word(struct options *o, char *word, struct buffer *problem)
 			return STATUS_INVALID;
 		}
 		return set(o, settings[i].setting,
-			   equals != NULL ? equals + 1 : NULL, problem);
+			   equals != NULL ? equals + 1 : "", problem);
 	}
 	if (strcmp(word, "debug") == 0) {
 		o->debug = true;

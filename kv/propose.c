@@ -203,6 +203,8 @@ static void answer(struct proposals *p, struct proposal *a, int status,
 		TAILQ_REMOVE(&p->waiting, a, link);
 		p->waiting_bytes -= a->entry->size;
 	}
+	/* a is in the table: uthash's pointers are not NULL.
+	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	HASH_DELETE(by_id, p->by_id, a);
 	p->count--;
 	a->status = status;
