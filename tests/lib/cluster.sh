@@ -28,6 +28,7 @@ RAFTFS=${RAFTFS:-$RAFTFS_BUILD/raftfs}
 RAFTFSCTL=${RAFTFSCTL:-$RAFTFS_BUILD/raftfsctl}
 SLOW=${SLOW:-1} # sanitizers: deadlines are so many times longer
 NODE_OPTIONS=${NODE_OPTIONS:-}
+COMPLAINTS='(ERROR|WARNING): [A-Za-z]*Sanitizer|runtime error:|raftfs: bug:'
 
 declare -a MNT DATA LOG PID ADDR
 NODES=0
@@ -111,6 +112,12 @@ cluster_end() {
 	for ((i = 1; i <= NODES; i++)); do
 		wait_for 3 node_is_gone "$i" || kill -KILL "${PID[i]}" 2>/dev/null
 	done
+	# What a sanitizer or a CHECK had to say is a failure, also of a node that
+	# was killed afterwards.
+	if grep -m 1 -hE "$COMPLAINTS" "${LOG[@]}" 2>/dev/null; then
+		grep -m 1 -A 40 -hE "$COMPLAINTS" "${LOG[@]}" | head -n 120
+		rc=1
+	fi
 	if [ "$rc" != 0 ] && [ "$rc" != 77 ]; then
 		for ((i = 1; i <= NODES; i++)); do
 			echo "--- the last lines of n$i:"
