@@ -237,6 +237,9 @@ static void on_role(void *context, const struct raft_status *status)
 	}
 	found = status->leader != 0 && status->leader != kv->leader;
 	kv->alive_soon = kv->alive_soon || found;
+	if (found) { /* reads wait for it again; status tells of it */
+		kv->barriers.cut_off = false;
+	}
 	kv->leading = leads;
 	kv->leader = status->leader;
 	pthread_mutex_unlock(&kv->lock);

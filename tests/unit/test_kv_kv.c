@@ -130,6 +130,33 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	assert_told(h, "c=fresh ");
 }
 
+/* The status says that there is a leader: no read may be older than that. */
+static void reads_wait_again_once_a_leader_is_heard(void **state)
+{
+	struct home *h = *state;
+	struct waiter a;
+	struct waiter b;
+	bool lease;
+	uint64_t ticket;
+
+	GIVEN_FOLLOWER(h);
+	fakenode_role(h->node, 0);
+	home_barrier(h, &a, "a", KV_READS_FRESH);
+	fakenode_answer(h->node, fakenode_ticket(h->node, &lease), 0,
+			STATUS_NOT_LEADER);
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS);
+	assert_told(h, "a=fell back ");
+
+	fakenode_role(h->node, FAKENODE_OTHER);
+	home_barrier(h, &b, "b", KV_READS_FRESH);
+	assert_told(h, "");
+	while ((ticket = fakenode_ticket(h->node, &lease)) != 0) {
+		fakenode_answer(h->node, ticket, h->log.commit, 0);
+	}
+
+	assert_told(h, "b=fresh ");
+}
+
 /* open(2) is a look-up, which waits for a barrier, and then a proposal. */
 static void a_barrier_and_a_proposal_share_one_timeout(void **state)
 {
@@ -311,6 +338,7 @@ int main(void)
 		HOME_TEST(a_new_leader_is_asked_at_once),
 		HOME_TEST(cut_off_reads_fall_back_until_a_leader_answers),
 		HOME_TEST(a_barrier_and_a_proposal_share_one_timeout),
+		HOME_TEST(reads_wait_again_once_a_leader_is_heard),
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),
 		HOME_TEST(while_founding_nobody_leads),
 		HOME_TEST(a_restart_keeps_everything),
