@@ -87,10 +87,29 @@ build() { # NAME MAKE-ARGUMENTS...: a failing build is a failing test
 	run_test "$name" 900 "$MAKE" --no-print-directory -j"$JOBS" "$@"
 }
 
+# Unit tests need nothing of each other: as many at a time as there are cores.
 run_units() { # GROUP BUILD
-	local bin
-	for bin in $("$MAKE" --no-print-directory -s BUILD="$2" unit-list); do
-		run_test "$1/$(basename "$bin" | sed 's/^test_//')" 120 "$bin"
+	local bins bin name rc took
+	mapfile -t bins < <("$MAKE" --no-print-directory -s BUILD="$2" \
+		unit-list | tr ' ' '\n')
+	for bin in "${bins[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do
+			wait -n
+		done
+		name=$LOGS/$1-${bin##*/test_}
+		(
+			start=$SECONDS
+			timeout --kill-after=15 300 "$bin" >"$name.log" 2>&1 \
+				</dev/null
+			echo "$? $((SECONDS - start))" >"$name.rc"
+		) &
+	done
+	wait
+	for bin in "${bins[@]}"; do
+		name=$LOGS/$1-${bin##*/test_}
+		read -r rc took <"$name.rc"
+		rm -f "$name.rc"
+		report "$rc" "$1/${bin##*/test_}" "$took" "$name.log"
 	done
 }
 

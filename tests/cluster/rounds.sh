@@ -6,14 +6,14 @@
 # After each round a program judges the writers' history against what every
 # node holds, and all trees are compared.
 #
-# ROUNDS (20), ROUND_SECONDS (6), MINIMUM acknowledged changes a round (500),
+# ROUNDS (20), ROUND_SECONDS (5), MINIMUM acknowledged changes a round (500),
 # SEED, HISTORY (folder where histories are kept).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
 
 ROUNDS=${ROUNDS:-20}
-ROUND_SECONDS=${ROUND_SECONDS:-6}
+ROUND_SECONDS=${ROUND_SECONDS:-5}
 MINIMUM=${MINIMUM:-500}
 SEED=${SEED:-$$}
 WRITERS=8
