@@ -280,7 +280,8 @@ static bool silence(struct kv *kv, uint64_t now, bool quorum)
 		kv->word_ms = now;
 	}
 	if (!kv->proposals.usable ||
-	    now - kv->word_ms < kv->session_ms - kv->session_ms / 5) {
+	    kv_elapsed(kv->word_ms, now) <
+		    kv->session_ms - kv->session_ms / 5) {
 		return false;
 	}
 	proposals_suspend(&kv->proposals);

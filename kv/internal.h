@@ -139,6 +139,12 @@ MUST_USE int kv_flush(struct kv *kv, struct buffer *problem);
 /* Lock held: hand an entry of kv's own over soon; it is given. */
 void kv_own_push(struct kv *kv, struct entry *e);
 
+/* From then to now; 0 when another thread has read a later time meanwhile. */
+static inline uint64_t kv_elapsed(uint64_t then_ms, uint64_t now_ms)
+{
+	return now_ms > then_ms ? now_ms - then_ms : 0;
+}
+
 /* clock.c */
 uint64_t kv_realtime_ns(void);
 

@@ -142,7 +142,7 @@ static bool call_roll(struct kv *kv, const struct live *live, uint64_t now,
 		last = e->heard_ms > e->since_ms ? e->heard_ms : e->since_ms;
 		all = all && e->heard_ms > 0;
 		*applied = e->applied < *applied ? e->applied : *applied;
-		if (now - last >= kv->session_ms &&
+		if (kv_elapsed(last, now) >= kv->session_ms &&
 		    (e->ended_ms == 0 || now - e->ended_ms >= AGAIN_MS)) {
 			e->ended_ms = now;
 			kv_own_push(kv, command_end(e->session));

@@ -133,6 +133,30 @@ static void a_leader_ends_a_session_it_does_not_hear(void **state)
 	assert_true(home_session_usable(h));
 }
 
+/* The roll is called with a time read before a keep-alive came in. */
+static void a_keep_alive_later_than_the_roll_counts(void **state)
+{
+	struct home *h = *state;
+	struct session s;
+	uint64_t peer;
+	uint64_t now;
+
+	GIVEN_LEADER(h);
+	GIVEN_BORN(h);
+	GIVEN_PEER_SESSION(h);
+	peer = h->log.commit;
+	fakenode_settle(h->node);
+	now = kv_now_ms();
+	fakenode_clock(now + 1);
+	hear_peer(h, peer, 5);
+	fakenode_clock(now);
+
+	kv_duties(h->kv);
+	fakenode_settle(h->node);
+
+	assert_int_equal(session_load(kv_newest(h->kv), peer, &s), 0);
+}
+
 /* It was ended at once when this node had led for longer than that. */
 static void a_new_session_is_given_its_time_by_an_old_leader(void **state)
 {
@@ -211,6 +235,7 @@ int main(void)
 		HOME_TEST(the_first_leader_gives_birth_once),
 		HOME_TEST(a_leader_ends_a_session_it_does_not_hear),
 		HOME_TEST(a_new_session_is_given_its_time_by_an_old_leader),
+		HOME_TEST(a_keep_alive_later_than_the_roll_counts),
 		HOME_TEST(a_leader_answers_keep_alives_while_it_has_a_quorum),
 		HOME_TEST(tidy_waits_until_every_session_was_heard),
 		HOME_TEST(without_a_lease_a_leader_has_no_duties),
