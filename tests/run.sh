@@ -107,7 +107,7 @@ run_units() { # GROUP BUILD
 	wait
 	for bin in "${bins[@]}"; do
 		name=$LOGS/$1-${bin##*/test_}
-		read -r rc took <"$name.rc"
+		read -r rc took <"$name.rc" || rc=1 took=0
 		rm -f "$name.rc"
 		report "$rc" "$1/${bin##*/test_}" "$took" "$name.log"
 	done
