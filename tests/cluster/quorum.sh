@@ -27,7 +27,7 @@ in_time() { # MS WHAT COMMAND...
 # or ETIMEDOUT (unknown), nothing else.
 refused() { # N WHAT COMMAND
 	local out
-	if out=$(LC_ALL=C in_time $((TIMEOUT_MS + 1500)) "$2" bash -c "$3" \
+	if out=$(LC_ALL=C in_time $((TIMEOUT_MS + 300)) "$2" bash -c "$3" \
 		_ "${MNT[$1]}" 2>&1); then
 		fail "$2: succeeded without a quorum"
 	fi
