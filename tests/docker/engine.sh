@@ -126,7 +126,7 @@ make_base() { # TAR
 	root=$(mktemp -d "$CACHE/base.XXXXXX") || return 1
 	site=$(debian_sites | sed -n 's/ bookworm$//p' | head -n 1)
 	timeout 400 debootstrap --variant=minbase bookworm "$root" \
-		"${site:-http://deb.debian.org/debian}" >"$CACHE/debootstrap.log" 2>&1 ||
+		${site:+"$site"} >"$CACHE/debootstrap.log" 2>&1 ||
 		{ tail -n 3 "$CACHE/debootstrap.log"; rm -rf "$root"; return 1; }
 	[ -z "$site" ] || debian_sites | sed 's/^/deb /; s/$/ main/' \
 		>"$root/etc/apt/sources.list"
