@@ -16,6 +16,9 @@
  * Truncations that stand in the way are sent; those that stand in the way of
  * a write with one of its own are served by it (trunc.h).
  *
+ * What passes will be acknowledged, so what another handle tried in vain, or
+ * could repeat, ends then (trunc.h).
+ *
  * G1  a truncation ends before anything that waited for it passes
  * G2  whoever waits is woken when any truncation of the inode ends, and looks
  *     again */
@@ -44,7 +47,8 @@ void gate_open(struct mount *m, struct handle *handle);
 bool gate_open_late(struct mount *m, struct handle *handle);
 /* The caller of that open was gone: nothing is to be truncated. */
 void gate_abandon(struct mount *m, struct handle *handle);
-/* The handle is closed: what it owes is sent; nobody waits. */
+/* The handle is closed: what is pending is sent, and nobody waits; what was
+ * tried alone and failed is given up, for it may come after others' changes. */
 void gate_close(struct mount *m, struct handle *handle);
 /* Send everything that is owed: the mount ends. */
 void gate_flush(struct mount *m);

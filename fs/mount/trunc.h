@@ -18,7 +18,8 @@
  * REFUSED: the write that carried it was refused. The old content stands, as
  * the writer was told; a later write through the handle carries it again, but
  * closing the file must not empty it. FAILED: it was sent alone and refused;
- * whoever asks next tries again.
+ * this handle's next write, fsync or second FLUSH tries again, its close does
+ * not.
  *
  * A write through another handle that carries that one's truncation does this
  * one's work too: PENDING becomes SERVED while it is under way, and then AGAIN
