@@ -55,7 +55,8 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 		    void *context)
 {
 	bool strict = reads == KV_READS_STRICT;
-	raft_index index = 0;
+	bool leased;
+	raft_index index = 0; /* of the lease; 0: a read index is asked for */
 	struct barrier *waiter = NULL;
 	uint64_t id = 0;
 	bool fell_back = false;
@@ -63,18 +64,21 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 
 	/* The lease is looked at after the request came and before the state
 	 * is read (raft.md row 57). */
+	leased = reads == KV_READS_FRESH && node_lease(kv->node, &index);
+	if (!leased) {
+		index = 0; /* an ended lease says nothing */
+	}
 	if (reads == KV_READS_LOCAL ||
-	    (!strict && node_lease(kv->node, &index) &&
-	     index <= atomic_load(&kv->applied))) {
+	    (leased && index <= atomic_load(&kv->applied))) {
 		ready(context, 0, false);
 		return 0;
 	}
 	pthread_mutex_lock(&kv->lock);
 	if (kv->closing) {
 		status = STATUS_ENDED;
-	} else if (index > 0 && index <= atomic_load(&kv->applied)) {
+	} else if (leased && index <= atomic_load(&kv->applied)) {
 		status = 0; /* applied just now */
-	} else if (!strict && index == 0 && kv->barriers.cut_off) {
+	} else if (!strict && !leased && kv->barriers.cut_off) {
 		fell_back = true;
 	} else {
 		waiter = barriers_add(&kv->barriers, strict, index, kv_now_ms(),

@@ -104,7 +104,8 @@ void node_flushed(struct node *node, raft_index index);
  * refusals included. lease: the leader's lease may answer it. */
 void node_read_index(struct node *node, uint64_t ticket, bool lease);
 /* (any) Leader with a valid lease at this moment: true, and the index whose
- * application makes a read linearizable. No message, no lock. */
+ * application makes a read linearizable. No message, no lock. Else false, and
+ * *index is left alone. */
 bool node_lease(const struct node *node, raft_index *index);
 /* (any) Send bytes (at most 64 KiB) to a member, best effort. to: its id. */
 void node_send(struct node *node, raft_id to, struct bytes message);

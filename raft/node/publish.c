@@ -21,12 +21,14 @@ bool node_lease(const struct node *n, raft_index *index)
 {
 	raft_ms until =
 		atomic_load_explicit(&n->lease_until, memory_order_acquire);
+	raft_index commit =
+		atomic_load_explicit(&n->lease_commit, memory_order_relaxed);
 
-	if (until == 0) {
+	if (until == 0 || clock_ms() >= until) {
 		return false;
 	}
-	*index = atomic_load_explicit(&n->lease_commit, memory_order_relaxed);
-	return clock_ms() < until;
+	*index = commit;
+	return true;
 }
 
 static bool heard_lately(const struct node *n, const struct peer *p)

@@ -180,9 +180,8 @@ bool node_lease(const struct node *node, raft_index *index)
 
 	pthread_mutex_lock(&n->lock);
 	lease = n->lease;
-	if (lease) {
-		*index = n->commit;
-	}
+	/* Without a lease the index means nothing: whoever uses it is found. */
+	*index = lease ? n->commit : 1;
 	pthread_mutex_unlock(&n->lock);
 	return lease;
 }
