@@ -159,7 +159,7 @@ void begin_core(struct node *n)
 	n->cut_asked = state.base.index;
 	tail_init(&n->tail, state.last, TAIL_BYTES, TAIL_ENTRIES);
 	deliver_init(&n->delivery, n->start_applied);
-	n->saver = saver_start(n->log, inbox_saved, inbox_cut, n);
+	n->saver = saver_start(n->log, inbox_saved, inbox_cut, inbox_full, n);
 	n->out.capacity = raft_acts_max();
 	n->out.acts = mem_alloc(n->out.capacity * sizeof *n->out.acts);
 	n->core = raft_init(mem_zalloc(raft_size()), &n->config, &boot);

@@ -127,6 +127,14 @@ void inbox_cut(void *context, struct raft_pos base)
 	inbox_poke(n);
 }
 
+/* The core sees a disk that stalls; the reserve may end that. */
+void inbox_full(void *context)
+{
+	struct node *n = context;
+
+	reserve_use(&n->reserve);
+}
+
 /* --- On the loop ---------------------------------------------------------- */
 
 static void read_one(struct node *n, const struct inbox_read *read)

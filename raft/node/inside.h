@@ -34,6 +34,7 @@
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
 #include "raft/node/node.h"
+#include "raft/node/reserve.h"
 #include "raft/node/saver.h"
 #include "raft/node/tail.h"
 #include "raft/node/wire.h"
@@ -189,6 +190,7 @@ struct node {
 	int lock_fd, listen_fd;
 	struct disk *disk, *log_disk;
 	struct mark mark;
+	struct reserve reserve;
 	struct log *log;
 
 	/* The loop's own. */
@@ -323,6 +325,7 @@ void inbox_poke(struct node *n);
 void inbox_turn(struct node *n);
 void inbox_saved(void *context, raft_seq seq);
 void inbox_cut(void *context, struct raft_pos base);
+void inbox_full(void *context);
 
 /* publish.c */
 void publish_lease(struct node *n);

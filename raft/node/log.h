@@ -71,8 +71,10 @@ void log_state(const struct log *log, struct log_state *state);
 void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
 	      size_t *run_count, uint32_t **sizes, size_t *size_count);
 
-/* Write one record and sync it: durable on return. After any error the log is
- * poisoned: every later save fails; the process must end (never retried).
+/* Write one record and sync it: durable on return. STATUS_NO_SPACE: there is no
+ * room for the next segment; nothing was written, and the same save may be
+ * tried again once there is. After any other error the log is poisoned: every
+ * later save fails; the process must end (never retried).
  * The record's keep must be at least base and at most last, and not below the
  * commit index; its bytes at most log_record_bytes_max(). A commit index that
  * is behind the one saved before leaves that as it is. */

@@ -83,7 +83,8 @@ void log_segment_close(struct log *log, struct segment *s); /* NULL is fine */
 
 /* log_spare.c */
 
-/* Begin the next segment: from the spare, or made now. The saver's thread. */
+/* Begin the next segment: from the spare, or made now. STATUS_NO_SPACE: it can
+ * not be made; try again. The saver's thread. */
 MUST_USE int log_advance(struct log *log);
 /* The file of a segment that is no longer needed: kept as the stuff of the
  * next spare or removed, durably. The saver's thread. */

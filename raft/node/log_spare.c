@@ -211,6 +211,11 @@ int log_advance(struct log *log)
 	segment_name(h.number, name);
 	if (!spare_take(log)) {
 		rc = spare_make(log);
+		if (rc == STATUS_NO_SPACE) { /* nothing has begun */
+			rc = log_trouble(log, rc, name, "prepare");
+			spare_settle(log, SPARE_NONE);
+			return rc;
+		}
 	}
 	if (rc == 0) {
 		rc = write_header(log, &h, &file);
@@ -223,6 +228,7 @@ int log_advance(struct log *log)
 	}
 	if (rc != 0) {
 		rc = log_trouble(log, rc, name, "prepare");
+		rc = rc == STATUS_NO_SPACE ? STATUS_IO : rc; /* half done */
 	}
 	spare_settle(log, SPARE_NONE);
 	if (rc != 0) {

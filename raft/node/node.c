@@ -45,6 +45,7 @@ static void remove_folder(struct node *n)
 	if (n->disk != NULL) {
 		(void)n->disk->ops->remove(n->disk, "identity.new");
 		(void)n->disk->ops->remove(n->disk, "identity");
+		(void)n->disk->ops->remove(n->disk, "reserve");
 		(void)n->disk->ops->remove(n->disk, "lock");
 	}
 	(void)rmdir(n->folder);
@@ -162,6 +163,7 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	if (rc != 0) {
 		return rc;
 	}
+	reserve_open(&n->reserve, n->disk); /* first: the rest needs room */
 	is_new = n->identity.boot == 0;
 	found_init(&n->found, name, n->identity.self, n->configured,
 		   n->configured_count);
@@ -197,6 +199,7 @@ static void free_node(struct node *n)
 		n->log_disk->ops->free(n->log_disk);
 	}
 	mark_close(&n->mark);
+	reserve_close(&n->reserve);
 	if (n->disk != NULL) {
 		n->disk->ops->free(n->disk);
 	}
@@ -287,6 +290,21 @@ void node_log(const struct node *n, raft_index *base, raft_index *commit,
 	*last = state.last;
 }
 
+void node_space_look(struct node *n)
+{
+	reserve_look(&n->reserve);
+}
+
+void node_space_use(struct node *n)
+{
+	reserve_use(&n->reserve);
+}
+
+bool node_space_low(const struct node *n)
+{
+	return reserve_is_low(&n->reserve);
+}
+
 int node_read(struct node *n, raft_index index, struct entry **entry)
 {
 	return log_read(n->log, index, entry);
@@ -300,6 +318,7 @@ static void save_commit(struct node *n)
 {
 	struct log_state state;
 	struct log_record record;
+	int rc = 0;
 
 	log_state(n->log, &state);
 	record = (struct log_record){
@@ -308,7 +327,13 @@ static void save_commit(struct node *n)
 						      : state.last,
 		.keep = state.last,
 	};
-	if (record.commit > state.commit && log_save(n->log, &record) != 0) {
+	if (record.commit > state.commit) {
+		rc = log_save(n->log, &record);
+	}
+	if (rc == STATUS_NO_SPACE) { /* the mark knows it too */
+		log_warn("the commit index is not saved: %s",
+			 log_problem(n->log));
+	} else if (rc != 0) {
 		log_fatal("cannot write the log: %s", log_problem(n->log));
 	}
 }

@@ -2,7 +2,7 @@
 /* node.h - the driver's face: one Raft node with its log, links and loop.
  *
  * The node owns the data folder's raft side: `lock`, `identity` (name,
- * incarnation, boot count, cluster id, founding members) and `log/`. It runs
+ * incarnation, boot count, cluster id, founding members), `reserve` and `log/`. It runs
  * a loop thread (libuv) that alone steps the core, and the saver's thread. It
  * knows nothing of what payloads mean.
  *
@@ -109,6 +109,14 @@ void node_read_index(struct node *node, uint64_t ticket, bool lease);
 bool node_lease(const struct node *node, raft_index *index);
 /* (any) Send bytes (at most 64 KiB) to a member, best effort. to: its id. */
 void node_send(struct node *node, raft_id to, struct bytes message);
+
+/* (any) Room on the data disk (reserve.h). look: measure, and make the reserve
+ * or give it back; use: a full disk was met, give it back now; both block on
+ * the disk. low: as of the last look: nothing should be added that the node
+ * could do without. */
+void node_space_look(struct node *node);
+void node_space_use(struct node *node);
+bool node_space_low(const struct node *node);
 
 struct node_member {
 	raft_id id;

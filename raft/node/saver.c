@@ -50,10 +50,12 @@ struct saver {
 	struct log *log;
 	saver_done done;
 	saver_cut_done cut_done;
+	saver_full full;
 	void *context;
 	pthread_t saver;
 	pthread_t preparer;
 	struct batch batch;
+	bool is_dropping; /* stopping, without room for what is queued */
 	atomic_uint_fast64_t queued_bytes;
 
 	pthread_mutex_t mutex; /* for all below */
@@ -151,18 +153,77 @@ static void prepare_if_wanted(struct saver *s)
 	}
 }
 
+static struct timespec time_in(unsigned ms)
+{
+	struct timespec when;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &when) == 0);
+	when.tv_sec += ms / 1000;
+	when.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (when.tv_nsec >= 1000000000) {
+		when.tv_sec++;
+		when.tv_nsec -= 1000000000;
+	}
+	return when;
+}
+
+/* Wait before the next try. False: the saver is to stop. */
+static bool pause_full(struct saver *s)
+{
+	struct timespec when = time_in(SAVER_RETRY_MS);
+	bool stopping;
+
+	pthread_mutex_lock(&s->mutex);
+	while (!s->is_stopping &&
+	       pthread_cond_timedwait(&s->work_came, &s->mutex, &when) == 0) {
+	}
+	stopping = s->is_stopping;
+	pthread_mutex_unlock(&s->mutex);
+	return !stopping;
+}
+
+/* Save the batch, however long the disk is full. False: it was dropped. */
+static bool save(struct saver *s)
+{
+	bool waited = false;
+	int rc;
+
+	while (!s->is_dropping) {
+		rc = log_save(s->log, &s->batch.record);
+		if (rc == 0) {
+			if (waited) {
+				log_info("the log goes on: there is room");
+			}
+			return true;
+		}
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot save the log: %s",
+				  log_problem(s->log));
+		}
+		if (!waited) {
+			log_warn("the log waits for room on the disk: %s",
+				 log_problem(s->log));
+		}
+		waited = true;
+		s->full(s->context);
+		s->is_dropping = !pause_full(s);
+	}
+	return false;
+}
+
 static void flush(struct saver *s)
 {
 	struct batch *b = &s->batch;
+	bool saved;
 
 	if (b->seq == 0) {
 		return;
 	}
-	if (log_save(s->log, &b->record) != 0) {
-		log_fatal("cannot save the log: %s", log_problem(s->log));
-	}
+	saved = save(s);
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
-	s->done(s->context, b->seq);
+	if (saved) {
+		s->done(s->context, b->seq);
+	}
 	batch_reset(b);
 	prepare_if_wanted(s);
 }
@@ -188,7 +249,9 @@ static void process(struct saver *s, struct work_list *list)
 		STAILQ_REMOVE_HEAD(list, link);
 		if (w->is_cut) {
 			flush(s);
-			cut(s, w->cut);
+			if (!s->is_dropping) {
+				cut(s, w->cut);
+			}
 		} else {
 			if (s->batch.bytes + work_cost(w) > most) {
 				flush(s);
@@ -226,15 +289,6 @@ static void *run_saver(void *context)
 /* --- The preparer ----------------------------------------------------------
  */
 
-static struct timespec retry_time(void)
-{
-	struct timespec when;
-
-	clock_gettime(CLOCK_MONOTONIC, &when);
-	when.tv_sec += PREPARE_RETRY_MS / 1000;
-	return when;
-}
-
 /* Say a failure once, until it went well again. */
 static bool prepare(struct saver *s, bool failed_before)
 {
@@ -265,7 +319,7 @@ static void *run_preparer(void *context)
 		failed = prepare(s, failed);
 		pthread_mutex_lock(&s->mutex);
 		if (failed && !s->is_stopping) {
-			struct timespec when = retry_time();
+			struct timespec when = time_in(PREPARE_RETRY_MS);
 
 			while (!s->is_stopping &&
 			       pthread_cond_timedwait(&s->spare_taken,
@@ -292,13 +346,15 @@ static void init_condition(pthread_cond_t *condition)
 }
 
 struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, void *context)
+			  saver_cut_done cut_done, saver_full full,
+			  void *context)
 {
 	struct saver *s = mem_zalloc(sizeof *s);
 
 	s->log = log;
 	s->done = done;
 	s->cut_done = cut_done;
+	s->full = full;
 	s->context = context;
 	s->wants_spare = true;
 	atomic_init(&s->queued_bytes, 0);
