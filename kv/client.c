@@ -177,14 +177,34 @@ bool kv_leads_quorum(struct kv *kv)
 	return quorum;
 }
 
+static bool is_voter(struct kv *kv, raft_id id)
+{
+	struct node_status *status = mem_alloc(sizeof *status);
+	bool voter = false;
+
+	node_status(kv->node, status);
+	for (size_t i = 0; i < status->member_count; i++) {
+		voter = voter || (status->members[i].id == id &&
+				  status->members[i].voter);
+	}
+	mem_free(status);
+	return voter;
+}
+
 static void on_alive(struct kv *kv, raft_id from, const struct alive *a)
 {
-	struct heard heard = {a->session, a->sent_ms};
+	struct heard heard = {a->session, a->sent_ms, false};
 	struct buffer reply = {0};
+	bool voter = is_voter(kv, from);
 	bool heard_it;
 
 	pthread_mutex_lock(&kv->lock);
-	heard_it = kv->leading && roster_hear(&kv->roster, a, kv_now_ms());
+	heard_it =
+		kv->leading && roster_hear(&kv->roster, a, voter, kv_now_ms());
+	if (heard_it) {
+		kv_space_tick(kv, node_space_low(kv->node));
+	}
+	heard.full = kv->full;
 	pthread_mutex_unlock(&kv->lock);
 	if (heard_it && kv_leads_quorum(kv)) {
 		heard_encode(&heard, &reply);
@@ -200,6 +220,7 @@ static void on_heard(struct kv *kv, const struct heard *h)
 	if (h->session == kv->proposals.session && h->sent_ms > kv->word_ms &&
 	    h->sent_ms <= kv->alive_ms) {
 		kv->word_ms = h->sent_ms;
+		kv_space_set(kv, h->full);
 	}
 	pthread_mutex_unlock(&kv->lock);
 }
@@ -241,6 +262,7 @@ static void on_role(void *context, const struct raft_status *status)
 		kv->barriers.cut_off = false;
 	}
 	kv->leading = leads;
+	kv->voters = status->voters > 0 ? status->voters : 1;
 	kv->leader = status->leader;
 	pthread_mutex_unlock(&kv->lock);
 	if (found) {
@@ -259,6 +281,7 @@ static raft_id alive_due(struct kv *kv, uint64_t now, struct buffer *message)
 		/* Before the holds are read: what a note of an entry up to
 		 * here made this node hold is among them. */
 		.applied = atomic_load(&kv->applied),
+		.low = kv->low,
 	};
 	uint64_t gap = kv->alive_soon ? ALIVE_GAP_MS : kv->session_ms / 5;
 
@@ -309,6 +332,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	struct barrier_list barriers = TAILQ_HEAD_INITIALIZER(barriers);
 	struct buffer message = {0};
 	bool quorum = kv->leading && kv_leads_quorum(kv);
+	bool low = node_space_low(kv->node);
 	bool was_cut_off;
 	bool is_cut_off;
 	bool silent;
@@ -324,6 +348,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	if (is_cut_off && !was_cut_off) {
 		proposals_shorten(&kv->proposals, kv_patience(kv));
 	}
+	kv_space_tick(kv, low);
 	silent = silence(kv, now, quorum);
 	leader = alive_due(kv, now, &message);
 	duties(kv, now);

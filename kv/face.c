@@ -21,6 +21,8 @@ uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 	wake = kv->route_open;
 	if (kv->closing) {
 		status = STATUS_ENDED;
+	} else if (kv_is_full(kv, operation)) {
+		status = STATUS_NO_SPACE;
 	} else if (now >= limit) {
 		status = STATUS_TIMED_OUT;
 	} else {

@@ -50,6 +50,11 @@ void feed_tell(struct feed *f)
 						      n->size));
 		}
 	}
+	feed_forget(f);
+}
+
+void feed_forget(struct feed *f)
+{
 	f->count = 0;
 	buffer_reset(&f->bytes);
 }

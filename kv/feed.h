@@ -34,6 +34,7 @@ struct feed {
 void feed_deinit(struct feed *f); /* zeroed memory is an empty feed */
 void feed_watch(struct feed *f, kv_noted noted, void *context);
 void feed_add(struct feed *f, uint64_t index, struct bytes note);
-void feed_tell(struct feed *f); /* all of them, then forget them */
+void feed_tell(struct feed *f);	  /* all of them, then forget them */
+void feed_forget(struct feed *f); /* the batch was not committed */
 
 #endif

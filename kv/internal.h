@@ -34,6 +34,7 @@ enum {
 	KV_FLUSH_BYTES = 64 << 20, /* of entries applied since the last */
 	KV_FLUSH_ENTRIES = 100000,
 	KV_FLUSH_MS = 60000,
+	KV_FULL_MS = 200, /* between two tries on a full disk */
 };
 
 /* Entries committed and not yet applied. */
@@ -57,6 +58,7 @@ struct kv {
 	struct node_identity identity;
 	struct store *store;
 	struct marker marker;	/* keeper, while it runs */
+	bool flush_failed;	/* keeper: for want of room, try again */
 	struct applier applier; /* apply */
 	struct feed feed;	/* apply; watchers are added before it works */
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
@@ -82,7 +84,10 @@ struct kv {
 	bool route_open;
 	uint64_t route_lost_ms;
 	bool leading;
-	raft_id leader; /* 0: unknown */
+	raft_id leader;	 /* 0: unknown */
+	uint32_t voters; /* in all, at least 1 */
+	bool low;	 /* this node's data disk is nearly full */
+	bool full;	 /* as the leader says: nothing that adds is taken */
 
 	uint64_t opening; /* number of the opening wanted or in use */
 	bool open_offered;
@@ -112,6 +117,12 @@ MUST_USE int kv_open_on(const struct kv_config *config,
 			const struct kv_below *below, struct kv **kv,
 			struct buffer *problem);
 
+/* space.c. All with the lock held. */
+/* Is this operation to be refused with STATUS_NO_SPACE? */
+bool kv_is_full(const struct kv *kv, struct bytes operation);
+void kv_space_set(struct kv *kv, bool full);
+void kv_space_tick(struct kv *kv, bool low); /* low: this node's disk */
+
 /* client.c */
 extern const struct node_client kv_client;
 /* Lock held: would the node be given an entry now? */
@@ -126,6 +137,7 @@ void kv_ask(struct kv *kv, bool hurry);
 bool kv_leads_quorum(struct kv *kv);
 
 /* worker.c */
+MUST_USE bool kv_pause_full(struct kv *kv);
 void *kv_apply_main(void *kv);
 void kv_queue_push(struct kv_queue *q, struct entry *e); /* e is given */
 void kv_queue_deinit(struct kv_queue *q);

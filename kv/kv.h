@@ -142,6 +142,8 @@ struct kv_status {
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
 	bool quorum;   /* a leader with a majority is known */
 	char why[256]; /* when not: the reason, a sentence with "quorum" */
+	bool disk_low; /* this node's data disk is nearly full */
+	bool full;     /* so are too many: what adds to the tree is refused */
 	bool cut_off;  /* fresh reads fall back to the applied state */
 	uint64_t commit;
 	uint64_t applied;

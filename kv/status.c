@@ -109,6 +109,8 @@ void kv_status(struct kv *kv, struct kv_status *status)
 	status->applied = atomic_load(&kv->applied);
 	pthread_mutex_lock(&kv->lock);
 	status->cut_off = kv->barriers.cut_off;
+	status->disk_low = node_space_low(kv->node);
+	status->full = kv->full;
 	status->session = kv->proposals.usable ? kv->proposals.session : 0;
 	status->proposals = kv->proposals.count;
 	pthread_mutex_unlock(&kv->lock);

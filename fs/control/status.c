@@ -81,6 +81,16 @@ static void quorum_line(const struct kv_status *status, struct buffer *out)
 	}
 }
 
+static const char *disk_word(const struct kv_status *status)
+{
+	if (status->full) {
+		return status->disk_low ? "nearly full (writes are refused)"
+					: "ok (others' are nearly full: writes "
+					  "are refused)";
+	}
+	return status->disk_low ? "nearly full" : "ok";
+}
+
 void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 		       struct buffer *out)
 {
@@ -95,6 +105,7 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 		      status->cut_off && reads == KV_READS_FRESH
 			      ? " (cut off: answered from the applied state)"
 			      : "");
+	buffer_printf(out, "disk: %s\n", disk_word(status));
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {
 		member_line(&status->members[i], out);

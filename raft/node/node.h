@@ -2,9 +2,9 @@
 /* node.h - the driver's face: one Raft node with its log, links and loop.
  *
  * The node owns the data folder's raft side: `lock`, `identity` (name,
- * incarnation, boot count, cluster id, founding members), `reserve` and `log/`. It runs
- * a loop thread (libuv) that alone steps the core, and the saver's thread. It
- * knows nothing of what payloads mean.
+ * incarnation, boot count, cluster id, founding members), `reserve` and `log/`.
+ * It runs a loop thread (libuv) that alone steps the core, and the saver's
+ * thread. It knows nothing of what payloads mean.
  *
  * Its client (kv) is called back on the loop thread and must return at once;
  * node_* functions marked (any) may be called from any thread. */

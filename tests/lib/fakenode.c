@@ -18,6 +18,7 @@ struct node {
 	struct entry *under_way[UNDER_WAY];
 	size_t under_way_count;
 	struct buffer sent_copy;
+	atomic_bool low;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -239,6 +240,26 @@ void fakenode_founding(struct node *n)
 	n->status = (struct node_status){.member_count = 2};
 	strcpy(n->status.members[0].name, "n1");
 	strcpy(n->status.members[1].name, "n2");
+}
+
+void node_space_look(struct node *node)
+{
+	(void)node;
+}
+
+void node_space_use(struct node *node)
+{
+	(void)node;
+}
+
+bool node_space_low(const struct node *node)
+{
+	return atomic_load(&node->low);
+}
+
+void fakenode_low(struct node *n, bool low)
+{
+	atomic_store(&n->low, low);
 }
 
 void fakenode_lease(struct node *n, bool valid)

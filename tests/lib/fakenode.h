@@ -38,6 +38,9 @@ void fakenode_founding(struct node *n);
 /* From any lease call on: valid, at what is committed. */
 void fakenode_lease(struct node *n, bool valid);
 
+/* Its data disk is nearly full; said at the next tick. */
+void fakenode_low(struct node *n, bool low);
+
 /* Take what is wanted; how many are under way then. */
 size_t fakenode_take(struct node *n);
 /* Commit the nth under way (0: the oldest) and wait until it is applied; it

@@ -55,6 +55,7 @@ struct memstore {
 	bool batch_open;    /* the writer's */
 	unsigned fail_next; /* lock; 0: never */
 	bool failing;	    /* lock */
+	unsigned full;	    /* lock: so many more find no room */
 };
 
 struct memview {
@@ -494,6 +495,10 @@ static int next_step(struct memstore *m)
 	if (m->fail_next > 0 && --m->fail_next == 0) {
 		m->failing = true;
 	}
+	if (m->full > 0) {
+		m->full--;
+		return STATUS_NO_SPACE;
+	}
 	return m->failing ? STATUS_IO : 0;
 }
 
@@ -637,5 +642,14 @@ void memstore_fail(struct store *s, unsigned nth)
 	pthread_mutex_lock(&m->lock);
 	m->fail_next = nth;
 	m->failing = false;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void memstore_fill(struct store *s, unsigned count)
+{
+	struct memstore *m = memstore_of(s);
+
+	pthread_mutex_lock(&m->lock);
+	m->full = count;
 	pthread_mutex_unlock(&m->lock);
 }

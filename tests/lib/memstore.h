@@ -24,5 +24,8 @@ void memstore_crash(struct store *s);
 /* The nth commit or flush from now (1: the next) and all later ones fail with
  * STATUS_IO; 0: none does. */
 void memstore_fail(struct store *s, unsigned nth);
+/* The next so many commits and flushes find the disk full (STATUS_NO_SPACE);
+ * a commit changes nothing then. Any thread. */
+void memstore_fill(struct store *s, unsigned count);
 
 #endif

@@ -62,6 +62,7 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"leader: n1\n"
 		"quorum: yes\n"
 		"reads: fresh\n"
+		"disk: ok\n"
 		"members: 3\n"
 		"member: n1 127.0.0.1:7001 voter leader self\n"
 		"member: n2 127.0.0.1:7002 voter connected heard=12ms "
