@@ -196,16 +196,21 @@ static void on_alive(struct kv *kv, raft_id from, const struct alive *a)
 	struct heard heard = {a->session, a->sent_ms, false};
 	struct buffer reply = {0};
 	bool voter = is_voter(kv, from);
+	bool low = node_space_low(kv->node);
 	bool heard_it;
+	bool tell = false;
 
 	pthread_mutex_lock(&kv->lock);
-	heard_it =
-		kv->leading && roster_hear(&kv->roster, a, voter, kv_now_ms());
+	heard_it = kv->leading &&
+		   roster_hear(&kv->roster, a, from, voter, kv_now_ms());
 	if (heard_it) {
-		kv_space_tick(kv, node_space_low(kv->node));
+		tell = kv_space_tick(kv, low);
 	}
 	heard.full = kv->full;
 	pthread_mutex_unlock(&kv->lock);
+	if (tell) {
+		kv_space_tell(kv);
+	}
 	if (heard_it && kv_leads_quorum(kv)) {
 		heard_encode(&heard, &reply);
 		node_send(kv->node, from, buffer_bytes(&reply));
@@ -220,7 +225,9 @@ static void on_heard(struct kv *kv, const struct heard *h)
 	if (h->session == kv->proposals.session && h->sent_ms > kv->word_ms &&
 	    h->sent_ms <= kv->alive_ms) {
 		kv->word_ms = h->sent_ms;
-		kv_space_set(kv, h->full);
+	}
+	if (h->session == kv->proposals.session && !kv->leading) {
+		(void)kv_space_set(kv, h->full);
 	}
 	pthread_mutex_unlock(&kv->lock);
 }
@@ -333,6 +340,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	struct buffer message = {0};
 	bool quorum = kv->leading && kv_leads_quorum(kv);
 	bool low = node_space_low(kv->node);
+	bool tell;
 	bool was_cut_off;
 	bool is_cut_off;
 	bool silent;
@@ -348,7 +356,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	if (is_cut_off && !was_cut_off) {
 		proposals_shorten(&kv->proposals, kv_patience(kv));
 	}
-	kv_space_tick(kv, low);
+	tell = kv_space_tick(kv, low);
 	silent = silence(kv, now, quorum);
 	leader = alive_due(kv, now, &message);
 	duties(kv, now);
@@ -368,6 +376,9 @@ static raft_ms on_tick(void *context, raft_ms now)
 	}
 	proposals_tell(&answers);
 	barriers_tell(&barriers);
+	if (tell) {
+		kv_space_tell(kv);
+	}
 	if (leader != 0) {
 		node_send(kv->node, leader, buffer_bytes(&message));
 	}

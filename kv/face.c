@@ -11,6 +11,7 @@ uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 		    kv_done done, void *context)
 {
 	uint64_t now = kv_now_ms();
+	bool full = kv_is_full(kv, operation);
 	uint64_t id = 0;
 	int status = 0;
 	uint64_t limit;
@@ -21,7 +22,7 @@ uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 	wake = kv->route_open;
 	if (kv->closing) {
 		status = STATUS_ENDED;
-	} else if (kv_is_full(kv, operation)) {
+	} else if (full) {
 		status = STATUS_NO_SPACE;
 	} else if (now >= limit) {
 		status = STATUS_TIMED_OUT;

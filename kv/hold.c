@@ -140,8 +140,8 @@ size_t roster_lows(const struct roster *r)
 	return count;
 }
 
-bool roster_hear(struct roster *r, const struct alive *a, bool voter,
-		 uint64_t now_ms)
+bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
+		 bool voter, uint64_t now_ms)
 {
 	struct roster_entry *e = roster_find(r, a->session, now_ms);
 
@@ -153,6 +153,8 @@ bool roster_hear(struct roster *r, const struct alive *a, bool voter,
 	e->many = a->many;
 	e->low = a->low;
 	e->voter = voter;
+	e->node = node;
+	e->sent_ms = a->sent_ms;
 	buffer_reset(&e->held);
 	buffer_append_bytes(&e->held, a->held);
 	return true;

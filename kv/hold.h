@@ -44,6 +44,8 @@ struct roster_entry {
 	bool many;
 	bool low;	    /* its disk is nearly full ... */
 	bool voter;	    /* ... which matters for a voter */
+	uint64_t node;	    /* raft id; 0: not heard yet */
+	uint64_t sent_ms;   /* of its last keep-alive */
 	struct buffer held; /* be64, rising */
 	UT_hash_handle hh;
 };
@@ -55,8 +57,8 @@ struct roster {
 /* Begin anew: this node just became leader. */
 void roster_reset(struct roster *r);
 /* A keep-alive came. Return false: the roster is full. */
-bool roster_hear(struct roster *r, const struct alive *a, bool voter,
-		 uint64_t now_ms);
+bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
+		 bool voter, uint64_t now_ms);
 /* How many voters' disks are nearly full. */
 size_t roster_lows(const struct roster *r);
 /* The entry of a live session; made if missing, NULL: full. */

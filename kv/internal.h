@@ -34,7 +34,8 @@ enum {
 	KV_FLUSH_BYTES = 64 << 20, /* of entries applied since the last */
 	KV_FLUSH_ENTRIES = 100000,
 	KV_FLUSH_MS = 60000,
-	KV_FULL_MS = 200, /* between two tries on a full disk */
+	KV_FLUSH_LOW_MS = 2000, /* on a disk that runs full: to cut the log */
+	KV_FULL_MS = 200,	/* between two tries on a full disk */
 };
 
 /* Entries committed and not yet applied. */
@@ -60,7 +61,9 @@ struct kv {
 	struct marker marker;	/* keeper, while it runs */
 	bool flush_failed;	/* keeper: for want of room, try again */
 	struct applier applier; /* apply */
+	uint64_t unlooked;	/* apply: bytes since the last look */
 	struct feed feed;	/* apply; watchers are added before it works */
+	atomic_bool refusing;	/* low or full, for callers to look at */
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
 	pthread_t apply_thread;
 	pthread_t keeper_thread;
@@ -96,6 +99,7 @@ struct kv {
 	uint64_t alive_ms; /* the last was sent */
 	bool alive_soon;
 
+	bool flush_wanted; /* by the apply thread, which waits for room */
 	bool duty;	   /* the keeper is to do the leader's duties */
 	uint64_t duty_ms;  /* last done */
 	bool born;	   /* operations wait for the birth */
@@ -117,11 +121,15 @@ MUST_USE int kv_open_on(const struct kv_config *config,
 			const struct kv_below *below, struct kv **kv,
 			struct buffer *problem);
 
-/* space.c. All with the lock held. */
+/* space.c */
 /* Is this operation to be refused with STATUS_NO_SPACE? */
 bool kv_is_full(const struct kv *kv, struct bytes operation);
-void kv_space_set(struct kv *kv, bool full);
-void kv_space_tick(struct kv *kv, bool low); /* low: this node's disk */
+/* Lock held. low: this node's disk. Return whether something changed: for
+ * tick: of which kv_space_tell() should tell. */
+bool kv_space_set(struct kv *kv, bool full);
+MUST_USE bool kv_space_tick(struct kv *kv, bool low);
+/* A leader to all it has heard, at once: until they know they go on adding. */
+void kv_space_tell(struct kv *kv);
 
 /* client.c */
 extern const struct node_client kv_client;

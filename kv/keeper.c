@@ -63,13 +63,18 @@ int kv_flush(struct kv *kv, struct buffer *problem)
 static void flush_or_die(struct kv *kv)
 {
 	struct buffer problem = {0};
-	int rc = kv_flush(kv, &problem);
+	int rc = STATUS_NO_SPACE;
 
+	if (node_space_has(kv->node, kv->store->ops->need(kv->store))) {
+		rc = kv_flush(kv, &problem);
+	} else {
+		buffer_printf(&problem, "the state waits for room on the disk "
+					"to be made durable");
+	}
 	if (rc == STATUS_NO_SPACE) {
 		if (!kv->flush_failed) {
 			log_warn("%s", buffer_text(&problem));
 		}
-		node_space_use(kv->node);
 	} else if (rc != 0) {
 		log_fatal("%s", buffer_text(&problem));
 	}
@@ -93,10 +98,13 @@ static void look_at_space(struct kv *kv)
 /* Lock held. */
 static bool flush_due(const struct kv *kv)
 {
-	return kv->flush_failed || kv->dirty_bytes >= KV_FLUSH_BYTES ||
+	uint64_t patience = kv->low ? KV_FLUSH_LOW_MS : KV_FLUSH_MS;
+
+	return kv->flush_failed || kv->flush_wanted ||
+	       kv->dirty_bytes >= KV_FLUSH_BYTES ||
 	       kv->dirty_entries >= KV_FLUSH_ENTRIES ||
 	       (kv->dirty_entries > 0 &&
-		kv_now_ms() - kv->dirty_ms >= KV_FLUSH_MS);
+		kv_now_ms() - kv->dirty_ms >= patience);
 }
 
 /* --- The leader's duties -------------------------------------------------- */
@@ -277,6 +285,7 @@ void *kv_keeper_main(void *context)
 		}
 		stopping = kv->stopping;
 		flush = flush_due(kv) && !stopping;
+		kv->flush_wanted = false;
 		duty = kv->duty && !stopping;
 		kv->duty = false;
 		pthread_mutex_unlock(&kv->lock);

@@ -8,38 +8,67 @@
  * begin, and those that free space go on, into what the reserve gave back.
  *
  * A minority without room is not waited for: its disks stall (saver.h), it
- * falls behind, and catches up once it has room. */
+ * falls behind, and catches up once it has room. Meanwhile such a node is
+ * read-only to its own users, who would wait for what it can not apply. */
 #include "base/log.h"
+#include "kv/command.h"
 #include "kv/internal.h"
 
 bool kv_is_full(const struct kv *kv, struct bytes operation)
 {
-	return kv->full && kv->machine.adds != NULL &&
+	return atomic_load(&kv->refusing) && kv->machine.adds != NULL &&
 	       kv->machine.adds(kv->machine.context, operation);
 }
 
-void kv_space_set(struct kv *kv, bool full)
+bool kv_space_set(struct kv *kv, bool full)
 {
-	if (full == kv->full) {
-		return;
-	}
+	bool changed = full != kv->full;
+
 	kv->full = full;
-	if (full) {
+	atomic_store(&kv->refusing, kv->full || kv->low);
+	if (changed && full) {
 		log_warn("the data disks are nearly full: what adds to the "
 			 "tree is refused");
-	} else {
+	} else if (changed) {
 		log_info("the data disks have room: writes are taken again");
 	}
+	return changed;
 }
 
-void kv_space_tick(struct kv *kv, bool low)
+bool kv_space_tick(struct kv *kv, bool low)
 {
+	size_t spare = (kv->voters - 1) / 2; /* voters that are not needed */
+	bool full = kv->leading ? low || roster_lows(&kv->roster) > spare
+				: kv->full;
+
 	if (low != kv->low) {
 		kv->low = low;
 		kv->alive_soon = true;
 	}
-	if (kv->leading) {
-		kv_space_set(kv, low || roster_lows(&kv->roster) >
-						 (kv->voters - 1) / 2);
+	return kv_space_set(kv, full) && kv->leading;
+}
+
+void kv_space_tell(struct kv *kv)
+{
+	struct heard heard[ROSTER_SESSIONS];
+	raft_id to[ROSTER_SESSIONS];
+	const struct roster_entry *at;
+	struct buffer message = {0};
+	size_t count = 0;
+
+	pthread_mutex_lock(&kv->lock);
+	for (at = kv->roster.sessions; at != NULL; at = at->hh.next) {
+		if (at->node != 0) {
+			to[count] = at->node;
+			heard[count++] = (struct heard){at->session,
+							at->sent_ms, kv->full};
+		}
 	}
+	pthread_mutex_unlock(&kv->lock);
+	for (size_t i = 0; i < count; i++) {
+		buffer_reset(&message);
+		heard_encode(&heard[i], &message);
+		node_send(kv->node, to[i], buffer_bytes(&message));
+	}
+	buffer_deinit(&message);
 }

@@ -175,6 +175,33 @@ bool kv_pause_full(struct kv *kv)
 	return !stopping;
 }
 
+/* Looked at now and then, and before each batch on a disk that runs full. */
+static bool has_room(struct kv *kv)
+{
+	if (kv->unlooked < node_space_pace(kv->node) &&
+	    !node_space_low(kv->node)) {
+		return true;
+	}
+	kv->unlooked = 0;
+	node_space_look(kv->node);
+	return node_space_has(kv->node, kv->store->ops->need(kv->store));
+}
+
+static int try_batch(struct kv *kv, struct entry **entries, size_t count)
+{
+	return has_room(kv) ? applier_apply(&kv->applier, entries, count)
+			    : STATUS_NO_SPACE;
+}
+
+/* Have the keeper flush: a flushed state needs less room. */
+static void want_flush(struct kv *kv)
+{
+	pthread_mutex_lock(&kv->lock);
+	kv->flush_wanted = true;
+	pthread_cond_signal(&kv->keeper_wake);
+	pthread_mutex_unlock(&kv->lock);
+}
+
 /* A batch for which there is no room on the disk is tried until there is, or
  * the node stops: then it is replayed at the next start. False: not applied. */
 static bool apply_batch(struct kv *kv, struct entry **entries, size_t count)
@@ -182,13 +209,12 @@ static bool apply_batch(struct kv *kv, struct entry **entries, size_t count)
 	bool waited = false;
 	int rc;
 
-	while ((rc = applier_apply(&kv->applier, entries, count)) ==
-	       STATUS_NO_SPACE) {
+	while ((rc = try_batch(kv, entries, count)) == STATUS_NO_SPACE) {
 		if (!waited) {
 			log_warn("the state waits for room on the disk");
 		}
 		waited = true;
-		node_space_use(kv->node);
+		want_flush(kv);
 		if (!kv_pause_full(kv)) {
 			return false;
 		}
@@ -218,6 +244,7 @@ static void apply_all(struct kv *kv, struct entry **entries, size_t count)
 		applies = applies && apply_batch(kv, entries, part);
 		for (size_t i = 0; i < part; i++) {
 			bytes += entries[i]->size;
+			kv->unlooked += entries[i]->size;
 			entry_unref(entries[i]);
 		}
 		if (applies) {

@@ -83,12 +83,11 @@ static void quorum_line(const struct kv_status *status, struct buffer *out)
 
 static const char *disk_word(const struct kv_status *status)
 {
-	if (status->full) {
-		return status->disk_low ? "nearly full (writes are refused)"
-					: "ok (others' are nearly full: writes "
-					  "are refused)";
+	if (status->disk_low) {
+		return "nearly full (writes are refused)";
 	}
-	return status->disk_low ? "nearly full" : "ok";
+	return status->full ? "ok (others' are nearly full: writes are refused)"
+			    : "ok";
 }
 
 void status_text_lines(const struct kv_status *status, enum kv_reads reads,

@@ -403,14 +403,16 @@ static void arm(struct node *n)
 static void cut(struct node *n)
 {
 	raft_index to = atomic_load(&n->inbox.flushed);
+	/* On a disk that runs full, not even a tail is kept. */
+	raft_index tail = reserve_is_low(&n->reserve) ? 0 : CUT_TAIL_ENTRIES;
 	struct log_state state;
 
 	to = n->raft.settled < to ? n->raft.settled : to;
 	to = n->delivery.applied < to ? n->delivery.applied : to;
-	if (to < n->cut_asked + 2 * (raft_index)CUT_TAIL_ENTRIES) {
+	if (to <= n->cut_asked + 2 * tail) {
 		return;
 	}
-	to -= CUT_TAIL_ENTRIES;
+	to -= tail;
 	n->cut_asked = to;
 	log_state(n->log, &state);
 	if (state.segments > 1) {

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "raft/node/inside.h"
 
+enum { FULL_BYTES = 2 * LIMIT_SEGMENT_BYTES }; /* a saver wants room */
 enum { SEND_BYTES_MAX = 4 << 20 }; /* of node_send(), not yet on its way */
 
 void inbox_init(struct inbox *inbox)
@@ -132,7 +133,7 @@ void inbox_full(void *context)
 {
 	struct node *n = context;
 
-	reserve_use(&n->reserve);
+	(void)reserve_has(&n->reserve, FULL_BYTES);
 }
 
 /* --- On the loop ---------------------------------------------------------- */

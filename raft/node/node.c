@@ -19,6 +19,10 @@
 #include "raft/node/inside.h"
 #include "raft/node/options.h"
 
+enum {
+	START_BYTES = 4 << 20
+}; /* on the disk: identity, accounts of the state */
+
 /* --- The data folder ------------------------------------------------------ */
 
 static void remove_one(void *context, const char *name)
@@ -163,7 +167,8 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	if (rc != 0) {
 		return rc;
 	}
-	reserve_open(&n->reserve, n->disk); /* first: the rest needs room */
+	reserve_open(&n->reserve, n->disk);
+	(void)reserve_has(&n->reserve, START_BYTES);
 	is_new = n->identity.boot == 0;
 	found_init(&n->found, name, n->identity.self, n->configured,
 		   n->configured_count);
@@ -295,9 +300,14 @@ void node_space_look(struct node *n)
 	reserve_look(&n->reserve);
 }
 
-void node_space_use(struct node *n)
+bool node_space_has(struct node *n, uint64_t bytes)
 {
-	reserve_use(&n->reserve);
+	return reserve_has(&n->reserve, bytes);
+}
+
+uint64_t node_space_pace(const struct node *n)
+{
+	return reserve_pace(&n->reserve);
 }
 
 bool node_space_low(const struct node *n)

@@ -111,12 +111,14 @@ bool node_lease(const struct node *node, raft_index *index);
 void node_send(struct node *node, raft_id to, struct bytes message);
 
 /* (any) Room on the data disk (reserve.h). look: measure, and make the reserve
- * or give it back; use: a full disk was met, give it back now; both block on
- * the disk. low: as of the last look: nothing should be added that the node
- * could do without. */
+ * when there is plenty; blocks on the disk. low: as of the last look: nothing
+ * should be added that the node could do without. */
 void node_space_look(struct node *node);
-void node_space_use(struct node *node);
 bool node_space_low(const struct node *node);
+/* (any) Is so much room there? Measures, and uses the reserve for it. */
+bool node_space_has(struct node *node, uint64_t bytes);
+/* (any) Bytes that may be written until the next look. */
+uint64_t node_space_pace(const struct node *node);
 
 struct node_member {
 	raft_id id;

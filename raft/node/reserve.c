@@ -7,22 +7,37 @@
 #include "base/status.h"
 
 static const char FILE_NAME[] = "reserve";
-enum { SHARE_OF_DISK = 16, MIB = 1 << 20 };
+enum { SHARE_OF_DISK = 16, SHARE_OF_SMALL = 4, MIB = 1 << 20 };
+enum { PACE_SHARE = 64, PACE_BYTES_MAX = 16 << 20 };
 
 /* All below: the mutex is held. */
+
+static uint64_t size_of(uint64_t total)
+{
+	uint64_t size = total / SHARE_OF_DISK;
+
+	if (size < RESERVE_BYTES_MIN) {
+		size = RESERVE_BYTES_MIN;
+	}
+	if (size > RESERVE_BYTES_MAX) {
+		size = RESERVE_BYTES_MAX;
+	}
+	return size < total / SHARE_OF_SMALL ? size : total / SHARE_OF_SMALL;
+}
 
 /* False: the disk does not tell; nothing is changed then. */
 static bool measure(struct reserve *r)
 {
-	uint64_t total;
+	uint64_t total, pace;
 
 	if (r->disk->ops->space(r->disk, &r->free, &total) != 0) {
 		return false;
 	}
+	/* What is written is written several times: log, flush, compaction. */
+	pace = r->free / PACE_SHARE;
+	atomic_store(&r->pace, pace < PACE_BYTES_MAX ? pace : PACE_BYTES_MAX);
 	if (r->bytes == 0) {
-		r->bytes = total / SHARE_OF_DISK < RESERVE_BYTES_MAX
-				   ? total / SHARE_OF_DISK
-				   : RESERVE_BYTES_MAX;
+		r->bytes = size_of(total);
 	}
 	return true;
 }
@@ -54,7 +69,7 @@ static void make(struct reserve *r)
 static void judge(struct reserve *r)
 {
 	bool was_low = atomic_load(&r->low);
-	bool low = !r->held || r->free < (was_low ? 2 * r->bytes : r->bytes);
+	bool low = !r->held || r->free < (was_low ? r->bytes : r->bytes / 2);
 
 	atomic_store(&r->low, low);
 	if (low && !was_low) {
@@ -73,9 +88,7 @@ static void look(struct reserve *r)
 	if (!measure(r)) {
 		return;
 	}
-	if (r->held && r->free < r->bytes / 4) {
-		give_back(r);
-	} else if (!r->held && r->free / 3 >= r->bytes) {
+	if (!r->held && r->free / 2 >= r->bytes) {
 		make(r);
 	}
 	judge(r);
@@ -119,17 +132,26 @@ void reserve_look(struct reserve *r)
 	pthread_mutex_unlock(&r->mutex);
 }
 
-void reserve_use(struct reserve *r)
+bool reserve_has(struct reserve *r, uint64_t bytes)
 {
+	bool has = true;
+
 	pthread_mutex_lock(&r->mutex);
-	if (measure(r)) {
+	if (measure(r) && r->free < bytes) {
 		give_back(r);
+		has = !measure(r) || r->free >= bytes;
 		judge(r);
 	}
 	pthread_mutex_unlock(&r->mutex);
+	return has;
 }
 
 bool reserve_is_low(const struct reserve *r)
 {
 	return atomic_load(&r->low);
+}
+
+uint64_t reserve_pace(const struct reserve *r)
+{
+	return atomic_load(&r->pace);
 }

@@ -553,6 +553,12 @@ static int memstore_flush(struct store *s)
 	return rc;
 }
 
+static uint64_t memstore_need(struct store *s)
+{
+	(void)s;
+	return 0;
+}
+
 static uint64_t memstore_bytes(struct store *s)
 {
 	struct version *v = newest_ref(memstore_of(s));
@@ -590,6 +596,7 @@ static const struct store_ops memstore_ops = {
 	.abort = memstore_abort,
 	.flush = memstore_flush,
 	.bytes = memstore_bytes,
+	.need = memstore_need,
 	.close = memstore_close,
 };
 

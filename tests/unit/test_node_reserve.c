@@ -11,7 +11,7 @@
 #include "raft/node/reserve.h"
 #include "tests/lib/faultdisk.h"
 
-enum { SIZE = 1 << 20, RESERVE = SIZE / 16 };
+enum { SIZE = 1 << 20, RESERVE = SIZE / 4 };
 
 struct fixture {
 	struct faultdisk *disk;
@@ -80,15 +80,15 @@ static void a_disk_that_runs_full_is_told_before_it_is(void **state)
 	struct fixture *f = *state;
 
 	GIVEN_OPEN(f);
-	WHEN_FREE(f, RESERVE - 1);
+	WHEN_FREE(f, RESERVE / 2 - 1);
 	reserve_look(&f->reserve);
 	assert_true(reserve_is_low(&f->reserve));
 	assert_true(is_held(f));
 
-	WHEN_FREE(f, 2 * RESERVE - 1); /* not to and fro */
+	WHEN_FREE(f, RESERVE - 1); /* not to and fro */
 	reserve_look(&f->reserve);
 	assert_true(reserve_is_low(&f->reserve));
-	WHEN_FREE(f, 2 * RESERVE);
+	WHEN_FREE(f, RESERVE);
 	reserve_look(&f->reserve);
 	assert_false(reserve_is_low(&f->reserve));
 }
@@ -98,33 +98,24 @@ static void a_full_disk_gets_the_reserve_and_gives_it_back_later(void **state)
 	struct fixture *f = *state;
 
 	GIVEN_OPEN(f);
-	WHEN_FREE(f, RESERVE / 4 - 1);
+	WHEN_FREE(f, 0);
 	reserve_look(&f->reserve);
+	assert_true(is_held(f)); /* nobody needs it yet */
+	assert_true(reserve_has(&f->reserve, RESERVE));
 	assert_false(is_held(f));
 	assert_true(reserve_is_low(&f->reserve));
+	assert_false(reserve_has(&f->reserve, RESERVE + 1));
 
-	WHEN_FREE(f, 3 * RESERVE - 1);
+	WHEN_FREE(f, 2 * RESERVE - 1);
 	reserve_look(&f->reserve);
 	assert_false(is_held(f));
-	WHEN_FREE(f, 3 * RESERVE);
+	WHEN_FREE(f, 2 * RESERVE);
 	reserve_look(&f->reserve);
 	assert_true(is_held(f));
 	assert_false(reserve_is_low(&f->reserve));
 }
 
-static void whoever_meets_a_full_disk_gets_the_reserve_at_once(void **state)
-{
-	struct fixture *f = *state;
-
-	GIVEN_OPEN(f);
-	reserve_use(&f->reserve);
-	reserve_use(&f->reserve);
-
-	assert_false(is_held(f));
-	assert_true(reserve_is_low(&f->reserve));
-}
-
-static void a_start_on_a_full_disk_begins_with_the_reserve(void **state)
+static void a_start_on_a_full_disk_has_the_reserve(void **state)
 {
 	struct fixture *f = *state;
 
@@ -133,8 +124,8 @@ static void a_start_on_a_full_disk_begins_with_the_reserve(void **state)
 	WHEN_FREE(f, 0);
 	GIVEN_OPEN(f);
 
-	assert_false(is_held(f));
 	assert_true(reserve_is_low(&f->reserve));
+	assert_true(reserve_has(&f->reserve, RESERVE));
 }
 
 static void a_half_made_reserve_is_made_anew(void **state)
@@ -160,8 +151,7 @@ int main(void)
 		TEST(with_room_the_reserve_is_made),
 		TEST(a_disk_that_runs_full_is_told_before_it_is),
 		TEST(a_full_disk_gets_the_reserve_and_gives_it_back_later),
-		TEST(whoever_meets_a_full_disk_gets_the_reserve_at_once),
-		TEST(a_start_on_a_full_disk_begins_with_the_reserve),
+		TEST(a_start_on_a_full_disk_has_the_reserve),
 		TEST(a_half_made_reserve_is_made_anew),
 	};
 
