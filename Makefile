@@ -96,6 +96,7 @@ $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
+include $(wildcard tests/sim/*.mk)
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 	$(call link,-lcmocka $(UNIT_LIBS))
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
