@@ -9,6 +9,8 @@
  *   M2  no leaf is empty, none holds more than LEAF_ITEMS; keys rise through
  *       a leaf and from leaf to leaf
  *
+ *   M3  a version's hash is the sum of its items' hashes
+ *
  * So a view is a counted reference, a commit swaps one pointer, and the flushed
  * state is just the version that was newest then. The store's lock guards its
  * pointers only. */
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 
@@ -24,6 +27,7 @@ enum { LEAF_ITEMS = 64 };
 
 struct item {
 	atomic_uint references;
+	uint64_t hash;
 	size_t key_size;
 	size_t value_size;
 	uint8_t bytes[]; /* the key, then the value */
@@ -39,6 +43,7 @@ struct version {
 	atomic_uint references;
 	size_t count;
 	size_t capacity;
+	uint64_t hash;
 	struct leaf **leaves;
 };
 
@@ -78,6 +83,8 @@ static struct item *item_new(struct bytes key, struct bytes value)
 	atomic_init(&i->references, 1);
 	i->key_size = key.size;
 	i->value_size = value.size;
+	i->hash = XXH3_64bits_withSeed(value.data, value.size,
+				       XXH3_64bits(key.data, key.size));
 	if (key.size > 0) {
 		memcpy(i->bytes, key.data, key.size);
 	}
@@ -184,6 +191,7 @@ static struct version *version_copy(const struct version *from)
 		v->leaves[i] = from->leaves[i];
 	}
 	v->count = from->count;
+	v->hash = from->hash;
 	return v;
 }
 
@@ -260,6 +268,7 @@ static void version_put(struct version *v, struct bytes key, struct bytes value)
 	leaf = version_own(v, at);
 	i = leaf_find(leaf, key, &found);
 	if (found) {
+		v->hash -= leaf->items[i]->hash;
 		item_unref(leaf->items[i]);
 	} else {
 		memmove(&leaf->items[i + 1], &leaf->items[i],
@@ -267,6 +276,7 @@ static void version_put(struct version *v, struct bytes key, struct bytes value)
 		leaf->count++;
 	}
 	leaf->items[i] = item_new(key, value);
+	v->hash += leaf->items[i]->hash;
 }
 
 static void version_remove(struct version *v, struct bytes key)
@@ -284,6 +294,7 @@ static void version_remove(struct version *v, struct bytes key)
 		return;
 	}
 	leaf = version_own(v, at);
+	v->hash -= leaf->items[i]->hash;
 	item_unref(leaf->items[i]);
 	leaf->count--;
 	memmove(&leaf->items[i], &leaf->items[i + 1],
@@ -296,24 +307,40 @@ static void version_remove(struct version *v, struct bytes key)
 	}
 }
 
-static int version_get(const struct version *v, struct bytes key,
-		       struct buffer *value)
+/* NULL: none. */
+static const struct item *version_item(const struct version *v,
+				       struct bytes key)
 {
 	bool found;
 	const struct leaf *leaf;
 	size_t i;
 
 	if (v->count == 0) {
-		return STATUS_NOT_FOUND;
+		return NULL;
 	}
 	leaf = v->leaves[version_find(v, key)];
 	i = leaf_find(leaf, key, &found);
-	if (!found) {
+	return found ? leaf->items[i] : NULL;
+}
+
+static int version_get(const struct version *v, struct bytes key,
+		       struct buffer *value)
+{
+	const struct item *item = version_item(v, key);
+
+	if (item == NULL) {
 		return STATUS_NOT_FOUND;
 	}
 	buffer_reset(value);
-	buffer_append_bytes(value, item_value(leaf->items[i]));
+	buffer_append_bytes(value, item_value(item));
 	return 0;
+}
+
+static uint64_t version_hash(const struct version *v, struct bytes without)
+{
+	const struct item *item = version_item(v, without);
+
+	return v->hash - (item != NULL ? item->hash : 0);
 }
 
 static int version_scan(const struct version *v, struct bytes from,
@@ -423,6 +450,24 @@ static int batch_scan(struct kv_reader *r, struct bytes from,
 }
 
 static const struct kv_reader_ops batch_reader = {batch_get, batch_scan};
+
+uint64_t memstore_hash(struct kv_reader *r, struct bytes without)
+{
+	struct version *v;
+	uint64_t hash;
+
+	if (r->ops == &view_reader) {
+		return version_hash(view_version(r), without);
+	}
+	if (r->ops == &batch_reader) {
+		return version_hash(batch_version(r), without);
+	}
+	CHECK(r->ops == &newest_reader);
+	v = newest_ref(memstore_of(CONTAINER_OF(r, struct store, reader)));
+	hash = version_hash(v, without);
+	version_unref(v);
+	return hash;
+}
 
 /* --- Batches -------------------------------------------------------------- */
 

@@ -25,4 +25,9 @@ void memstore_crash(struct store *s);
  * STATUS_IO; 0: none does. */
 void memstore_fail(struct store *s, unsigned nth);
 
+/* A number that depends on the content alone, whatever its history; the item
+ * `without` does not count (none such: all do). r: of this kind of store, a
+ * view or a batch of it. Cheap. */
+uint64_t memstore_hash(struct kv_reader *r, struct bytes without);
+
 #endif

@@ -233,6 +233,45 @@ static void memory_forgets_what_was_not_flushed(void **state)
 	buffer_deinit(&value);
 }
 
+static uint64_t hash_of(struct kv_reader *r)
+{
+	return memstore_hash(r, bytes_of_text("left out"));
+}
+
+static void the_hash_of_memory_tells_contents_apart(void **state)
+{
+	struct pair *p = *state;
+	struct store *s = p->memory;
+	struct store *other = memstore_open(NULL);
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+	uint64_t one;
+	uint64_t swapped;
+
+	kv_put(b, bytes_of_text("a"), bytes_of_text("1"));
+	kv_put(b, bytes_of_text("b"), bytes_of_text("2"));
+	kv_put(b, bytes_of_text("left out"), bytes_of_text("3"));
+	one = hash_of(&b->reader);
+	kv_put(b, bytes_of_text("a"), bytes_of_text("2"));
+	kv_put(b, bytes_of_text("b"), bytes_of_text("1"));
+	swapped = hash_of(&b->reader);
+	assert_int_equal(s->ops->commit(s, b), 0);
+
+	b = other->ops->begin(other, NULL, NULL);
+	kv_put(b, bytes_of_text("c"), bytes_of_text("4"));
+	kv_put(b, bytes_of_text("b"), bytes_of_text("1"));
+	kv_put(b, bytes_of_text("a"), bytes_of_text("2"));
+	kv_remove(b, bytes_of_text("c"));
+	kv_remove(b, bytes_of_text("none"));
+	assert_int_equal(other->ops->commit(other, b), 0);
+
+	assert_true(one != swapped);
+	assert_true(hash_of(&s->reader) == swapped);
+	assert_true(hash_of(&other->reader) == swapped);
+	assert_true(memstore_hash(&s->reader, bytes_of_text("none")) !=
+		    swapped);
+	other->ops->close(other);
+}
+
 static void a_database_open_elsewhere_is_busy(void **state)
 {
 	struct pair *p = *state;
@@ -275,6 +314,7 @@ int main(void)
 		STORE_TEST(a_view_stays_as_it_was),
 		STORE_TEST(a_batch_sees_its_own_changes_and_no_one_else_does),
 		STORE_TEST(memory_forgets_what_was_not_flushed),
+		STORE_TEST(the_hash_of_memory_tells_contents_apart),
 		STORE_TEST(a_database_open_elsewhere_is_busy),
 		STORE_TEST(a_damaged_database_is_named),
 	};
