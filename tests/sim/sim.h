@@ -194,6 +194,9 @@ struct kv *sim_kv(int node);
 const struct raft *sim_core(int node);
 raft_id sim_id(int node);	 /* incarnation; 0: not known yet */
 uint64_t sim_clock_ms(int node); /* CLOCK_BOOTTIME as it reads it */
+/* During applied(): the batch that is open, to be looked at. NULL: none, or
+ * the state is not in memory (plan.rocksdb). */
+struct kv_reader *sim_batch(int node);
 /* May frames go from one to the other now (cuts and states)? */
 bool sim_reaches(int from, int to);
 /* SIM_CALM: is it one of the connected quorum that was healed? */
@@ -234,6 +237,9 @@ struct sim_oracle {
 	/* Settings are drawn, no node runs: spawn clients. */
 	void (*begin)(void);
 	void (*event)(const struct sim_event *event);
+	/* A core was made (raft_init) of what was found on the disk. */
+	void (*booted)(int node, const struct raft *core,
+		       const struct raft_boot *boot);
 	/* A core has stepped; its acts are not carried out yet. */
 	void (*stepped)(int node, const struct raft *core,
 			const struct raft_event *event, int rc,
