@@ -73,9 +73,9 @@ static void flush_or_die(struct kv *kv)
 static bool flush_due(const struct kv *kv)
 {
 	return kv->dirty_bytes >= KV_FLUSH_BYTES ||
-	       kv->dirty_entries >= KV_FLUSH_ENTRIES ||
+	       kv->dirty_entries >= kv->flush_entries ||
 	       (kv->dirty_entries > 0 &&
-		kv_now_ms() - kv->dirty_ms >= KV_FLUSH_MS);
+		kv_now_ms() - kv->dirty_ms >= kv->flush_ms);
 }
 
 /* --- The leader's duties -------------------------------------------------- */

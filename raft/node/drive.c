@@ -407,10 +407,10 @@ static void cut(struct node *n)
 
 	to = n->raft.settled < to ? n->raft.settled : to;
 	to = n->delivery.applied < to ? n->delivery.applied : to;
-	if (to < n->cut_asked + 2 * (raft_index)CUT_TAIL_ENTRIES) {
+	if (to < n->cut_asked + 2 * n->cut_tail) {
 		return;
 	}
-	to -= CUT_TAIL_ENTRIES;
+	to -= n->cut_tail;
 	n->cut_asked = to;
 	log_state(n->log, &state);
 	if (state.segments > 1) {

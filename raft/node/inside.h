@@ -41,7 +41,8 @@
 enum {
 	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
 	TAIL_ENTRIES = 1 << 16,
-	CUT_TAIL_ENTRIES = 4096, /* stay in the log for slow followers */
+	CUT_TAIL_ENTRIES = 4096, /* stay in the log for slow followers, unless
+				    the configuration says otherwise */
 	ACCEPTED_MAX = 64,	 /* connections that called */
 	ADDRESSES_MAX = 4,	 /* of one host name */
 	LINK_LIMIT_MS = 2000,	 /* to connect; to answer the HELLO */
@@ -186,6 +187,8 @@ struct node {
 	size_t configured_count;
 	char listen[LIMIT_ADDRESS_BYTES + 1];
 	struct raft_config config;
+	uint32_t segment_bytes;
+	raft_index cut_tail; /* entries */
 	const struct node_client *client;
 	void *context;
 	char *folder;

@@ -139,6 +139,13 @@ int options_take(struct node *n, const struct node_config *config,
 	if (n->config.disk_stall_ms == 0) {
 		n->config.disk_stall_ms = LIMIT_DISK_STALL_MS;
 	}
+	n->config.message_bytes = config->message_bytes != 0
+					  ? config->message_bytes
+					  : LIMIT_MESSAGE_BYTES;
+	n->segment_bytes = config->segment_bytes != 0 ? config->segment_bytes
+						      : LIMIT_SEGMENT_BYTES;
+	n->cut_tail = config->cut_tail_entries != 0 ? config->cut_tail_entries
+						    : CUT_TAIL_ENTRIES;
 	if (rc == 0 && n->config.election_ms < 2 * n->config.heartbeat_ms) {
 		buffer_printf(problem, "the election timeout must be at least "
 				       "twice the heartbeat");

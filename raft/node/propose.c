@@ -162,7 +162,7 @@ void propose_receive(struct node *n, struct peer *p)
 		return;
 	}
 	if (batch->count + m->count > LIMIT_MESSAGE_ENTRIES ||
-	    batch->bytes + m->payload_bytes > LIMIT_MESSAGE_BYTES) {
+	    batch->bytes + m->payload_bytes > n->config.message_bytes) {
 		propose_batch(n);
 	}
 	if (room(n) < m->payload_bytes) {
@@ -203,7 +203,7 @@ static size_t take(struct node *n, size_t bytes_max)
 /* What one event may still hold: a save and a message have this bound. */
 static size_t batch_room(const struct node *n)
 {
-	size_t most = LIMIT_MESSAGE_BYTES;
+	size_t most = n->config.message_bytes;
 	uint64_t free = room(n);
 
 	if (n->batch.count == LIMIT_MESSAGE_ENTRIES || n->batch.bytes >= most ||
@@ -251,7 +251,7 @@ static void forward(struct node *n)
 		    !atomic_exchange(&n->inbox.proposals, false)) {
 			return;
 		}
-		if (take(n, LIMIT_MESSAGE_BYTES) == 0) {
+		if (take(n, n->config.message_bytes) == 0) {
 			return;
 		}
 		atomic_store(&n->inbox.proposals, true);
