@@ -49,6 +49,10 @@ struct version {
 
 struct memdisk {
 	struct version *durable;
+	bool remembers;
+	struct version **later; /* each commit since the last flush */
+	size_t later_count;
+	size_t later_capacity;
 };
 
 struct memstore {
@@ -542,6 +546,26 @@ static int next_step(struct memstore *m)
 	return m->failing ? STATUS_IO : 0;
 }
 
+static void remember(struct memdisk *d, struct version *v)
+{
+	if (!d->remembers) {
+		return;
+	}
+	if (d->later_count == d->later_capacity) {
+		d->later_capacity = d->later_capacity * 2 + 16;
+		d->later = mem_realloc(d->later,
+				       d->later_capacity * sizeof d->later[0]);
+	}
+	d->later[d->later_count++] = version_ref(v);
+}
+
+static void forget(struct memdisk *d)
+{
+	while (d->later_count > 0) {
+		version_unref(d->later[--d->later_count]);
+	}
+}
+
 static int memstore_commit(struct store *s, struct kv_batch *batch)
 {
 	struct memstore *m = memstore_of(s);
@@ -556,6 +580,7 @@ static int memstore_commit(struct store *s, struct kv_batch *batch)
 	if (rc == 0) {
 		old = m->newest;
 		m->newest = b->version;
+		remember(m->disk, m->newest);
 	}
 	pthread_mutex_unlock(&m->lock);
 	version_unref(old);
@@ -585,6 +610,7 @@ static int memstore_flush(struct store *s)
 	if (rc == 0) {
 		old = m->disk->durable;
 		m->disk->durable = version_ref(m->newest);
+		forget(m->disk);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (old != NULL) {
@@ -644,9 +670,31 @@ struct memdisk *memdisk_new(void)
 void memdisk_free(struct memdisk *d)
 {
 	if (d != NULL) {
+		forget(d);
+		mem_free(d->later);
 		version_unref(d->durable);
 		mem_free(d);
 	}
+}
+
+void memdisk_remember(struct memdisk *d)
+{
+	d->remembers = true;
+}
+
+size_t memdisk_unflushed(const struct memdisk *d)
+{
+	return d->later_count;
+}
+
+void memdisk_crash(struct memdisk *d, size_t kept)
+{
+	CHECK(kept <= d->later_count);
+	if (kept > 0) {
+		version_unref(d->durable);
+		d->durable = version_ref(d->later[kept - 1]);
+	}
+	forget(d);
 }
 
 struct store *memstore_open(struct memdisk *disk)

@@ -272,6 +272,47 @@ static void the_hash_of_memory_tells_contents_apart(void **state)
 	other->ops->close(other);
 }
 
+static void put_one(struct store *s, const char *key, const char *value)
+{
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+
+	kv_put(b, bytes_of_text(key), bytes_of_text(value));
+	assert_int_equal(s->ops->commit(s, b), 0);
+}
+
+static void memory_keeps_some_of_what_was_not_flushed(void **state)
+{
+	struct memdisk *disk = memdisk_new();
+	struct buffer value = {0};
+	struct store *s;
+
+	(void)state;
+	memdisk_remember(disk);
+	s = memstore_open(disk);
+	put_one(s, "a", "1");
+	assert_int_equal(s->ops->flush(s), 0);
+	put_one(s, "a", "2");
+	put_one(s, "a", "3");
+	put_one(s, "a", "4");
+	assert_int_equal(memdisk_unflushed(disk), 3);
+	s->ops->close(s);
+
+	memdisk_crash(disk, 2);
+
+	s = memstore_open(disk);
+	assert_int_equal(memdisk_unflushed(disk), 0);
+	assert_int_equal(kv_get(&s->reader, bytes_of_text("a"), &value), 0);
+	assert_string_equal(buffer_text(&value), "3");
+	s->ops->close(s);
+	memdisk_crash(disk, 0);
+	s = memstore_open(disk);
+	assert_int_equal(kv_get(&s->reader, bytes_of_text("a"), &value), 0);
+	assert_string_equal(buffer_text(&value), "3");
+	s->ops->close(s);
+	memdisk_free(disk);
+	buffer_deinit(&value);
+}
+
 static void a_database_open_elsewhere_is_busy(void **state)
 {
 	struct pair *p = *state;
@@ -314,6 +355,7 @@ int main(void)
 		STORE_TEST(a_view_stays_as_it_was),
 		STORE_TEST(a_batch_sees_its_own_changes_and_no_one_else_does),
 		STORE_TEST(memory_forgets_what_was_not_flushed),
+		STORE_TEST(memory_keeps_some_of_what_was_not_flushed),
 		STORE_TEST(the_hash_of_memory_tells_contents_apart),
 		STORE_TEST(a_database_open_elsewhere_is_busy),
 		STORE_TEST(a_damaged_database_is_named),
