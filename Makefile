@@ -11,8 +11,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
 ALL_CPPFLAGS = -I. -I$(BUILD) -D_GNU_SOURCE -DPB_ENABLE_MALLOC \
 	-DRAFTFS_VERSION='"$(VERSION)"' $(CPPFLAGS)
-ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP \
-	$(CFLAGS) $(SANITIZE)
+ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP $(CFLAGS) $(SANITIZE)
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3 2>/dev/null)
 FUSE_LIBS = -lfuse3
 LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
@@ -43,8 +42,7 @@ UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
 	raft_sizes raft_step
 UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash \
-	node_mark node_open node_propose node_refuse node_saver node_segment node_tail node_trace \
-	node_wire
+	node_mark node_open node_propose node_refuse node_saver node_segment node_tail node_trace node_wire
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_keeper kv_kv kv_propose kv_read kv_store
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
