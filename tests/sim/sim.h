@@ -107,10 +107,12 @@ struct sim_plan {
 	uint32_t session_ms;
 	uint32_t heartbeat_ms;
 	uint32_t election_ms;
+	uint32_t disk_stall_ms;
 	uint32_t entry_bytes_max; /* an operation must not be larger */
+	uint32_t segment_bytes, message_bytes, cut_tail_entries;
+	uint32_t flush_entries, flush_ms;
 	unsigned fire_ms;
 	bool rocksdb; /* the state is in RocksDB, not in memory */
-	/* Clocks may differ by more than leases allow for: false always. */
 	bool lossless; /* no frame but a core's is lost */
 };
 const struct sim_plan *sim_plan(void);
@@ -155,8 +157,13 @@ void sim_sleep(uint64_t ns);
 /* Let others run. */
 void sim_yield(void);
 
-/* Run as someone else until sim_leave(was): SIM_WORLD, or a node that is up.
- * As the world no task is switched, so nothing happens meanwhile. */
+/* A task of the world has main(context) run as a thread of the node's process
+ * and waits until that has returned: true; false: the node was not up, or has
+ * died meanwhile. So whatever main asks of kv is asked as the node. */
+bool sim_call(int node, void (*main)(void *context), void *context);
+
+/* Run as someone else, SIM_WORLD, until sim_leave(was). As the world no task
+ * is switched, so nothing happens meanwhile. */
 int sim_enter(int who);
 void sim_leave(int was);
 int sim_who(void);
@@ -188,7 +195,8 @@ enum sim_state sim_state(int node);
 unsigned sim_life(int node);
 unsigned sim_nodes(void); /* numbers are 0 ... sim_nodes() - 1 */
 const char *sim_name(int node);
-/* The node's map: only while SIM_UP (or SIM_PAUSED); call it as the node. */
+/* The node's map while it is SIM_UP or SIM_PAUSED, else NULL. Only its tasks
+ * may call it (sim_call); kv_newest() may be read by the world too. */
 struct kv *sim_kv(int node);
 /* The core, for looking; NULL: none yet. */
 const struct raft *sim_core(int node);
@@ -250,6 +258,9 @@ struct sim_oracle {
 			struct bytes operation, struct bytes result);
 	/* kv_open() returned; watch and look from here on. */
 	void (*up)(int node);
+	/* A clean stop, the state is SIM_STOPPING: is someone of the node's
+	 * within a call of kv's still? kv_close() comes once nobody is. */
+	bool (*busy)(int node);
 	/* A life is over; none of its tasks runs any more, and what clients
 	 * asked of it will not be answered. line: what it said last. */
 	void (*died)(int node, enum sim_death why, const char *line);
