@@ -98,9 +98,6 @@ static int open_log(struct node *n, struct buffer *problem)
 	if (rc == 0) {
 		rc = open_disk(path, &n->log_disk, problem);
 	}
-	if (rc == 0 && made) {
-		rc = n->disk->ops->sync_folder(n->disk);
-	}
 	if (rc == 0) {
 		config.disk = n->log_disk;
 		rc = log_open(&config, &n->log, problem);
