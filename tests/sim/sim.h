@@ -112,7 +112,7 @@ struct sim_plan {
 	uint32_t segment_bytes, message_bytes, cut_tail_entries;
 	uint32_t flush_entries, flush_ms;
 	unsigned fire_ms;
-	bool rocksdb; /* the state is in RocksDB, not in memory */
+	bool rocksdb;  /* the state is in RocksDB, not in memory */
 	bool lossless; /* no frame but a core's is lost */
 };
 const struct sim_plan *sim_plan(void);
