@@ -468,6 +468,30 @@ static void choose_healed(void)
 	}
 }
 
+/* One that is not healed must not be able to lead: whom it reaches both ways
+ * is no quorum, or the healed ones it does not reach would wait for ever. */
+static void limit_reach(int node)
+{
+	unsigned quorum = sim_nodes() / 2 + 1;
+	int reached[SIM_NODES_MAX];
+	unsigned count = 0;
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (i != node && !sim.links.cut[i][node] &&
+		    !sim.links.cut[node][i]) {
+			reached[count++] = i;
+		}
+	}
+	while (1 + count >= quorum && count > 0) {
+		size_t at = (size_t)sim_below(r(), count);
+		bool out = sim_below(r(), 2) == 0;
+
+		net_cut(out ? node : reached[at], out ? reached[at] : node,
+			true);
+		reached[at] = reached[--count];
+	}
+}
+
 static void mend(int node)
 {
 	struct host *h = &sim.hosts[node];
@@ -508,6 +532,11 @@ static void calm_down(void)
 			if (sim.healed[j]) {
 				net_cut(i, j, false);
 			}
+		}
+	}
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (!sim.healed[i]) {
+			limit_reach(i);
 		}
 	}
 	say(SIM_EV_PHASE, SIM_WORLD, "calm");

@@ -217,6 +217,22 @@ static void not_started(int node, const char *line)
 	life_end(node, SIM_NOT_STARTED, line);
 }
 
+/* Until nobody is within a call of kv's. */
+static void await_idle(int node)
+{
+	bool busy = oracle()->busy != NULL;
+
+	while (busy) {
+		int was = sim_enter(SIM_WORLD);
+
+		busy = oracle()->busy(node);
+		sim_leave(was);
+		if (busy) {
+			sim_sleep(SIM_MS);
+		}
+	}
+}
+
 static void main_task(void *context)
 {
 	struct host *h = context;
@@ -238,6 +254,7 @@ static void main_task(void *context)
 		(void)task_wait(&lives[node].stop, UINT64_MAX);
 	}
 	h->state = SIM_STOPPING;
+	await_idle(node);
 	kv = h->kv;
 	h->kv = NULL;
 	kv_close(kv);
