@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifndef __x86_64__
@@ -94,6 +95,9 @@ void fiber_make(struct fiber *f, void (*entry)(void))
 
 	if (kept_count > 0) {
 		f->bottom = kept[--kept_count];
+#ifdef __SANITIZE_ADDRESS__
+		__asan_unpoison_memory_region(f->bottom, SIM_STACK_BYTES);
+#endif
 	} else {
 		map = mmap(NULL, GUARD_BYTES + SIM_STACK_BYTES,
 			   PROT_READ | PROT_WRITE,

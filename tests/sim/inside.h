@@ -142,7 +142,7 @@ struct files;
 struct listener;
 
 struct host {
-	char name[8];
+	char name[16];
 	char address[32];
 	char folder[32];
 	enum sim_state state;
