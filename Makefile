@@ -11,8 +11,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
 ALL_CPPFLAGS = -I. -I$(BUILD) -D_GNU_SOURCE -DPB_ENABLE_MALLOC \
 	-DRAFTFS_VERSION='"$(VERSION)"' $(CPPFLAGS)
-ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP \
-	$(CFLAGS) $(SANITIZE)
+ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP $(CFLAGS) $(SANITIZE)
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3 2>/dev/null)
 FUSE_LIBS = -lfuse3
 LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
@@ -35,15 +34,16 @@ MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_di
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore nodekit toy treegen \
-	treekit treemodel treemodel_ops)
+TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore nodekit toy \
+	treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
 	raft_sizes raft_step
 UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash \
-	node_mark node_open node_refuse node_reserve node_saver node_segment node_tail node_trace node_wire
+	node_mark node_open node_propose node_refuse node_reserve node_saver node_segment node_tail \
+	node_trace node_wire
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_keeper kv_kv kv_propose kv_read kv_space kv_store
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
@@ -96,6 +96,7 @@ $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
+include $(wildcard tests/sim/*.mk)
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 	$(call link,-lcmocka $(UNIT_LIBS))
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)

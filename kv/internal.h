@@ -109,6 +109,10 @@ struct kv {
 	uint64_t dirty_bytes;
 	uint64_t dirty_entries;
 	uint64_t dirty_ms; /* when the first of them came */
+
+	/* A flush is due after so much. */
+	uint64_t flush_entries;
+	uint64_t flush_ms;
 };
 
 /* What kv opens below itself; tests put a store of their own here. */
@@ -116,6 +120,9 @@ struct kv_below {
 	int (*store_open)(void *context, const char *path, struct store **store,
 			  struct buffer *problem);
 	void *context;
+	/* Times and sizes in it are the node's; NULL: as they come. */
+	const struct node_config *node;
+	uint64_t flush_entries, flush_ms; /* 0: KV_FLUSH_... */
 };
 MUST_USE int kv_open_on(const struct kv_config *config,
 			const struct kv_below *below, struct kv **kv,

@@ -98,11 +98,13 @@ static void look_at_space(struct kv *kv)
 /* Lock held. */
 static bool flush_due(const struct kv *kv)
 {
-	uint64_t patience = kv->low ? KV_FLUSH_LOW_MS : KV_FLUSH_MS;
+	uint64_t patience = kv->low && KV_FLUSH_LOW_MS < kv->flush_ms
+				    ? KV_FLUSH_LOW_MS
+				    : kv->flush_ms;
 
 	return kv->flush_failed || kv->flush_wanted ||
 	       kv->dirty_bytes >= KV_FLUSH_BYTES ||
-	       kv->dirty_entries >= KV_FLUSH_ENTRIES ||
+	       kv->dirty_entries >= kv->flush_entries ||
 	       (kv->dirty_entries > 0 &&
 		kv_now_ms() - kv->dirty_ms >= patience);
 }

@@ -21,6 +21,7 @@ LOGS=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 skips=()
 group_end=0
+REASONS='^FAILED|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
 mkdir -p "$LOGS"
 export BUILD MAKE
 
@@ -44,6 +45,8 @@ report() { # RC NAME SECONDS LOG
 	*)
 		failed=$((failed + 1))
 		echo "FAIL $2 ($3 s, exit code $1, log: $4)"
+		# The reason may stand far above what the daemons said last.
+		grep -m 15 -nE "$REASONS" "$4" | sed 's/^/  > /'
 		tail -n 40 "$4" | sed 's/^/    /'
 		;;
 	esac

@@ -115,7 +115,6 @@ static void fill_config(struct node *n)
 	config->seed = random_id();
 	config->lease_ms = config->election_ms - config->election_ms / 5;
 	config->message_entries = LIMIT_MESSAGE_ENTRIES;
-	config->message_bytes = LIMIT_MESSAGE_BYTES;
 	config->inflight_messages = LIMIT_INFLIGHT_MESSAGES;
 	config->inflight_bytes = LIMIT_INFLIGHT_BYTES;
 	config->uncommitted_bytes = LIMIT_UNCOMMITTED_BYTES;

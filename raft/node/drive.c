@@ -404,7 +404,7 @@ static void cut(struct node *n)
 {
 	raft_index to = atomic_load(&n->inbox.flushed);
 	/* On a disk that runs full, not even a tail is kept. */
-	raft_index tail = reserve_is_low(&n->reserve) ? 0 : CUT_TAIL_ENTRIES;
+	raft_index tail = reserve_is_low(&n->reserve) ? 0 : n->cut_tail;
 	struct log_state state;
 
 	to = n->raft.settled < to ? n->raft.settled : to;

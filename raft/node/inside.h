@@ -42,7 +42,8 @@
 enum {
 	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
 	TAIL_ENTRIES = 1 << 16,
-	CUT_TAIL_ENTRIES = 4096, /* stay in the log for slow followers */
+	CUT_TAIL_ENTRIES = 4096, /* stay in the log for slow followers, unless
+				    the configuration says otherwise */
 	ACCEPTED_MAX = 64,	 /* connections that called */
 	ADDRESSES_MAX = 4,	 /* of one host name */
 	LINK_LIMIT_MS = 2000,	 /* to connect; to answer the HELLO */
@@ -82,7 +83,8 @@ struct peer {
 	struct conn *out; /* dialled; from CONNECTING on */
 	struct conn *in;  /* accepted and greeted, or NULL */
 	bool empty;	  /* UP, but not handed the founding record yet */
-	bool told;	  /* the core takes the link to be up */
+	uint64_t links;	  /* connections that were either half, ever */
+	uint64_t told;	  /* the link the core takes to be up; 0: none */
 	bool foreign;	  /* it said last that its cluster is another */
 	uint64_t boot;	  /* newest start of member.id seen */
 	raft_ms heard;
@@ -95,6 +97,8 @@ struct peer {
 	size_t address_count;
 	char problem[160]; /* why it is not up; "" */
 	raft_ms said;	   /* in the log, since it was up last; 0: not yet */
+	bool owed;	   /* the refusal below, until there is a way */
+	struct wire_refused refused;
 };
 
 /* --- The way of proposals ------------------------------------------------- */
@@ -103,7 +107,7 @@ struct route {
 	bool open;
 	raft_term term; /* of the way: this and the next two */
 	raft_id leader; /* 0: there is none */
-	bool reachable;
+	uint64_t link;	/* to it; 0: none */
 	raft_ms reopen; /* closed by a refusal until then; 0: not */
 };
 
@@ -184,6 +188,8 @@ struct node {
 	size_t configured_count;
 	char listen[LIMIT_ADDRESS_BYTES + 1];
 	struct raft_config config;
+	uint32_t segment_bytes;
+	raft_index cut_tail; /* entries */
 	const struct node_client *client;
 	void *context;
 	char *folder;
@@ -288,6 +294,9 @@ void peer_start(struct peer *p);
 void peer_stop(struct peer *p);
 /* Frames for it go here; NULL: not now. */
 struct conn *peer_way(const struct peer *p);
+/* The link, while both halves are up; 0: not now. Another number is another
+ * connection: what was on the one before may be lost, in either direction. */
+uint64_t peer_link(const struct peer *p);
 void peer_soon(struct peer *p); /* it called, so it is there: dial now */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);

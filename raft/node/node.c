@@ -96,15 +96,12 @@ static int open_identity(struct node *n, const char *name,
 static int open_log(struct node *n, struct buffer *problem)
 {
 	char *path = mem_printf("%s/log", n->folder);
-	struct log_config config = {.segment_bytes = LIMIT_SEGMENT_BYTES};
+	struct log_config config = {.segment_bytes = n->segment_bytes};
 	bool made = false;
 	int rc = options_folder(path, &made, problem);
 
 	if (rc == 0) {
 		rc = open_disk(path, &n->log_disk, problem);
-	}
-	if (rc == 0 && made) {
-		rc = n->disk->ops->sync_folder(n->disk);
 	}
 	if (rc == 0) {
 		config.disk = n->log_disk;

@@ -58,6 +58,9 @@ struct node_config {
 	const struct node_peer *peers; /* founding nodes, self included */
 	size_t peer_count;
 	uint32_t heartbeat_ms, election_ms, disk_stall_ms; /* 0: limits.h */
+	/* For simulations, which are small: a segment file, the payload of a
+	 * message, entries that a cut leaves. 0: limits.h */
+	uint32_t segment_bytes, message_bytes, cut_tail_entries;
 	const struct node_client *client;
 	void *context;
 };

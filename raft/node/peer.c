@@ -295,6 +295,7 @@ static void greeted(struct peer *p, const struct wire_hello *hello)
 
 	CHECK(uv_timer_stop(&p->timer) == 0);
 	p->state = PEER_UP;
+	p->links++;
 	p->backoff_ms = BACKOFF_MIN_MS;
 	p->empty = !hello->founded;
 	p->foreign = false;
@@ -366,6 +367,11 @@ static void on_closed(struct conn *c, int status, const char *why)
 struct conn *peer_way(const struct peer *p)
 {
 	return p->state == PEER_UP && !p->empty ? p->out : NULL;
+}
+
+uint64_t peer_link(const struct peer *p)
+{
+	return peer_way(p) != NULL && p->in != NULL ? p->links : 0;
 }
 
 void peer_start(struct peer *p)

@@ -117,20 +117,32 @@ const char *node_name_of(struct node *n, raft_id id)
 	return p != NULL ? p->member.name : "none";
 }
 
+static void tell_link(struct peer *p, bool up)
+{
+	struct raft_event ev = {
+		.kind = RAFT_EV_LINK,
+		.link = {.peer = p->member.id, .up = up},
+	};
+
+	(void)drive_step(p->node, &ev);
+}
+
 void peers_settle(struct node *n)
 {
 	for (size_t i = 0; i < n->peer_count; i++) {
 		struct peer *p = &n->peers[i];
-		bool up = peer_way(p) != NULL && p->in != NULL;
-		struct raft_event ev = {
-			.kind = RAFT_EV_LINK,
-			.link = {.peer = p->member.id, .up = up},
-		};
+		uint64_t link = peer_link(p);
 
-		if (up != p->told) {
-			p->told = up;
-			(void)drive_step(n, &ev);
+		if (link == p->told) {
+			continue;
 		}
+		if (p->told != 0) {
+			tell_link(p, false);
+		}
+		if (link != 0) {
+			tell_link(p, true);
+		}
+		p->told = link;
 	}
 }
 

@@ -40,7 +40,7 @@ int home_open(struct home *h, struct buffer *problem)
 		.machine = &h->machine,
 		.failed = on_failed,
 	};
-	struct kv_below below = {open_memory, h};
+	struct kv_below below = {.store_open = open_memory, .context = h};
 
 	fakenode_use(&h->log);
 	return kv_open_on(&config, &below, &h->kv, problem);

@@ -9,6 +9,8 @@
  *   M2  no leaf is empty, none holds more than LEAF_ITEMS; keys rise through
  *       a leaf and from leaf to leaf
  *
+ *   M3  a version's hash is the sum of its items' hashes
+ *
  * So a view is a counted reference, a commit swaps one pointer, and the flushed
  * state is just the version that was newest then. The store's lock guards its
  * pointers only. */
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 
@@ -24,6 +27,7 @@ enum { LEAF_ITEMS = 64 };
 
 struct item {
 	atomic_uint references;
+	uint64_t hash;
 	size_t key_size;
 	size_t value_size;
 	uint8_t bytes[]; /* the key, then the value */
@@ -39,11 +43,16 @@ struct version {
 	atomic_uint references;
 	size_t count;
 	size_t capacity;
+	uint64_t hash;
 	struct leaf **leaves;
 };
 
 struct memdisk {
 	struct version *durable;
+	bool remembers;
+	struct version **later; /* each commit since the last flush */
+	size_t later_count;
+	size_t later_capacity;
 };
 
 struct memstore {
@@ -79,6 +88,8 @@ static struct item *item_new(struct bytes key, struct bytes value)
 	atomic_init(&i->references, 1);
 	i->key_size = key.size;
 	i->value_size = value.size;
+	i->hash = XXH3_64bits_withSeed(value.data, value.size,
+				       XXH3_64bits(key.data, key.size));
 	if (key.size > 0) {
 		memcpy(i->bytes, key.data, key.size);
 	}
@@ -185,6 +196,7 @@ static struct version *version_copy(const struct version *from)
 		v->leaves[i] = from->leaves[i];
 	}
 	v->count = from->count;
+	v->hash = from->hash;
 	return v;
 }
 
@@ -261,6 +273,7 @@ static void version_put(struct version *v, struct bytes key, struct bytes value)
 	leaf = version_own(v, at);
 	i = leaf_find(leaf, key, &found);
 	if (found) {
+		v->hash -= leaf->items[i]->hash;
 		item_unref(leaf->items[i]);
 	} else {
 		memmove(&leaf->items[i + 1], &leaf->items[i],
@@ -268,6 +281,7 @@ static void version_put(struct version *v, struct bytes key, struct bytes value)
 		leaf->count++;
 	}
 	leaf->items[i] = item_new(key, value);
+	v->hash += leaf->items[i]->hash;
 }
 
 static void version_remove(struct version *v, struct bytes key)
@@ -285,6 +299,7 @@ static void version_remove(struct version *v, struct bytes key)
 		return;
 	}
 	leaf = version_own(v, at);
+	v->hash -= leaf->items[i]->hash;
 	item_unref(leaf->items[i]);
 	leaf->count--;
 	memmove(&leaf->items[i], &leaf->items[i + 1],
@@ -297,24 +312,40 @@ static void version_remove(struct version *v, struct bytes key)
 	}
 }
 
-static int version_get(const struct version *v, struct bytes key,
-		       struct buffer *value)
+/* NULL: none. */
+static const struct item *version_item(const struct version *v,
+				       struct bytes key)
 {
 	bool found;
 	const struct leaf *leaf;
 	size_t i;
 
 	if (v->count == 0) {
-		return STATUS_NOT_FOUND;
+		return NULL;
 	}
 	leaf = v->leaves[version_find(v, key)];
 	i = leaf_find(leaf, key, &found);
-	if (!found) {
+	return found ? leaf->items[i] : NULL;
+}
+
+static int version_get(const struct version *v, struct bytes key,
+		       struct buffer *value)
+{
+	const struct item *item = version_item(v, key);
+
+	if (item == NULL) {
 		return STATUS_NOT_FOUND;
 	}
 	buffer_reset(value);
-	buffer_append_bytes(value, item_value(leaf->items[i]));
+	buffer_append_bytes(value, item_value(item));
 	return 0;
+}
+
+static uint64_t version_hash(const struct version *v, struct bytes without)
+{
+	const struct item *item = version_item(v, without);
+
+	return v->hash - (item != NULL ? item->hash : 0);
 }
 
 static int version_scan(const struct version *v, struct bytes from,
@@ -425,6 +456,24 @@ static int batch_scan(struct kv_reader *r, struct bytes from,
 
 static const struct kv_reader_ops batch_reader = {batch_get, batch_scan};
 
+uint64_t memstore_hash(struct kv_reader *r, struct bytes without)
+{
+	struct version *v;
+	uint64_t hash;
+
+	if (r->ops == &view_reader) {
+		return version_hash(view_version(r), without);
+	}
+	if (r->ops == &batch_reader) {
+		return version_hash(batch_version(r), without);
+	}
+	CHECK(r->ops == &newest_reader);
+	v = newest_ref(memstore_of(CONTAINER_OF(r, struct store, reader)));
+	hash = version_hash(v, without);
+	version_unref(v);
+	return hash;
+}
+
 /* --- Batches -------------------------------------------------------------- */
 
 static void batch_put(struct kv_batch *b, struct bytes key, struct bytes value)
@@ -502,6 +551,26 @@ static int next_step(struct memstore *m)
 	return m->failing ? STATUS_IO : 0;
 }
 
+static void remember(struct memdisk *d, struct version *v)
+{
+	if (!d->remembers) {
+		return;
+	}
+	if (d->later_count == d->later_capacity) {
+		d->later_capacity = d->later_capacity * 2 + 16;
+		d->later = mem_realloc(d->later,
+				       d->later_capacity * sizeof d->later[0]);
+	}
+	d->later[d->later_count++] = version_ref(v);
+}
+
+static void forget(struct memdisk *d)
+{
+	while (d->later_count > 0) {
+		version_unref(d->later[--d->later_count]);
+	}
+}
+
 static int memstore_commit(struct store *s, struct kv_batch *batch)
 {
 	struct memstore *m = memstore_of(s);
@@ -516,6 +585,7 @@ static int memstore_commit(struct store *s, struct kv_batch *batch)
 	if (rc == 0) {
 		old = m->newest;
 		m->newest = b->version;
+		remember(m->disk, m->newest);
 	}
 	pthread_mutex_unlock(&m->lock);
 	version_unref(old);
@@ -545,6 +615,7 @@ static int memstore_flush(struct store *s)
 	if (rc == 0) {
 		old = m->disk->durable;
 		m->disk->durable = version_ref(m->newest);
+		forget(m->disk);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (old != NULL) {
@@ -611,9 +682,31 @@ struct memdisk *memdisk_new(void)
 void memdisk_free(struct memdisk *d)
 {
 	if (d != NULL) {
+		forget(d);
+		mem_free(d->later);
 		version_unref(d->durable);
 		mem_free(d);
 	}
+}
+
+void memdisk_remember(struct memdisk *d)
+{
+	d->remembers = true;
+}
+
+size_t memdisk_unflushed(const struct memdisk *d)
+{
+	return d->later_count;
+}
+
+void memdisk_crash(struct memdisk *d, size_t kept)
+{
+	CHECK(kept <= d->later_count);
+	if (kept > 0) {
+		version_unref(d->durable);
+		d->durable = version_ref(d->later[kept - 1]);
+	}
+	forget(d);
 }
 
 struct store *memstore_open(struct memdisk *disk)
