@@ -67,8 +67,10 @@ static void wait_answer(struct client *c, uint64_t due_ms)
 
 		sim_wait(&c->wait, 100 * SIM_MS);
 		now_ms = kv_now_ms();
-		if (now_ms - last_ms > 500 && now_ms > due_ms) {
-			due_ms = now_ms; /* it was paused meanwhile */
+		if (now_ms > due_ms &&
+		    (now_ms - last_ms > 500 ||
+		     sim_stalled_until(c->node) > sim_now())) {
+			due_ms = now_ms; /* it was paused meanwhile, or waits */
 		}
 		last_ms = now_ms;
 		if (!c->answered && now_ms > due_ms + GRACE_MS) {

@@ -7,7 +7,8 @@
  * functions run as the node, in the client's task.
  *
  *   C1  every call is answered within its deadline and a little more, on the
- *       clock of its node, while that runs, and with a status that kv.h names
+ *       clock of its node, while that runs and its disk answers, and with a
+ *       status that kv.h names
  */
 #ifndef TESTS_SIM_CLIENT_H
 #define TESTS_SIM_CLIENT_H

@@ -10,6 +10,7 @@
 #include "tests/sim/inside.h"
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
 ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags);
 
 #define EPOCH_NS 1700000000000000000ULL /* of the wall clock of the world */
@@ -57,6 +58,9 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 	int node = t != NULL ? t->node : SIM_WORLD;
 	uint64_t ns;
 
+	if (sim.result == NULL) {
+		return __real_clock_gettime(clock, time); /* no run yet */
+	}
 	if (node == SIM_WORLD) {
 		ns = sim.now + (clock == CLOCK_REALTIME ? EPOCH_NS : 0);
 	} else {

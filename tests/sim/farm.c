@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PROGRESS_S = 60 };
+
 /* What a worker sends for each seed; less than PIPE_BUF, so in one piece. */
 struct report {
 	uint64_t seed;
@@ -38,6 +40,7 @@ struct farm {
 	const struct farm_options *options;
 	struct farm_totals *totals;
 	double start;
+	double said; /* when progress was last told */
 	size_t kept_at;
 	struct order *again; /* to be played a second time */
 	size_t again_count;
@@ -88,7 +91,7 @@ static void work(int orders, int reports)
 	_exit(0);
 }
 
-static void start_worker(struct worker *w)
+static void start_worker(struct farm *f, struct worker *w)
 {
 	int orders[2];
 	int reports[2];
@@ -104,6 +107,13 @@ static void start_worker(struct worker *w)
 	if (w->pid == 0) {
 		close(orders[1]);
 		close(reports[0]);
+		/* The others' ends: or they would not hear that it is over. */
+		for (unsigned i = 0; i < f->options->workers; i++) {
+			if (f->worker[i].pid > 0) {
+				close(f->worker[i].orders);
+				close(f->worker[i].reports);
+			}
+		}
 		work(orders[0], reports[1]);
 	}
 	close(orders[0]);
@@ -231,7 +241,7 @@ static bool feed(struct farm *f, struct worker *w)
 		return false;
 	}
 	if (w->pid == 0) {
-		start_worker(w);
+		start_worker(f, w);
 	}
 	w->order = o;
 	w->busy = true;
@@ -285,6 +295,12 @@ static bool turn(struct farm *f)
 	}
 	for (nfds_t i = 0; i < count; i++) {
 		listen_to(f, of[i], fds[i].revents);
+	}
+	if (now() - f->said >= PROGRESS_S) {
+		f->said = now();
+		printf("%lu seeds after %.0f s\n",
+		       (unsigned long)f->totals->played, f->said - f->start);
+		fflush(stdout);
 	}
 	return true;
 }

@@ -409,6 +409,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 	struct member *m = &law.member[node];
 	raft_term before = boot->base.term;
 	raft_index i = boot->base.index;
+	struct trail was = m->trail;
 	struct raft_status s;
 	const char *broken;
 
@@ -418,9 +419,12 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 	}
 	broken = trail_boot(&m->trail, s.self, boot, m->is_damaged);
 	if (broken != NULL) {
-		sim_fail("D1 %s: %s (term %lu, last %lu, commit %lu)",
+		sim_fail("D1 %s: %s: term %lu, last %lu, commit %lu, was term "
+			 "%lu, last %lu, commit %lu",
 			 sim_name(node), broken, (unsigned long)s.term,
-			 (unsigned long)s.last, (unsigned long)s.commit);
+			 (unsigned long)s.last, (unsigned long)s.commit,
+			 (unsigned long)was.hard.term, (unsigned long)was.last,
+			 (unsigned long)was.commit);
 	}
 	m->is_damaged = false;
 	m->is_alive = true;

@@ -26,6 +26,11 @@ bool sim_healed(int node)
 	return sim.healed[node];
 }
 
+uint64_t sim_stalled_until(int node)
+{
+	return sim.hosts[node].stalled_until;
+}
+
 const char *sim_count_name(enum sim_count count)
 {
 	static const char *const names[SIM_COUNTS] = {

@@ -202,6 +202,8 @@ struct kv *sim_kv(int node);
 const struct raft *sim_core(int node);
 raft_id sim_id(int node);	 /* incarnation; 0: not known yet */
 uint64_t sim_clock_ms(int node); /* CLOCK_BOOTTIME as it reads it */
+/* Its disk answers nothing before then (sim_now()). */
+uint64_t sim_stalled_until(int node);
 /* During applied(): the batch that is open, to be looked at. NULL: none, or
  * the state is not in memory (plan.rocksdb). */
 struct kv_reader *sim_batch(int node);

@@ -126,7 +126,9 @@ static void take_over(struct trail *t, const struct raft_boot *boot)
 	t->hard = boot->hard;
 	t->base = boot->base.index;
 	t->last = boot_last(boot);
-	t->commit = boot->commit;
+	if (t->commit > boot->commit) {
+		t->commit = boot->commit;
+	}
 }
 
 const char *trail_boot(struct trail *t, raft_id id,

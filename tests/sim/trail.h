@@ -23,8 +23,8 @@ struct trail_save {
 struct trail {
 	raft_id id; /* 0: nothing is known yet */
 	struct raft_hard hard;
-	raft_index commit;
-	raft_index base; /* the log on disk begins after it */
+	raft_index commit; /* as saved with the log, no more */
+	raft_index base;   /* the log on disk begins after it */
 	raft_index last;
 	raft_term *terms; /* by index; kept below the base */
 	size_t capacity;
