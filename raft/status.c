@@ -131,6 +131,10 @@ const char *raft_reason_text(enum raft_reason reason)
 		return "no quorum";
 	case RAFT_BECAUSE_DISK_STALLED:
 		return "disk stalled";
+	case RAFT_BECAUSE_TRANSFER:
+		return "leadership transfer";
+	case RAFT_BECAUSE_REMOVED:
+		return "removed";
 	}
 	return "?";
 }
@@ -156,6 +160,8 @@ const char *raft_msg_text(enum raft_msg_kind kind)
 		return "read";
 	case RAFT_READ_REPLY:
 		return "read-reply";
+	case RAFT_TIMEOUT_NOW:
+		return "timeout-now";
 	}
 	return "?";
 }

@@ -263,6 +263,13 @@ static int on_event(struct raft *r, const struct raft_event *ev)
 		on_compacted(r, (struct raft_pos){ev->compacted.term,
 						  ev->compacted.index});
 		break;
+	case RAFT_EV_CHANGE:
+	case RAFT_EV_TRANSFER:
+	case RAFT_EV_SNAP_SENT:
+	case RAFT_EV_SNAP_RECEIVED:
+	case RAFT_EV_SNAP_LOADED:
+		CHECK(!"given by no driver yet");
+		break;
 	}
 	return 0;
 }

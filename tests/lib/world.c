@@ -263,6 +263,10 @@ static void release(struct world *w, struct world_node *n,
 		if (act->role.role == RAFT_LEADER)
 			note_leader(w, n, act->role.term);
 		break;
+	case RAFT_DO_MEMBERS:
+	case RAFT_DO_SEND_SNAP:
+	case RAFT_DO_LOAD_SNAP:
+		break;
 	}
 }
 
@@ -281,6 +285,7 @@ static void stage_save(struct world *w, struct world_node *n,
 
 		switch (act->save.source) {
 		case RAFT_FROM_NOTHING:
+		case RAFT_FROM_CHANGE:
 			CHECK(!"entries from nothing");
 			break;
 		case RAFT_FROM_NOOP:
