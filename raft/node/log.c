@@ -214,6 +214,19 @@ void log_state(const struct log *log, struct log_state *state)
 	pthread_mutex_unlock(mutex);
 }
 
+raft_term log_term(const struct log *log, raft_index index)
+{
+	pthread_mutex_t *mutex = (pthread_mutex_t *)&log->mutex;
+	raft_term term = 0;
+
+	pthread_mutex_lock(mutex);
+	if (index >= log->base.index && index <= log_last(log)) {
+		term = term_of(log, index);
+	}
+	pthread_mutex_unlock(mutex);
+	return term;
+}
+
 void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
 	      size_t *run_count, uint32_t **sizes, size_t *size_count)
 {
