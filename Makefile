@@ -19,7 +19,7 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 
 # The rooms, lowest first; each is one archive. Sources are listed by hand.
 room = $(patsubst %,$(1)/%.c,$(2))
-BASE = $(call room,base,bytes check frame log mem status)
+BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append check commit election members progress quorum random read \
 	replicate runs save sizes status step)
@@ -39,7 +39,7 @@ TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore nodekit
 	treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
-UNIT_BASE = base_bytes base_frame
+UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
 	raft_sizes raft_step
 UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash node_log_reset \
