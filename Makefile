@@ -35,7 +35,7 @@ MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_di
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore nodekit toy treegen \
+TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstore_copy nodekit toy treegen \
 	treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
@@ -140,7 +140,7 @@ $(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)
 # The daemon over a map without Raft, whose quorum is a file.
 SOLO = $(BUILD)/tests/lib/raftfs-solo
 $(BUILD)/tests/lib/solokv.o: | $(PROTO_H)
-$(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_PROTO) $(A_BASE)
+$(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_PROTO) $(A_BASE)
 	$(call link,$(FUSE_LIBS) $(LIBS))
 RUN = BUILD=$(BUILD) tests/run.sh
 programs: $(PROGRAMS) $(NOSYNC) $(SOLO)

@@ -60,7 +60,7 @@ int folder_sync(const char *path)
 	return rc;
 }
 
-static int sync_parent(const char *path)
+int folder_sync_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *parent;
@@ -78,7 +78,8 @@ static int sync_parent(const char *path)
 
 int folder_make(const char *path)
 {
-	return mkdir(path, 0700) == 0 ? sync_parent(path) : status_of_errno();
+	return mkdir(path, 0700) == 0 ? folder_sync_name(path)
+				      : status_of_errno();
 }
 
 int folder_move(const char *from, const char *to)
@@ -88,8 +89,8 @@ int folder_move(const char *from, const char *to)
 	if (rename(from, to) != 0) {
 		return status_of_errno();
 	}
-	rc = sync_parent(to);
-	return rc == 0 ? sync_parent(from) : rc;
+	rc = folder_sync_name(to);
+	return rc == 0 ? folder_sync_name(from) : rc;
 }
 
 static bool is_dots(const char *name)
@@ -153,9 +154,9 @@ int folder_remove(const char *path)
 	if (rc == 0 && rename(path, gone) != 0) {
 		rc = errno == ENOENT ? 0 : status_of_errno();
 	} else if (rc == 0) {
-		rc = sync_parent(gone);
+		rc = folder_sync_name(gone);
 		rc = rc == 0 ? remove_now(gone) : rc;
-		rc = rc == 0 ? sync_parent(gone) : rc;
+		rc = rc == 0 ? folder_sync_name(gone) : rc;
 	}
 	mem_free(gone);
 	return rc;

@@ -20,9 +20,10 @@ MUST_USE int folder_move(const char *from, const char *to);
 /* Remove a folder and all that is in it; gone for good on return. One that is
  * not there is fine. It goes through another name first ("PATH.gone"), so
  * that a crash never leaves half a folder under this one. */
-MUST_USE int folder_remove(const char *path);
-/* Make the names in a folder durable. */
+int folder_remove(const char *path);
+/* Make the names in a folder durable; or its own name. */
 MUST_USE int folder_sync(const char *path);
+MUST_USE int folder_sync_name(const char *path);
 /* Call visit for each name in it but "." and "..", in no order. */
 MUST_USE int folder_list(const char *path,
 			 void (*visit)(void *context, const char *name),

@@ -584,6 +584,7 @@ static const struct store_ops memstore_ops = {
 	.commit = memstore_commit,
 	.abort = memstore_abort,
 	.flush = memstore_flush,
+	.checkpoint = memstore_checkpoint,
 	.bytes = memstore_bytes,
 	.close = memstore_close,
 };

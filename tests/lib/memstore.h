@@ -14,6 +14,13 @@ struct memdisk;
 struct memdisk *memdisk_new(void);
 void memdisk_free(struct memdisk *d); /* NULL is fine; no store open on it */
 
+/* A disk that holds what a checkpoint does (its `checkpoint` operation writes
+ * files, through disk_system()); returned. STATUS_NOT_FOUND: the folder holds
+ * none; STATUS_CORRUPT. */
+MUST_USE int memdisk_load(const char *folder, struct memdisk **disk);
+/* The operation itself. */
+MUST_USE int memstore_checkpoint(struct store *s, const char *folder);
+
 /* disk NULL: the store has one of its own, gone at close. */
 struct store *memstore_open(struct memdisk *disk);
 
