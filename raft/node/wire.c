@@ -95,6 +95,7 @@ void wire_encode_hello(struct buffer *out, const struct wire_hello *hello)
 	message.boot = hello->boot;
 	name_copy(message.target, sizeof message.target, hello->target);
 	message.target_id = hello->target_id;
+	message.purpose = (uint32_t)hello->purpose;
 	message.members_count = (pb_size_t)hello->count;
 	copy_members(message.members, hello->members, hello->count);
 	encode(out, raft_Hello_fields, &message);

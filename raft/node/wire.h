@@ -38,6 +38,12 @@ enum {
 };
 #define WIRE_NUMBER_MAX (1ULL << 62)
 
+/* What a caller wants of the connection. */
+enum wire_purpose {
+	WIRE_FOR_LINK,
+	WIRE_FOR_SNAPSHOT, /* from the caller (snap_wire.h) */
+};
+
 struct wire_member {
 	char name[LIMIT_NODE_NAME_BYTES + 1];
 	raft_id id; /* 0: not known */
@@ -60,6 +66,7 @@ struct wire_hello {
 	uint64_t boot;
 	char target[LIMIT_NODE_NAME_BYTES + 1];
 	raft_id target_id; /* 0: not known */
+	enum wire_purpose purpose;
 	size_t count;
 	struct wire_member members[LIMIT_VOTERS];
 };

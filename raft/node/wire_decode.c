@@ -148,6 +148,7 @@ static bool decode_hello(pb_istream_t *stream, struct wire_hello *out)
 	if (!pb_decode(stream, raft_Hello_fields, &message) ||
 	    !name_valid(message.name) || !name_valid(message.target) ||
 	    message.id == 0 || message.boot == 0 ||
+	    message.purpose > WIRE_FOR_SNAPSHOT ||
 	    message.cluster.size !=
 		    (message.founded ? WIRE_CLUSTER_BYTES : 0) ||
 	    !read_members(message.members, message.members_count,
@@ -169,6 +170,7 @@ static bool decode_hello(pb_istream_t *stream, struct wire_hello *out)
 	out->boot = message.boot;
 	name_copy(out->target, sizeof out->target, message.target);
 	out->target_id = message.target_id;
+	out->purpose = (enum wire_purpose)message.purpose;
 	return true;
 }
 

@@ -411,6 +411,19 @@ static void hello_comes_through(void **state)
 	assert_memory_equal(&message.hello, &hello, sizeof hello);
 }
 
+static void hello_says_what_the_connection_is_for(void **state)
+{
+	struct wire_hello hello = GIVEN_HELLO();
+	(void)state;
+
+	hello.purpose = WIRE_FOR_SNAPSHOT;
+	assert_int_equal(hello_through(&hello), 0);
+	assert_int_equal(message.hello.purpose, WIRE_FOR_SNAPSHOT);
+
+	hello.purpose++;
+	assert_int_equal(hello_through(&hello), STATUS_MALFORMED);
+}
+
 static void hello_of_a_founded_node_names_its_cluster(void **state)
 {
 	struct wire_hello hello = GIVEN_HELLO();
@@ -541,6 +554,7 @@ int main(void)
 		cmocka_unit_test(refusal_comes_through),
 		cmocka_unit_test(refusal_for_no_reason_is_refused),
 		cmocka_unit_test(hello_comes_through),
+		cmocka_unit_test(hello_says_what_the_connection_is_for),
 		cmocka_unit_test(hello_of_a_founded_node_names_its_cluster),
 		cmocka_unit_test(hello_with_a_name_for_the_terminal_is_refused),
 		cmocka_unit_test(hello_with_members_out_of_order_is_refused),
