@@ -26,7 +26,7 @@ RAFT = $(call room,raft,append check commit election members progress quorum ran
 NODE = $(call room,raft/node,accept address begin clock conn deliver disk drive entry found \
 	identity inbox log log_open log_read log_reset log_spare mark node options peer peers propose publish \
 	saver segment snap_wire snap_wire_decode tail trace wire wire_decode)
-KV = $(call room,kv,apply batch client clock command face feed hold keeper kv marker propose \
+KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
 	read record session status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
@@ -44,7 +44,7 @@ UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft
 	raft_sizes raft_step
 UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash node_log_reset \
 	node_mark node_open node_refuse node_saver node_segment node_snap_wire node_tail node_trace node_wire
-UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
+UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_trunc
@@ -107,8 +107,8 @@ $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
 # A fake node and clock stand before the real ones, for these tests alone.
-FAKENODE = $(BUILD)/tests/lib/fakenode.o $(BUILD)/tests/lib/kvkit.o
-$(call unit_bins,kv_client kv_keeper kv_kv): $(FAKENODE)
+FAKENODE = $(call objects,tests/lib/fakenode.c tests/lib/kvkit.c tests/lib/otherkit.c)
+$(call unit_bins,kv_client kv_install kv_install_crash kv_keeper kv_kv): $(FAKENODE)
 $(FAKENODE): | $(PROTO_H)
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)

@@ -37,6 +37,17 @@ void feed_add(struct feed *f, uint64_t index, struct bytes note)
 	buffer_append_bytes(&f->bytes, note);
 }
 
+void feed_gap(struct feed *f, uint64_t index)
+{
+	size_t watchers = atomic_load(&f->watcher_count);
+
+	CHECK(f->count == 0);
+	for (size_t w = 0; w < watchers; w++) {
+		f->watchers[w].noted(f->watchers[w].context, index,
+				     bytes_of("", 0));
+	}
+}
+
 void feed_tell(struct feed *f)
 {
 	size_t watchers = atomic_load(&f->watcher_count);

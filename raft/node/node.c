@@ -292,6 +292,22 @@ int node_read(struct node *n, raft_index index, struct entry **entry)
 	return log_read(n->log, index, entry);
 }
 
+raft_term node_term(const struct node *n, raft_index index)
+{
+	return log_term(n->log, index);
+}
+
+int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
+{
+	int rc = log_reset(n->log, pos);
+
+	if (rc != 0) {
+		buffer_printf(problem, "cannot reset the log: %s",
+			      log_problem(n->log));
+	}
+	return rc == STATUS_INVALID ? STATUS_CORRUPT : rc;
+}
+
 /* --- The loop ------------------------------------------------------------- */
 
 /* The commit index travels with the next save; there will be none. Without

@@ -115,6 +115,15 @@ void node_log(const struct node *node, raft_index *base, raft_index *commit,
 MUST_USE int node_read(struct node *node, raft_index index,
 		       struct entry **entry);
 
+/* Between open and start: the term of the entry at index, the base included;
+ * 0: the log does not hold it. */
+raft_term node_term(const struct node *node, raft_index index);
+/* Between open and start: the state was replaced by a snapshot up to pos, the
+ * log is still the one of before: make it empty after pos, durably.
+ * STATUS_CORRUPT: pos can not follow on this log. Else as log_save(). */
+MUST_USE int node_reset(struct node *node, struct raft_pos pos,
+			struct buffer *problem);
+
 /* Start the loop and the saver. applied: the state's applied index, at most
  * last (above the commit index found it counts as committed: that is saved
  * later than the state may be); commit() callbacks begin with applied + 1. */

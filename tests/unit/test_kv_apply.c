@@ -321,15 +321,20 @@ static void members_are_kept_as_they_came(void **state)
 {
 	struct replica r;
 	struct buffer value = {0};
+	uint64_t index = 7;
 	(void)state;
 
 	GIVEN_REPLICA(&r);
+	assert_int_equal(members_load(&r.store->reader, &index, &value), 0);
+	assert_int_equal(index, 0);
 
+	apply(&r, entry_new(ENTRY_NOOP, "", 0));
 	apply(&r, entry_new(ENTRY_MEMBERS, "who", 3));
+	apply(&r, entry_new(ENTRY_NOOP, "", 0));
 
-	assert_int_equal(
-		kv_get(&r.store->reader, bytes_of_text("mmembers"), &value), 0);
+	assert_int_equal(members_load(&r.store->reader, &index, &value), 0);
 	assert_string_equal(buffer_text(&value), "who");
+	assert_int_equal(index, 2);
 	buffer_deinit(&value);
 	drop(&r);
 }
