@@ -47,7 +47,7 @@ UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_lo
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
-UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_trunc
+UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_CONTROL = control_control control_job control_message control_status
 
 # $(call link,LIBRARIES): the recipe of a program.

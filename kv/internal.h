@@ -5,13 +5,14 @@
  * (worker.c: alone writes the store), the keeper (keeper.c: flushes, and does a
  * leader's duties).
  *
- * Lock order: marker_lock, then lock. kv->marker_lock is held over the disk, by
- * the keeper (flush) and the node's snapshot thread (install.c), and by no
- * other thread that runs. With kv->lock nothing is called that could take
- * another or wait: no callback of a caller, no node_*(), no store, no machine.
- * What is to be told or done is decided under the lock and carried out after
- * it. Fields marked (lock) are touched with it only; (apply), (loop) by that
- * thread only; unmarked ones never change after open.
+ * Lock order: marker_lock, then lock; the feed's, then lock (watchers call).
+ * kv->marker_lock is held over the disk, by the keeper (flush) and the node's
+ * snapshot thread (install.c), and by no other thread that runs. With kv->lock
+ * nothing is called that could take another or wait: no callback of a caller,
+ * no node_*(), no store, no machine. What is to be told or done is decided
+ * under the lock and carried out after it. Fields marked (lock) are touched
+ * with it only; (apply), (loop) by that thread only; unmarked ones never change
+ * after open.
  */
 #ifndef KV_INTERNAL_H
 #define KV_INTERNAL_H
@@ -70,9 +71,9 @@ struct kv {
 	struct kv_below below;
 	struct store *store; /* of swap.h */
 	pthread_mutex_t marker_lock;
-	struct marker marker;	/* marker_lock */
-	struct applier applier; /* apply */
-	struct feed feed;	/* apply; watchers are added before it works */
+	struct marker marker;	      /* marker_lock */
+	struct applier applier;	      /* apply */
+	struct feed feed;	      /* apply; watchers come and go */
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
 	pthread_t apply_thread;
 	pthread_t keeper_thread;

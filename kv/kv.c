@@ -73,6 +73,7 @@ static struct kv *kv_new(const struct kv_config *config)
 	init_condition(&kv->installed);
 	proposals_init(&kv->proposals);
 	barriers_init(&kv->barriers);
+	feed_init(&kv->feed);
 	kv->opening = 1;
 	kv->route_lost_ms = kv_now_ms();
 	return kv;

@@ -33,6 +33,7 @@ void GIVEN_OTHER(struct other *o, struct home *h)
 	} else {
 		o->store = memstore_open(NULL);
 	}
+	feed_init(&o->feed);
 	assert_int_equal(
 		applier_init(&o->applier, o->store, &o->machine, &o->feed), 0);
 	for (size_t i = 0; i < h->log.count; i++) {
