@@ -117,7 +117,7 @@ static int open_log(struct node *n, struct buffer *problem)
 static void found_alone(struct node *n)
 {
 	uint8_t cluster[WIRE_CLUSTER_BYTES];
-	struct wire_founding founding;
+	struct wire_config founding;
 	struct buffer record = {0};
 
 	if (n->identity.founded || !found_ready(&n->found) ||
@@ -126,7 +126,7 @@ static void found_alone(struct node *n)
 	}
 	random_bytes(cluster, sizeof cluster);
 	found_make(&n->found, cluster, &founding);
-	wire_encode_founding(&record, &founding);
+	wire_encode_config(&record, &founding);
 	identity_found(&n->identity, buffer_bytes(&record), &founding);
 	buffer_deinit(&record);
 }
