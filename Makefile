@@ -25,7 +25,7 @@ RAFT = $(call room,raft,append check commit election members progress quorum ran
 	replicate runs save sizes status step)
 NODE = $(call room,raft/node,accept address begin clock conn deliver disk drive entry found \
 	identity inbox log log_open log_read log_reset log_spare mark node options peer peers propose publish \
-	saver segment snap_wire snap_wire_decode tail trace wire wire_decode \
+	saver segment tail trace wire wire_decode \
 	config)
 KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
 	read record session status store_rocksdb swap worker)
@@ -35,6 +35,7 @@ MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_di
 	op_read point reply request thread trunc virt worker)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
+NODE += $(call room,raft/node,$(patsubst %,snap_%,stage wire wire_decode work))
 CLI = fs/raftfsctl.c
 TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstore_copy nodekit toy treegen \
 	treekit treemodel treemodel_ops)
@@ -44,13 +45,14 @@ UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
 	raft_sizes raft_step
 UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash node_log_reset \
-	node_mark node_open node_refuse node_saver node_segment node_snap_wire node_tail node_trace node_wire \
+	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire \
 	node_config node_wire_members
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_CONTROL = control_control control_job control_message control_status
+UNIT_NODE += $(patsubst %,node_snap_%,stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link
