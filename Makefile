@@ -22,7 +22,7 @@ room = $(patsubst %,$(1)/%.c,$(2))
 BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append check commit election members progress quorum random read \
-	replicate runs save sizes status step)
+	replicate runs save sizes snapshot status step)
 NODE = $(call room,raft/node,accept address begin clock conn deliver disk drive entry found \
 	identity inbox log log_open log_read log_reset log_spare mark node options peer peers propose publish \
 	saver segment tail trace wire wire_decode \
@@ -43,7 +43,7 @@ TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstor
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
-	raft_sizes raft_step
+	raft_sizes raft_snapshot raft_step
 UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash node_log_reset \
 	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire \
 	node_config node_wire_members
@@ -105,8 +105,9 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
-$(call unit_bins,raft_random): $(BUILD)/tests/lib/world.o
-$(call unit_bins,raft_append raft_election raft_read raft_step): $(BUILD)/tests/lib/solo.o
+WORLD = $(call objects,$(call room,tests/lib,world world_members world_snap))
+$(call unit_bins,raft_random): $(WORLD)
+$(call unit_bins,raft_append raft_election raft_read raft_snapshot raft_step): $(BUILD)/tests/lib/solo.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
@@ -185,7 +186,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 
 # --- Scenarios of the Raft core, and its purity --------------------------------
 SCENARIO = $(BUILD)/tests/scenarios/scenario
-$(SCENARIO): $(BUILD)/tests/scenarios/scenario.o $(BUILD)/tests/scenarios/tell.o $(BUILD)/tests/lib/world.o $(A_RAFT) $(A_BASE)
+$(SCENARIO): $(call objects,$(call room,tests/scenarios,scenario members tell words)) $(WORLD) $(A_RAFT) $(A_BASE)
 	$(call link)
 golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
 	tests/scenarios/run.sh $(SCENARIO)

@@ -216,7 +216,9 @@ struct raft_event {
 		struct {
 			/* A whole snapshot from leader `from` of `term` is
 			 * staged, verified and synced here. It ends at pos;
-			 * change: the configuration in force there. */
+			 * change: the configuration in force there (not lent).
+			 * DO_LOAD_SNAP may follow, perhaps after saves:
+			 * status.loading tells at once. */
 			raft_id from;
 			raft_term term;
 			struct raft_pos pos;
@@ -269,7 +271,8 @@ struct raft_act {
 		} save;
 		struct raft_msg send;
 		/* Committed and durable here once `after` is; in order, each
-		 * index exactly once in the life of this core. */
+		 * index exactly once in the life of this core, unless a
+		 * loaded snapshot has it. */
 		struct {
 			raft_index first;
 			raft_index last;
@@ -298,14 +301,16 @@ struct raft_act {
 		} members;
 		/* Leader: `to` needs entries that are cut away. Send it a
 		 * snapshot of at least the base, one transfer at a time to
-		 * each; answer with SNAP_SENT, always. */
+		 * each; answer with SNAP_SENT, always. After a new election
+		 * the same may be asked before the answer to the last: one
+		 * answer is enough then. */
 		struct {
 			raft_id to;
 		} send_snap;
 		/* Replace the state by the staged snapshot that ends at pos,
 		 * and the log by an empty one after pos, atomically over
 		 * crashes; then SNAP_LOADED. Nothing is applied, saved or
-		 * acknowledged meanwhile. */
+		 * acknowledged meanwhile; all saves before it are durable. */
 		struct {
 			struct raft_pos pos;
 		} load_snap;
@@ -366,9 +371,10 @@ size_t raft_acts_max(void);
  * The boot's arrays are borrowed. A core whose id is not in members never
  * campaigns, but follows, acknowledges and votes when asked: it may be a member
  * that does not know it yet (row 13). Messages of nodes of other clusters, and
- * to an incarnation that was never added, are the driver's to refuse. A started voter
- * grants no (pre-)vote until one full election_ms has passed, because it may
- * have promised a lease before it stopped; unless fresh, or the only voter.
+ * to an incarnation that was never added, are the driver's to refuse. A started
+ * voter grants no (pre-)vote until one full election_ms has passed, because it
+ * may have promised a lease before it stopped; unless it is fresh, or the only
+ * voter and its last vote was for itself.
  * A broken boot record (runs falling, commit > last, ...) is a bug: the
  * driver has verified the log. */
 struct raft *raft_init(void *memory, const struct raft_config *config,
@@ -390,7 +396,12 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
  *            its voters the joint one's and no outgoing ones;
  *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (joint or no commit),
  *            STATUS_NOT_FOUND (no other voter, or not this one),
- *            STATUS_PENDING (another is under way).
+ *            STATUS_PENDING (another is under way);
+ *   SNAP_RECEIVED: STATUS_NOT_LEADER (`from` does not lead the newest term),
+ *            STATUS_PENDING (another is being loaded), STATUS_INVALID (no
+ *            leader can have sent it). 0: it will be loaded, or all of it is
+ *            here already; the sender's answer is ok, in the first case once
+ *            it is loaded.
  * What peers send is never an error: it is obeyed, or counted and ignored. */
 int raft_step(struct raft *r, const struct raft_event *ev,
 	      struct raft_out *out);
@@ -428,8 +439,8 @@ struct raft_status {
 				  included */
 	uint64_t uncommitted_bytes;
 	bool disk_stalled;
-	raft_index members_index;   /* entry of the configuration in force */
-	bool members_committed;	    /* it is committed */
+	raft_index members_index; /* entry of the configuration in force */
+	bool members_committed;	  /* it is committed */
 	bool joint;
 	/* Leader of a committed joint configuration: the driver owes a CHANGE
 	 * that leaves it (state-derived, row 36). */
