@@ -35,7 +35,7 @@ MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_di
 	op_read point reply request thread trunc virt worker)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
-NODE += $(call room,raft/node,$(patsubst %,snap_%,stage wire wire_decode work))
+NODE += $(call room,raft/node,$(patsubst %,snap_%,copy stage wire wire_decode work))
 CLI = fs/raftfsctl.c
 TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstore_copy nodekit toy treegen \
 	treekit treemodel treemodel_ops)
@@ -52,7 +52,7 @@ UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tr
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_CONTROL = control_control control_job control_message control_status
-UNIT_NODE += $(patsubst %,node_snap_%,stage wire work)
+UNIT_NODE += $(patsubst %,node_snap_%,copy stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link
