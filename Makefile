@@ -23,8 +23,8 @@ BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append check commit election members progress quorum random read \
 	replicate runs save sizes snapshot status step)
-NODE = $(call room,raft/node,accept address begin clock conn deliver disk drive entry found \
-	identity inbox log log_open log_read log_reset log_spare mark node options peer peers propose publish \
+NODE = $(call room,raft/node,accept address begin clock conn cut deliver disk drive entry found \
+	identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer peers propose publish \
 	saver segment tail trace wire wire_decode \
 	config)
 KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
@@ -44,7 +44,7 @@ TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstor
 UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
 	raft_sizes raft_snapshot raft_step
-UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash node_log_reset \
+UNIT_NODE = node_address node_cluster node_cut node_disk node_found node_identity node_log node_log_crash node_log_reset \
 	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire \
 	node_config node_wire_members
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap

@@ -156,7 +156,6 @@ void begin_core(struct node *n)
 
 	n->now = boot.now;
 	n->base = state.base.index;
-	n->cut_asked = state.base.index;
 	tail_init(&n->tail, state.last, TAIL_BYTES, TAIL_ENTRIES);
 	deliver_init(&n->delivery, n->start_applied);
 	n->saver = saver_start(n->log, inbox_saved, inbox_cut, n);

@@ -405,21 +405,32 @@ static void arm(struct node *n)
 			     due > n->now ? due - n->now : 0, 0) == 0);
 }
 
-/* Ask for a cut once whole segments may be spared. */
+/* Ask for a cut when at least the oldest segment may go. */
 static void cut(struct node *n)
 {
-	raft_index to = atomic_load(&n->inbox.flushed);
+	struct cut_view v = {
+		.now = n->now,
+		.last = n->raft.last,
+		.flushed = atomic_load(&n->inbox.flushed),
+		.applied = n->delivery.applied,
+		.settled = n->raft.settled,
+	};
 	struct log_state state;
+	raft_index oldest;
+	raft_index to;
 
-	to = n->raft.settled < to ? n->raft.settled : to;
-	to = n->delivery.applied < to ? n->delivery.applied : to;
-	if (to < n->cut_asked + 2 * (raft_index)CUT_TAIL_ENTRIES) {
+	if (!cut_due(&n->cut, v.applied, v.now)) {
 		return;
 	}
-	to -= CUT_TAIL_ENTRIES;
-	n->cut_asked = to;
 	log_state(n->log, &state);
-	if (state.segments > 1) {
+	oldest = log_excess(n->log, state.bytes - 1);
+	v.excess = (struct cut_excess){
+		.tail = log_excess(n->log, CUT_TAIL_BYTES),
+		.limit = log_excess(n->log, LIMIT_LOG_BYTES),
+		.pinned = log_excess(n->log, CUT_PIN_BYTES),
+	};
+	to = cut_look(&n->cut, &v);
+	if (oldest > 0 && to >= oldest) {
 		saver_cut(n->saver, to);
 	}
 }

@@ -87,6 +87,10 @@ const char *log_problem(struct log *log);
  * thread. */
 raft_term log_term(const struct log *log, raft_index index);
 
+/* Up to which index whole segments, oldest first, must go so that at most
+ * `bytes` of files stay (the one in use always does); 0: none. Any thread. */
+raft_index log_excess(const struct log *log, uint64_t bytes);
+
 /* Read the entry at index: one reference, returned. STATUS_NOT_FOUND outside
  * (base, last]; STATUS_CORRUPT, STATUS_IO. */
 MUST_USE int log_read(struct log *log, raft_index index, struct entry **entry);
