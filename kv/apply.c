@@ -191,7 +191,7 @@ static int apply_entry(struct applier *a, struct kv_batch *b,
 		rc = apply_command(a, b, e);
 		break;
 	case ENTRY_MEMBERS:
-		members_stage(b, e->index, entry_bytes(e));
+		membership_stage(b, e->index, entry_bytes(e));
 		break;
 	case ENTRY_NOOP:
 		break;

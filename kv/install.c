@@ -40,8 +40,9 @@ static int read_info(struct kv *kv, const char *folder,
 	if (rc == 0) {
 		rc = applied_load(&store->reader, &applied);
 		if (rc == 0) {
-			rc = members_load(&store->reader, &info->members_index,
-					  &info->members);
+			rc = membership_load(&store->reader,
+					     &info->members_index,
+					     &info->members);
 		}
 		store->ops->close(store);
 	}

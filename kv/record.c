@@ -121,7 +121,7 @@ static struct record_key members_at(void)
 	return named("mmembersat");
 }
 
-void members_stage(struct kv_batch *b, uint64_t index, struct bytes payload)
+void membership_stage(struct kv_batch *b, uint64_t index, struct bytes payload)
 {
 	struct record_key key = record_members();
 	struct record_key at = members_at();
@@ -132,7 +132,8 @@ void members_stage(struct kv_batch *b, uint64_t index, struct bytes payload)
 	kv_put(b, record_bytes(&at), bytes_of(bytes, sizeof bytes));
 }
 
-int members_load(struct kv_reader *r, uint64_t *index, struct buffer *payload)
+int membership_load(struct kv_reader *r, uint64_t *index,
+		    struct buffer *payload)
 {
 	struct record_key key = record_members();
 	struct record_key at = members_at();

@@ -31,10 +31,10 @@ struct record_key record_session(uint64_t session);
 struct record_key record_result(uint64_t session, uint64_t number);
 
 /* The newest ENTRY_MEMBERS applied, and where it stands in the log. */
-void members_stage(struct kv_batch *b, uint64_t index, struct bytes payload);
+void membership_stage(struct kv_batch *b, uint64_t index, struct bytes payload);
 /* index 0 and an empty payload: none yet. STATUS_CORRUPT, STATUS_IO. */
-MUST_USE int members_load(struct kv_reader *r, uint64_t *index,
-			  struct buffer *payload);
+MUST_USE int membership_load(struct kv_reader *r, uint64_t *index,
+			     struct buffer *payload);
 
 struct applied {
 	uint64_t index;

@@ -326,14 +326,14 @@ static void members_are_kept_as_they_came(void **state)
 	(void)state;
 
 	GIVEN_REPLICA(&r);
-	assert_int_equal(members_load(&r.store->reader, &index, &value), 0);
+	assert_int_equal(membership_load(&r.store->reader, &index, &value), 0);
 	assert_int_equal(index, 0);
 
 	apply(&r, entry_new(ENTRY_NOOP, "", 0));
 	apply(&r, entry_new(ENTRY_MEMBERS, "who", 3));
 	apply(&r, entry_new(ENTRY_NOOP, "", 0));
 
-	assert_int_equal(members_load(&r.store->reader, &index, &value), 0);
+	assert_int_equal(membership_load(&r.store->reader, &index, &value), 0);
 	assert_string_equal(buffer_text(&value), "who");
 	assert_int_equal(index, 2);
 	buffer_deinit(&value);
