@@ -18,37 +18,40 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 
 # The rooms, lowest first; each is one archive. Sources are listed by hand.
 room = $(patsubst %,$(1)/%.c,$(2))
-BASE = $(call room,base,bytes check frame log mem status)
+BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append check commit election members progress quorum random read \
-	replicate runs save sizes status step)
-NODE = $(call room,raft/node,accept address begin clock conn deliver disk drive entry found \
-	identity inbox log log_open log_read log_spare mark node options peer peers propose publish \
-	reserve saver segment tail trace wire wire_decode)
-KV = $(call room,kv,apply batch client clock command face feed hold keeper kv marker propose \
-	read record session space status store_rocksdb worker)
+	replicate runs save sizes snapshot status step)
+NODE = $(call room,raft/node,accept address begin clock config conn cut deliver disk drive entry \
+	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
+	peers propose publish reserve saver segment tail trace wire wire_decode)
+KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
+	read record session space status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
+NODE += $(call room,raft/node,$(patsubst %,snap_%,copy stage wire wire_decode work))
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore nodekit toy \
-	treegen treekit treemodel treemodel_ops)
+TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore memstore_copy memversion \
+	nodekit toy treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
-UNIT_BASE = base_bytes base_frame
+UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
-	raft_sizes raft_step
-UNIT_NODE = node_address node_cluster node_disk node_found node_identity node_log node_log_crash \
-	node_mark node_open node_propose node_refuse node_reserve node_saver node_segment node_tail \
-	node_trace node_wire
-UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_keeper kv_kv kv_propose kv_read kv_space kv_store
+	raft_sizes raft_snapshot raft_step
+UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
+	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
+	node_segment node_tail node_trace node_wire node_wire_members
+UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
+	kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
-UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_trunc
+UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_CONTROL = control_control control_job control_message control_status
+UNIT_NODE += $(patsubst %,node_snap_%,copy stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link
@@ -102,14 +105,15 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
-$(call unit_bins,raft_random): $(BUILD)/tests/lib/world.o
-$(call unit_bins,raft_append raft_election raft_read raft_step): $(BUILD)/tests/lib/solo.o
+WORLD = $(call objects,$(call room,tests/lib,world world_members world_snap))
+$(call unit_bins,raft_random): $(WORLD)
+$(call unit_bins,raft_append raft_election raft_read raft_snapshot raft_step): $(BUILD)/tests/lib/solo.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
 # A fake node and clock stand before the real ones, for these tests alone.
-FAKENODE = $(BUILD)/tests/lib/fakenode.o $(BUILD)/tests/lib/kvkit.o
-$(call unit_bins,kv_client kv_keeper kv_kv kv_space): $(FAKENODE)
+FAKENODE = $(call objects,tests/lib/fakenode.c tests/lib/kvkit.c tests/lib/otherkit.c)
+$(call unit_bins,kv_client kv_install kv_install_crash kv_keeper kv_kv kv_space): $(FAKENODE)
 $(FAKENODE): | $(PROTO_H)
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
@@ -141,7 +145,7 @@ $(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)
 # The daemon over a map without Raft, whose quorum is a file.
 SOLO = $(BUILD)/tests/lib/raftfs-solo
 $(BUILD)/tests/lib/solokv.o: | $(PROTO_H)
-$(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_PROTO) $(A_BASE)
+$(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_PROTO) $(A_BASE)
 	$(call link,$(FUSE_LIBS) $(LIBS))
 RUN = BUILD=$(BUILD) tests/run.sh
 programs: $(PROGRAMS) $(NOSYNC) $(SOLO)
@@ -182,7 +186,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 
 # --- Scenarios of the Raft core, and its purity --------------------------------
 SCENARIO = $(BUILD)/tests/scenarios/scenario
-$(SCENARIO): $(BUILD)/tests/scenarios/scenario.o $(BUILD)/tests/scenarios/tell.o $(BUILD)/tests/lib/world.o $(A_RAFT) $(A_BASE)
+$(SCENARIO): $(call objects,$(call room,tests/scenarios,scenario members tell words)) $(WORLD) $(A_RAFT) $(A_BASE)
 	$(call link)
 golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
 	tests/scenarios/run.sh $(SCENARIO)

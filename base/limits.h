@@ -34,6 +34,8 @@ enum {
 	LIMIT_UNCOMMITTED_BYTES = 64 << 20, /* a leader refuses beyond */
 	LIMIT_UNAPPLIED_BYTES = 64 << 20,
 	LIMIT_SEGMENT_BYTES = 16 << 20, /* a segment file of the log */
+	LIMIT_LOG_BYTES = 64 << 20,	/* kept for members that are away */
+	LIMIT_LOG_ENTRIES = 500000,
 	LIMIT_VOTERS = 9,
 	LIMIT_PEERS = 64, /* members of any kind */
 	LIMIT_NODE_NAME_BYTES = 63,

@@ -14,6 +14,12 @@ int applier_init(struct applier *a, struct store *store,
 	return applied_load(&store->reader, &a->applied);
 }
 
+int applier_reload(struct applier *a)
+{
+	a->event_count = 0;
+	return applied_load(&a->store->reader, &a->applied);
+}
+
 void applier_deinit(struct applier *a)
 {
 	buffer_deinit(&a->result);
@@ -176,7 +182,6 @@ static int apply_command(struct applier *a, struct kv_batch *b,
 static int apply_entry(struct applier *a, struct kv_batch *b,
 		       const struct entry *e)
 {
-	struct record_key members = record_members();
 	int rc = 0;
 
 	CHECK(e->index == a->applied.index + 1); /* K1 */
@@ -186,7 +191,7 @@ static int apply_entry(struct applier *a, struct kv_batch *b,
 		rc = apply_command(a, b, e);
 		break;
 	case ENTRY_MEMBERS:
-		kv_put(b, record_bytes(&members), entry_bytes(e));
+		membership_stage(b, e->index, entry_bytes(e));
 		break;
 	case ENTRY_NOOP:
 		break;

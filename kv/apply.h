@@ -52,6 +52,8 @@ struct applier {
 MUST_USE int applier_init(struct applier *a, struct store *store,
 			  const struct kv_machine *machine, struct feed *feed);
 void applier_deinit(struct applier *a);
+/* The store's contents were replaced: read how far they are. As above. */
+MUST_USE int applier_reload(struct applier *a);
 
 /* How many of the entries go into one batch (LIMIT_APPLY_...); at least 1. */
 size_t applier_batch(struct entry *const *entries, size_t count);

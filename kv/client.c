@@ -406,4 +406,6 @@ const struct node_client kv_client = {
 	.role = on_role,
 	.tick = on_tick,
 	.failed = on_failed,
+	.snapshot = kv_on_snapshot,
+	.load = kv_on_load,
 };

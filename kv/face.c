@@ -128,9 +128,12 @@ void kv_view_close(struct kv *kv, struct kv_view *view)
 
 void kv_watch(struct kv *kv, kv_noted noted, void *context)
 {
-	pthread_mutex_lock(&kv->lock);
 	feed_watch(&kv->feed, noted, context);
-	pthread_mutex_unlock(&kv->lock);
+}
+
+void kv_unwatch(struct kv *kv, kv_noted noted, void *context)
+{
+	feed_unwatch(&kv->feed, noted, context);
 }
 
 void kv_hold(struct kv *kv, uint64_t id)

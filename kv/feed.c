@@ -3,6 +3,12 @@
 
 #include "base/mem.h"
 
+void feed_init(struct feed *f)
+{
+	*f = (struct feed){.count = 0};
+	pthread_mutex_init(&f->lock, NULL);
+}
+
 void feed_deinit(struct feed *f)
 {
 	buffer_deinit(&f->bytes);
@@ -10,16 +16,49 @@ void feed_deinit(struct feed *f)
 	f->notes = NULL;
 	f->count = 0;
 	f->capacity = 0;
+	pthread_mutex_destroy(&f->lock);
 }
 
 void feed_watch(struct feed *f, kv_noted noted, void *context)
 {
-	size_t count = atomic_load(&f->watcher_count);
+	size_t count;
 
+	pthread_mutex_lock(&f->lock);
+	count = atomic_load(&f->watcher_count);
 	CHECK(count < FEED_WATCHERS);
 	f->watchers[count].noted = noted;
 	f->watchers[count].context = context;
 	atomic_store(&f->watcher_count, count + 1);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void feed_unwatch(struct feed *f, kv_noted noted, void *context)
+{
+	size_t count;
+	size_t i = 0;
+
+	pthread_mutex_lock(&f->lock);
+	count = atomic_load(&f->watcher_count);
+	while (i < count && (f->watchers[i].noted != noted ||
+			     f->watchers[i].context != context)) {
+		i++;
+	}
+	CHECK(i < count);
+	for (; i + 1 < count; i++) {
+		f->watchers[i] = f->watchers[i + 1];
+	}
+	atomic_store(&f->watcher_count, count - 1);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* The lock is held. */
+static void tell(const struct feed *f, uint64_t index, struct bytes note)
+{
+	size_t watchers = atomic_load(&f->watcher_count);
+
+	for (size_t w = 0; w < watchers; w++) {
+		f->watchers[w].noted(f->watchers[w].context, index, note);
+	}
 }
 
 void feed_add(struct feed *f, uint64_t index, struct bytes note)
@@ -37,19 +76,26 @@ void feed_add(struct feed *f, uint64_t index, struct bytes note)
 	buffer_append_bytes(&f->bytes, note);
 }
 
+void feed_gap(struct feed *f, uint64_t index)
+{
+	CHECK(f->count == 0);
+	pthread_mutex_lock(&f->lock);
+	tell(f, index, bytes_of("", 0));
+	pthread_mutex_unlock(&f->lock);
+}
+
 void feed_tell(struct feed *f)
 {
-	size_t watchers = atomic_load(&f->watcher_count);
-
+	if (f->count == 0) {
+		return;
+	}
+	pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < f->count; i++) {
 		const struct feed_note *n = &f->notes[i];
 
-		for (size_t w = 0; w < watchers; w++) {
-			f->watchers[w].noted(f->watchers[w].context, n->index,
-					     bytes_of(f->bytes.data + n->start,
-						      n->size));
-		}
+		tell(f, n->index, bytes_of(f->bytes.data + n->start, n->size));
 	}
+	pthread_mutex_unlock(&f->lock);
 	feed_forget(f);
 }
 

@@ -3,10 +3,12 @@
  *
  * Notes are collected while a batch is built and told once it is committed, in
  * order, on the apply thread. A watcher may be added by another thread
- * meanwhile (one at a time): it is told from some note on. */
+ * meanwhile: it is told from some note on; or taken away: when that returns
+ * it is told no more. */
 #ifndef KV_FEED_H
 #define KV_FEED_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "kv/kv.h"
@@ -24,17 +26,22 @@ struct feed {
 		kv_noted noted;
 		void *context;
 	} watchers[FEED_WATCHERS];
-	atomic_size_t watcher_count; /* those below it do not change */
+	pthread_mutex_t lock; /* over watchers, and while they are told */
+	atomic_size_t watcher_count; /* changes with the lock */
 	struct buffer bytes;
 	struct feed_note *notes;
 	size_t count;
 	size_t capacity;
 };
 
-void feed_deinit(struct feed *f); /* zeroed memory is an empty feed */
+void feed_init(struct feed *f);
+void feed_deinit(struct feed *f);
 void feed_watch(struct feed *f, kv_noted noted, void *context);
+void feed_unwatch(struct feed *f, kv_noted noted, void *context);
 void feed_add(struct feed *f, uint64_t index, struct bytes note);
 void feed_tell(struct feed *f);	  /* all of them, then forget them */
 void feed_forget(struct feed *f); /* the batch was not committed */
+/* The state was replaced by the one at index: an empty note. None waits. */
+void feed_gap(struct feed *f, uint64_t index);
 
 #endif

@@ -5,11 +5,14 @@
  * (worker.c: alone writes the store), the keeper (keeper.c: flushes, and does a
  * leader's duties).
  *
- * Lock order: there is one lock, kv->lock, and nothing is called with it held
- * that could take another or wait: no callback of a caller, no node_*(), no
- * store, no machine. What is to be told or done is decided under the lock and
- * carried out after it. Fields marked (lock) are touched with it only; (apply),
- * (loop), (keeper) by that thread only; unmarked ones never change after open.
+ * Lock order: marker_lock, then lock; the feed's, then lock (watchers call).
+ * kv->marker_lock is held over the disk, by the keeper (flush) and the node's
+ * snapshot thread (install.c), and by no other thread that runs. With kv->lock
+ * nothing is called that could take another or wait: no callback of a caller,
+ * no node_*(), no store, no machine. What is to be told or done is decided
+ * under the lock and carried out after it. Fields marked (lock) are touched
+ * with it only; (apply), (loop) by that thread only; unmarked ones never change
+ * after open.
  */
 #ifndef KV_INTERNAL_H
 #define KV_INTERNAL_H
@@ -46,6 +49,19 @@ struct kv_queue {
 	size_t capacity; /* a power of two */
 };
 
+/* What kv opens below itself; tests put a store of their own here. */
+struct kv_below {
+	int (*store_open)(void *context, const char *path, struct store **store,
+			  struct buffer *problem);
+	/* A checkpoint, to be read only. */
+	int (*store_peek)(void *context, const char *path, struct store **store,
+			  struct buffer *problem);
+	void *context;
+	/* Times and sizes in it are the node's; NULL: as they come. */
+	const struct node_config *node;
+	uint64_t flush_entries, flush_ms; /* 0: KV_FLUSH_... */
+};
+
 struct kv {
 	struct kv_machine machine;
 	char *name;
@@ -57,13 +73,15 @@ struct kv {
 
 	struct node *node;
 	struct node_identity identity;
-	struct store *store;
-	struct marker marker;	/* keeper, while it runs */
-	bool flush_failed;	/* keeper: for want of room, try again */
-	struct applier applier; /* apply */
-	uint64_t unlooked;	/* apply: bytes since the last look */
-	struct feed feed;	/* apply; watchers are added before it works */
-	atomic_bool refusing;	/* low or full, for callers to look at */
+	struct kv_below below;
+	struct store *store; /* of swap.h */
+	pthread_mutex_t marker_lock;
+	struct marker marker;	      /* marker_lock */
+	bool flush_failed;	      /* keeper: for want of room, try again */
+	struct applier applier;	      /* apply */
+	uint64_t unlooked;	      /* apply: bytes since the last look */
+	struct feed feed;	      /* apply; watchers come and go */
+	atomic_bool refusing;	      /* low or full, for callers to look at */
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
 	pthread_t apply_thread;
 	pthread_t keeper_thread;
@@ -72,9 +90,11 @@ struct kv {
 	pthread_cond_t apply_wake;
 	pthread_cond_t keeper_wake;
 	pthread_cond_t ended; /* the session, at close */
+	pthread_cond_t installed;
 
 	/* All below: lock. */
 	struct kv_queue queue;
+	struct kv_install *install; /* for the apply thread; NULL: none */
 	struct proposals proposals;
 	struct barriers barriers;
 	struct holds holds;
@@ -115,15 +135,6 @@ struct kv {
 	uint64_t flush_ms;
 };
 
-/* What kv opens below itself; tests put a store of their own here. */
-struct kv_below {
-	int (*store_open)(void *context, const char *path, struct store **store,
-			  struct buffer *problem);
-	void *context;
-	/* Times and sizes in it are the node's; NULL: as they come. */
-	const struct node_config *node;
-	uint64_t flush_entries, flush_ms; /* 0: KV_FLUSH_... */
-};
 MUST_USE int kv_open_on(const struct kv_config *config,
 			const struct kv_below *below, struct kv **kv,
 			struct buffer *problem);
@@ -137,6 +148,21 @@ bool kv_space_set(struct kv *kv, bool full);
 MUST_USE bool kv_space_tick(struct kv *kv, bool low);
 /* A leader to all it has heard, at once: until they know they go on adding. */
 void kv_space_tell(struct kv *kv);
+
+/* install.c; on the node's snapshot thread, see node_client. */
+int kv_on_snapshot(void *context, const char *folder,
+		   struct node_snapshot_info *info);
+int kv_on_load(void *context, const char *folder, struct raft_pos pos);
+/* A state that is ready to be taken over; the apply thread does it. */
+struct kv_install {
+	struct store *store; /* given */
+	const char *path;
+	struct raft_pos pos;
+	bool done;
+};
+void kv_install(struct kv *kv, struct kv_install *install);
+/* Remove what a crash left of states that were replaced or not taken over. */
+void kv_remove_strays(struct kv *kv);
 
 /* client.c */
 extern const struct node_client kv_client;
@@ -155,7 +181,13 @@ bool kv_leads_quorum(struct kv *kv);
 MUST_USE bool kv_pause_full(struct kv *kv);
 void *kv_apply_main(void *kv);
 void kv_queue_push(struct kv_queue *q, struct entry *e); /* e is given */
+void kv_queue_clear(struct kv_queue *q);
 void kv_queue_deinit(struct kv_queue *q);
+/* Lock held: the session that was used is over. */
+void kv_session_over(struct kv *kv);
+/* Lock held: one of these owner's is open; if that is this node's, use it. */
+void kv_session_opened(struct kv *kv, uint64_t session,
+		       const struct session_owner *owner);
 
 /* keeper.c */
 void *kv_keeper_main(void *kv);

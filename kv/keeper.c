@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "kv/command.h"
 #include "kv/internal.h"
+#include "kv/swap.h"
 
 enum { AGAIN_MS = 5000 }; /* a duty's entry may be lost: propose it anew */
 
@@ -29,7 +30,8 @@ void kv_own_push(struct kv *kv, struct entry *e)
 
 /* --- Flush ---------------------------------------------------------------- */
 
-int kv_flush(struct kv *kv, struct buffer *problem)
+/* marker_lock held. */
+static int flush(struct kv *kv, struct buffer *problem)
 {
 	struct marker next = kv->marker;
 	int rc;
@@ -43,6 +45,8 @@ int kv_flush(struct kv *kv, struct buffer *problem)
 	if (next.index <= kv->marker.index) {
 		return 0;
 	}
+	/* Something was applied on top of it: its log was begun. */
+	next.installed = false;
 	rc = kv->store->ops->flush(kv->store);
 	if (rc != 0) {
 		buffer_printf(problem,
@@ -54,6 +58,21 @@ int kv_flush(struct kv *kv, struct buffer *problem)
 	rc = marker_save(kv->data, &next, problem);
 	if (rc == 0) {
 		kv->marker = next;
+	}
+	return rc;
+}
+
+int kv_flush(struct kv *kv, struct buffer *problem)
+{
+	raft_index flushed;
+	int rc;
+
+	pthread_mutex_lock(&kv->marker_lock);
+	rc = flush(kv, problem);
+	flushed = kv->marker.index;
+	pthread_mutex_unlock(&kv->marker_lock);
+	if (rc == 0) {
+		node_flushed(kv->node, flushed);
 	}
 	return rc;
 }
@@ -80,7 +99,6 @@ static void flush_or_die(struct kv *kv)
 	}
 	kv->flush_failed = rc != 0;
 	buffer_deinit(&problem);
-	node_flushed(kv->node, kv->marker.index);
 }
 
 /* The disk runs full: what a later flush would need is needed now, while there
@@ -277,7 +295,7 @@ void *kv_keeper_main(void *context)
 	bool stopping;
 
 	do {
-		bool flush;
+		bool due;
 		bool duty;
 
 		pthread_mutex_lock(&kv->lock);
@@ -286,7 +304,7 @@ void *kv_keeper_main(void *context)
 			wait_a_second(kv);
 		}
 		stopping = kv->stopping;
-		flush = flush_due(kv) && !stopping;
+		due = flush_due(kv) && !stopping;
 		kv->flush_wanted = false;
 		duty = kv->duty && !stopping;
 		kv->duty = false;
@@ -297,9 +315,10 @@ void *kv_keeper_main(void *context)
 		if (duty) {
 			kv_duties(kv);
 		}
-		if (flush) {
+		if (due) {
 			flush_or_die(kv);
 		}
+		(void)swap_sweep(kv->store);
 	} while (!stopping);
 	return NULL;
 }

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "kv/command.h"
 #include "kv/internal.h"
+#include "kv/swap.h"
 
 static int open_rocksdb(void *context, const char *path, struct store **store,
 			struct buffer *problem)
@@ -23,10 +24,20 @@ static int open_rocksdb(void *context, const char *path, struct store **store,
 	return store_open_rocksdb(path, store, problem);
 }
 
+static int peek_rocksdb(void *context, const char *path, struct store **store,
+			struct buffer *problem)
+{
+	(void)context;
+	return store_peek_rocksdb(path, store, problem);
+}
+
 int kv_open(const struct kv_config *config, struct kv **kv,
 	    struct buffer *problem)
 {
-	static const struct kv_below below = {.store_open = open_rocksdb};
+	static const struct kv_below below = {
+		.store_open = open_rocksdb,
+		.store_peek = peek_rocksdb,
+	};
 
 	return kv_open_on(config, &below, kv, problem);
 }
@@ -55,11 +66,14 @@ static struct kv *kv_new(const struct kv_config *config)
 	kv->failed = config->failed;
 	kv->context = config->context;
 	pthread_mutex_init(&kv->lock, NULL);
+	pthread_mutex_init(&kv->marker_lock, NULL);
 	init_condition(&kv->apply_wake);
 	init_condition(&kv->keeper_wake);
 	init_condition(&kv->ended);
+	init_condition(&kv->installed);
 	proposals_init(&kv->proposals);
 	barriers_init(&kv->barriers);
+	feed_init(&kv->feed);
 	kv->opening = 1;
 	kv->route_lost_ms = kv_now_ms();
 	return kv;
@@ -81,9 +95,11 @@ static void kv_free(struct kv *kv)
 	if (kv->node != NULL) {
 		node_close(kv->node);
 	}
+	pthread_cond_destroy(&kv->installed);
 	pthread_cond_destroy(&kv->ended);
 	pthread_cond_destroy(&kv->keeper_wake);
 	pthread_cond_destroy(&kv->apply_wake);
+	pthread_mutex_destroy(&kv->marker_lock);
 	pthread_mutex_destroy(&kv->lock);
 	mem_free(kv->data);
 	mem_free(kv->name);
@@ -113,13 +129,14 @@ static int load_marker(struct kv *kv, raft_index last, struct buffer *problem)
 	return marker_save(kv->data, &kv->marker, problem);
 }
 
-static int open_store(struct kv *kv, const struct kv_below *below,
-		      struct buffer *problem)
+static int open_store(struct kv *kv, struct buffer *problem)
 {
 	char *path = marker_folder(kv->data, &kv->marker);
-	int rc = below->store_open(below->context, path, &kv->store, problem);
+	struct store *store;
+	int rc = kv->below.store_open(kv->below.context, path, &store, problem);
 
 	if (rc == 0) {
+		kv->store = swap_new(store, path);
 		rc = applier_init(&kv->applier, kv->store, &kv->machine,
 				  &kv->feed);
 		if (rc != 0) {
@@ -133,14 +150,34 @@ static int open_store(struct kv *kv, const struct kv_below *below,
 	return rc;
 }
 
-/* Does the database fit what is known of it and the log (base, last]? */
-static int check_state(struct kv *kv, raft_index base, raft_index last,
-		       struct buffer *problem)
+/* Row 53: it was replaced by a snapshot, and the log not yet reset to it. */
+static int reset_log(struct kv *kv, struct buffer *problem)
+{
+	const struct applied *applied = &kv->applier.applied;
+	struct raft_pos pos = {.index = applied->index, .term = applied->term};
+
+	if (!kv->marker.installed || applied->index != kv->marker.index ||
+	    node_term(kv->node, pos.index) == pos.term) {
+		return 0;
+	}
+	log_info("the state is an installed snapshot: beginning the log after "
+		 "index=%" PRIu64,
+		 pos.index);
+	return node_reset(kv->node, pos, problem);
+}
+
+/* Does the database fit what is known of it and the log? */
+static int check_state(struct kv *kv, struct buffer *problem)
 {
 	char *path = marker_folder(kv->data, &kv->marker);
-	uint64_t applied = kv->applier.applied.index;
+	const struct applied *at = &kv->applier.applied;
+	uint64_t applied = at->index;
+	raft_index base;
+	raft_index commit;
+	raft_index last;
 	int rc = STATUS_CORRUPT;
 
+	node_log(kv->node, &base, &commit, &last);
 	if (applied < kv->marker.index) {
 		buffer_printf(problem,
 			      "the state database in %s lost its tail: it ends "
@@ -157,6 +194,14 @@ static int check_state(struct kv *kv, raft_index base, raft_index last,
 			      "the state database in %s ends at index %" PRIu64
 			      ", but the log begins after %" PRIu64,
 			      path, applied, base);
+	} else if (applied > 0 && node_term(kv->node, applied) != at->term) {
+		buffer_printf(problem,
+			      "the state database in %s and the log are of "
+			      "different histories: the entry at index %" PRIu64
+			      " is of term %" PRIu64 " in one and of %" PRIu64
+			      " in the other",
+			      path, applied, at->term,
+			      node_term(kv->node, applied));
 	} else {
 		rc = 0;
 	}
@@ -233,8 +278,7 @@ static int load_born(struct kv *kv, struct buffer *problem)
 	return 0;
 }
 
-static int recover(struct kv *kv, const struct kv_below *below,
-		   struct buffer *problem)
+static int recover(struct kv *kv, struct buffer *problem)
 {
 	raft_index base;
 	raft_index commit;
@@ -245,12 +289,17 @@ static int recover(struct kv *kv, const struct kv_below *below,
 	node_log(kv->node, &base, &commit, &last);
 	rc = load_marker(kv, last, problem);
 	if (rc == 0) {
-		rc = open_store(kv, below, problem);
+		kv_remove_strays(kv);
+		rc = open_store(kv, problem);
 	}
 	if (rc == 0) {
-		rc = check_state(kv, base, last, problem);
+		rc = reset_log(kv, problem);
 	}
 	if (rc == 0) {
+		rc = check_state(kv, problem);
+	}
+	if (rc == 0) {
+		node_log(kv->node, &base, &commit, &last);
 		rc = replay(kv, commit, problem);
 	}
 	if (rc == 0) {
@@ -330,7 +379,8 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 		rc = node_open(&node, &kv->node, problem);
 	}
 	if (rc == 0) {
-		rc = recover(kv, below, problem);
+		kv->below = *below;
+		rc = recover(kv, problem);
 	}
 	if (rc == 0) {
 		rc = start(kv, problem);

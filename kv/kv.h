@@ -111,9 +111,11 @@ void kv_view_close(struct kv *kv, struct kv_view *view);
  * note, in order, on the apply thread, after the state shows it and before the
  * proposal is answered. note empty: notes were lost or the state was replaced,
  * anything may have changed. Must not block nor wait for anything. At most 4
- * watchers; before the first proposal. */
+ * watchers. */
 typedef void (*kv_noted)(void *context, uint64_t index, struct bytes note);
 void kv_watch(struct kv *kv, kv_noted noted, void *context);
+/* No call of it is under way or follows. Not from within one. */
+void kv_unwatch(struct kv *kv, kv_noted noted, void *context);
 
 /* This node uses the thing `id` (an open, unlinked inode): the leader's tidy
  * spares it. Counted; told to the leader with the keep-alives. */

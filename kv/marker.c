@@ -43,7 +43,8 @@ static int parse(struct bytes file, struct marker *m)
 	if (!pb_decode(&in, kv_Marker_fields, &record) || record.folder == 0) {
 		return STATUS_CORRUPT;
 	}
-	*m = (struct marker){record.folder, record.index, record.term};
+	*m = (struct marker){record.folder, record.index, record.term,
+			     record.installed};
 	return 0;
 }
 
@@ -80,7 +81,7 @@ int marker_load(const char *data, struct marker *m, struct buffer *problem)
 
 static void encode(const struct marker *m, struct buffer *out)
 {
-	kv_Marker record = {m->folder, m->index, m->term};
+	kv_Marker record = {m->folder, m->index, m->term, m->installed};
 	size_t start = frame_begin(out);
 	pb_ostream_t stream = pb_ostream_from_buffer(
 		buffer_reserve(out, kv_Marker_size), kv_Marker_size);

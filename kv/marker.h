@@ -17,6 +17,9 @@ struct marker {
 	uint64_t folder; /* N, 1 ... */
 	uint64_t index;	 /* durable at least up to here */
 	uint64_t term;
+	/* It is a snapshot that was installed: the log may still be that of
+	 * the state before, and is to be reset to it then. */
+	bool installed;
 };
 
 /* STATUS_NOT_FOUND: none yet. STATUS_CORRUPT, STATUS_IO, STATUS_DENIED:

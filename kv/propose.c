@@ -228,6 +228,23 @@ static int status_when_due(const struct proposal *a)
 				: STATUS_UNKNOWN;
 }
 
+void proposals_lost(struct proposals *p, struct proposal_list *answers)
+{
+	uint64_t end = p->next;
+
+	for (uint64_t n = p->low; n < end; n++) {
+		struct proposal *at = *slot(p, n);
+
+		if (at != NULL) {
+			answer(p, at, status_when_due(at), bytes_of("", 0),
+			       answers);
+		}
+	}
+	CHECK(p->low == p->next && p->handed_bytes == 0);
+	p->session = 0;
+	p->usable = false;
+}
+
 void proposals_shorten(struct proposals *p, uint64_t due_ms)
 {
 	struct proposal *at;

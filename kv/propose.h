@@ -15,6 +15,9 @@
  *       over under it and not seen applied has not happened and never will
  *       (session.h E2: later copies find the session ended, earlier ones would
  *       have been seen): it may be given a new number in a new session
+ *   P3a when it learns of that end from a snapshot, which has no entries, it
+ *       can not know what was applied before it: the outcome of all that was
+ *       handed over is unknown
  *   P4  numbers handed over lie in [low, low + LIMIT_WINDOW_PROPOSALS)
  *
  * An answered number no longer counts for low: a copy of it that comes later
@@ -86,6 +89,8 @@ void proposals_open(struct proposals *p, uint64_t session);
 void proposals_suspend(struct proposals *p);
 /* The end of a session was applied (P3). */
 void proposals_ended(struct proposals *p, uint64_t session);
+/* The session has ended within a snapshot (P3a). */
+void proposals_lost(struct proposals *p, struct proposal_list *answers);
 /* What was handed over may be lost. */
 void proposals_offer_again(struct proposals *p);
 

@@ -116,6 +116,45 @@ void applied_stage(struct kv_batch *b, const struct applied *a)
 	stage(b, record_applied(), kv_Applied_fields, &record);
 }
 
+static struct record_key members_at(void)
+{
+	return named("mmembersat");
+}
+
+void membership_stage(struct kv_batch *b, uint64_t index, struct bytes payload)
+{
+	struct record_key key = record_members();
+	struct record_key at = members_at();
+	uint8_t bytes[8];
+
+	put_be64(bytes, index);
+	kv_put(b, record_bytes(&key), payload);
+	kv_put(b, record_bytes(&at), bytes_of(bytes, sizeof bytes));
+}
+
+int membership_load(struct kv_reader *r, uint64_t *index,
+		    struct buffer *payload)
+{
+	struct record_key key = record_members();
+	struct record_key at = members_at();
+	struct buffer value = {0};
+	int rc = kv_get(r, record_bytes(&at), &value);
+
+	*index = 0;
+	buffer_reset(payload);
+	if (rc == 0 && value.size == 8) {
+		*index = get_be64(value.data);
+		rc = kv_get(r, record_bytes(&key), payload);
+	} else if (rc == 0) {
+		rc = STATUS_CORRUPT;
+	}
+	buffer_deinit(&value);
+	if (rc == STATUS_NOT_FOUND && *index == 0) {
+		return 0;
+	}
+	return rc == STATUS_NOT_FOUND ? STATUS_CORRUPT : rc;
+}
+
 static int session_decode(struct bytes value, uint64_t id, struct session *s)
 {
 	kv_Session record = kv_Session_init_zero;

@@ -4,6 +4,7 @@
  *   mapplied               kv.Applied
  *   mborn                  empty; there once the birth is applied
  *   mmembers               payload of the newest ENTRY_MEMBERS
+ *   mmembersat             and the index of that entry
  *   sh session             kv.Session
  *   sr session number      result of an applied operation
  *
@@ -28,6 +29,12 @@ struct record_key record_members(void);
 struct record_key record_sessions(void); /* prefix of all headers */
 struct record_key record_session(uint64_t session);
 struct record_key record_result(uint64_t session, uint64_t number);
+
+/* The newest ENTRY_MEMBERS applied, and where it stands in the log. */
+void membership_stage(struct kv_batch *b, uint64_t index, struct bytes payload);
+/* index 0 and an empty payload: none yet. STATUS_CORRUPT, STATUS_IO. */
+MUST_USE int membership_load(struct kv_reader *r, uint64_t *index,
+			     struct buffer *payload);
 
 struct applied {
 	uint64_t index;

@@ -32,7 +32,12 @@ struct store_ops {
 				  void *context);
 	int (*commit)(struct store *s, struct kv_batch *b); /* frees b */
 	void (*abort)(struct store *s, struct kv_batch *b); /* frees b */
-	int (*flush)(struct store *s);	    /* durable on return */
+	int (*flush)(struct store *s); /* durable on return */
+	/* Make `folder`, which must not exist, a copy of the newest state or
+	 * of a later one: a store of its own, durable on return with its name.
+	 * Any thread, beside everything else. After an error (STATUS_EXISTS,
+	 * STATUS_NO_SPACE, STATUS_IO, ...) nothing is left of it. */
+	int (*checkpoint)(struct store *s, const char *folder);
 	uint64_t (*bytes)(struct store *s); /* on disk, about */
 	/* Room on the disk that a flush would need now, and more for its own
 	 * accounts: with less, nothing should be committed. */
@@ -45,6 +50,11 @@ struct store_ops {
  * STATUS_CORRUPT: it does not open or fails its checks; STATUS_BUSY: locked
  * by another process; STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED. */
 MUST_USE int store_open_rocksdb(const char *path, struct store **store,
+				struct buffer *problem);
+/* A checkpoint, to be read only: the folder stays as it is to the byte. Of the
+ * store's operations only views and close may be used. STATUS_CORRUPT: it does
+ * not open. */
+MUST_USE int store_peek_rocksdb(const char *path, struct store **store,
 				struct buffer *problem);
 
 #endif

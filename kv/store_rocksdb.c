@@ -19,7 +19,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kv/store.h"
@@ -304,6 +306,40 @@ static int rocks_flush(struct store *s)
 	return error == NULL ? 0 : failure("flush", error);
 }
 
+/* Tables are linked, not copied. RocksDB makes it under another name, syncs
+ * it, and renames it; the folder around it is left to us. */
+static int rocks_checkpoint(struct store *s, const char *folder)
+{
+	struct rocks *r = rocks_of(s);
+	char *error = NULL;
+	rocksdb_checkpoint_t *maker =
+		rocksdb_checkpoint_object_create(r->db, &error);
+	bool exists = access(folder, F_OK) == 0;
+	int rc = exists ? STATUS_EXISTS : 0;
+
+	if (error != NULL) {
+		return failure("checkpoint", error);
+	}
+	if (rc == 0) {
+		/* 0: flush first, for there is no log to copy. */
+		rocksdb_checkpoint_create(maker, folder, 0, &error);
+		rc = error == NULL ? 0 : failure("checkpoint", error);
+	}
+	rocksdb_checkpoint_object_destroy(maker);
+	if (rc == 0) {
+		rc = folder_sync_name(folder);
+	}
+	if (rc != 0 && !exists) {
+		char *half = mem_printf("%s.tmp", folder);
+
+		/* What can not be removed now is removed at the next start. */
+		(void)folder_remove(half);
+		(void)folder_remove(folder);
+		mem_free(half);
+	}
+	return rc;
+}
+
 static uint64_t property(struct rocks *r, const char *name)
 {
 	uint64_t value = 0;
@@ -378,6 +414,7 @@ static const struct store_ops rocks_ops = {
 	.commit = rocks_commit,
 	.abort = rocks_abort,
 	.flush = rocks_flush,
+	.checkpoint = rocks_checkpoint,
 	.bytes = rocks_bytes,
 	.need = rocks_need,
 	.close = rocks_close,
@@ -431,6 +468,34 @@ static rocksdb_options_t *options_new(const char *path)
 	return o;
 }
 
+static struct rocks *rocks_new(const char *path)
+{
+	struct rocks *r = mem_zalloc(sizeof *r);
+
+	r->store.reader.ops = &newest_reader;
+	r->store.ops = &rocks_ops;
+	r->options = options_new(path);
+	r->read = rocksdb_readoptions_create();
+	r->write = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_disable_WAL(r->write, 1);
+	return r;
+}
+
+/* The store of an opened database, or the problem. */
+static int opened(struct rocks *r, const char *path, char *error,
+		  struct store **store, struct buffer *problem)
+{
+	if (r->db == NULL) {
+		buffer_printf(problem,
+			      "the state database in %s does not open: %s",
+			      path, error);
+		rocks_free(r);
+		return failure("open", error);
+	}
+	*store = &r->store;
+	return 0;
+}
+
 int store_open_rocksdb(const char *path, struct store **store,
 		       struct buffer *problem)
 {
@@ -446,13 +511,7 @@ int store_open_rocksdb(const char *path, struct store **store,
 			      strerror(errno));
 		return status;
 	}
-	r = mem_zalloc(sizeof *r);
-	r->store.reader.ops = &newest_reader;
-	r->store.ops = &rocks_ops;
-	r->options = options_new(path);
-	r->read = rocksdb_readoptions_create();
-	r->write = rocksdb_writeoptions_create();
-	rocksdb_writeoptions_disable_WAL(r->write, 1);
+	r = rocks_new(path);
 	r->db = rocksdb_open(r->options, path, &error);
 	if (r->db == NULL && strstr(error, "ompression") != NULL) {
 		/* A build of the library without lz4. */
@@ -462,13 +521,18 @@ int store_open_rocksdb(const char *path, struct store **store,
 						rocksdb_no_compression);
 		r->db = rocksdb_open(r->options, path, &error);
 	}
-	if (r->db == NULL) {
-		buffer_printf(problem,
-			      "the state database in %s does not open: %s",
-			      path, error);
-		rocks_free(r);
-		return failure("open", error);
-	}
-	*store = &r->store;
-	return 0;
+	return opened(r, path, error, store, problem);
+}
+
+int store_peek_rocksdb(const char *path, struct store **store,
+		       struct buffer *problem)
+{
+	struct rocks *r = rocks_new(path);
+	char *error = NULL;
+	int rc;
+
+	rocksdb_options_set_create_if_missing(r->options, 0);
+	r->db = rocksdb_open_for_read_only(r->options, path, 0, &error);
+	rc = opened(r, path, error, store, problem);
+	return rc == STATUS_IO ? STATUS_CORRUPT : rc;
 }

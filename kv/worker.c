@@ -44,49 +44,56 @@ static size_t queue_pop(struct kv_queue *q, struct entry **entries,
 	return count;
 }
 
-void kv_queue_deinit(struct kv_queue *q)
+void kv_queue_clear(struct kv_queue *q)
 {
 	struct entry *e;
 
 	while (q->count > 0 && queue_pop(q, &e, 1) == 1) {
 		entry_unref(e);
 	}
+}
+
+void kv_queue_deinit(struct kv_queue *q)
+{
+	kv_queue_clear(q);
 	mem_free(q->entries);
 	*q = (struct kv_queue){0};
 }
 
 /* --- What happened -------------------------------------------------------- */
 
-/* Lock held. */
-static void on_opened(struct kv *kv, const struct apply_event *e)
+void kv_session_opened(struct kv *kv, uint64_t session,
+		       const struct session_owner *owner)
 {
-	if (e->owner.incarnation != kv->identity.self ||
-	    e->owner.boot != kv->identity.boot ||
-	    e->owner.opening != kv->opening ||
-	    e->session == kv->proposals.session) {
+	if (owner->incarnation != kv->identity.self ||
+	    owner->boot != kv->identity.boot || owner->opening != kv->opening ||
+	    session == kv->proposals.session) {
 		return;
 	}
-	proposals_open(&kv->proposals, e->session);
+	proposals_open(&kv->proposals, session);
 	kv->word_ms = kv_now_ms();
 	kv->alive_soon = true;
-	log_info("session opened session=%" PRIu64, e->session);
+	log_info("session opened session=%" PRIu64, session);
+}
+
+void kv_session_over(struct kv *kv)
+{
+	if (kv->proposals.usable) {
+		kv->opening++; /* else silence() has done it */
+		kv->open_offered = false;
+	}
+	pthread_cond_broadcast(&kv->ended);
+	log_info("session ended session=%" PRIu64, kv->proposals.session);
 }
 
 /* Lock held. */
 static void on_ended(struct kv *kv, const struct apply_event *e)
 {
-	bool was_usable = kv->proposals.usable;
-
 	if (e->session != kv->proposals.session) {
 		return;
 	}
+	kv_session_over(kv);
 	proposals_ended(&kv->proposals, e->session);
-	if (was_usable) {
-		kv->opening++; /* else silence() has done it */
-		kv->open_offered = false;
-	}
-	pthread_cond_broadcast(&kv->ended);
-	log_info("session ended session=%" PRIu64, e->session);
 }
 
 /* Lock held. */
@@ -106,7 +113,7 @@ static void handle_events(struct kv *kv, struct proposal_list *answers)
 			on_ended(kv, e);
 			break;
 		case APPLY_OPENED:
-			on_opened(kv, e);
+			kv_session_opened(kv, e->session, &e->owner);
 			break;
 		case APPLY_BORN:
 			kv->born = true;
@@ -259,16 +266,25 @@ void *kv_apply_main(void *context)
 {
 	struct kv *kv = context;
 	struct entry *entries[LIMIT_APPLY_ENTRIES];
+	struct kv_install *install;
 	size_t count;
 
 	do {
 		pthread_mutex_lock(&kv->lock);
-		while (kv->queue.count == 0 && !kv->stopping) {
+		while (kv->queue.count == 0 && kv->install == NULL &&
+		       !kv->stopping) {
 			pthread_cond_wait(&kv->apply_wake, &kv->lock);
+		}
+		install = kv->install;
+		if (install != NULL) { /* it stands for all that waits */
+			kv_queue_clear(&kv->queue);
 		}
 		count = queue_pop(&kv->queue, entries, LIMIT_APPLY_ENTRIES);
 		pthread_mutex_unlock(&kv->lock);
+		if (install != NULL) {
+			kv_install(kv, install);
+		}
 		apply_all(kv, entries, count);
-	} while (count > 0);
+	} while (install != NULL || count > 0);
 	return NULL;
 }

@@ -13,6 +13,21 @@ static raft_index smaller(raft_index a, raft_index b)
 	return a < b ? a : b;
 }
 
+static bool are_plausible(const struct raft_msg *m,
+			  const struct raft_change *changes, size_t count)
+{
+	raft_index last = m->pos.index;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (changes[i].index <= last || changes[i].index > m->last ||
+		    !members_are_valid(&changes[i].members))
+			return false;
+		last = changes[i].index;
+	}
+	return true;
+}
+
 /* A peer's word is no invariant: are the runs those of (pos.index, last]? */
 static bool is_plausible(const struct raft_event *ev)
 {
@@ -32,7 +47,8 @@ static bool is_plausible(const struct raft_event *ev)
 		term = run->term;
 	}
 	return last == m->last && term <= m->term &&
-	       last - m->pos.index <= LIMIT_MESSAGE_ENTRIES;
+	       last - m->pos.index <= LIMIT_MESSAGE_ENTRIES &&
+	       are_plausible(m, ev->recv.changes, ev->recv.change_count);
 }
 
 static void reject(struct raft *r, const struct raft_msg *m)
@@ -79,6 +95,19 @@ static void accept(struct raft *r, const struct raft_msg *m, raft_index held)
 	act_send(r, reply, after);
 }
 
+static void take_changes(struct raft *r, const struct raft_event *ev,
+			 raft_index first, raft_index last)
+{
+	size_t i;
+
+	for (i = 0; i < ev->recv.change_count; i++) {
+		const struct raft_change *change = &ev->recv.changes[i];
+
+		if (change->index >= first && change->index <= last)
+			members_append(r, change->index, &change->members);
+	}
+}
+
 /* Take the entries from index at on, which are in the message's run i or after
  * it, in place of whatever is held there. */
 static void take(struct raft *r, const struct raft_event *ev, size_t i,
@@ -91,6 +120,7 @@ static void take(struct raft *r, const struct raft_event *ev, size_t i,
 	if (cut) {
 		runs_truncate(&r->runs, at - 1);
 		save_truncate(r, at - 1);
+		members_truncate(r, at - 1); /* row 33 */
 	}
 	/* Without room for another run the rest is left to a later message. */
 	for (; i < ev->recv.run_count; i++) {
@@ -103,6 +133,7 @@ static void take(struct raft *r, const struct raft_event *ev, size_t i,
 		save_entries(r, at - 1, RAFT_FROM_MESSAGE);
 	else if (cut)
 		save_entries(r, at - 1, RAFT_FROM_NOTHING);
+	take_changes(r, ev, at, last);
 	for (; at <= last; at++)
 		sizes_append(&r->sizes, at,
 			     ev->recv.sizes[at - m->pos.index - 1]);
@@ -128,7 +159,8 @@ static bool merge(struct raft *r, const struct raft_event *ev, raft_index *held)
 			at++;
 		if (at == run->last)
 			continue;
-		if (at < r->commit || runs_term(&r->runs, at) > run->term)
+		if (at < r->commit || at < r->before.index ||
+		    runs_term(&r->runs, at) > run->term)
 			return false;
 		take(r, ev, i, at + 1);
 		*held = smaller(m->last, runs_last(&r->runs));
@@ -155,13 +187,12 @@ void append_on_append(struct raft *r, const struct raft_event *ev)
 		r->counters.messages_ignored++;
 		return;
 	}
-	if (r->role != RAFT_FOLLOWER || r->leader != m->from)
-		election_follow(r, r->hard.term, m->from,
-				RAFT_BECAUSE_LEADER_HEARD);
-	r->heard_from = m->from;
-	r->heard = r->now;
-	election_delay(r);
+	election_hear(r, r->hard.term, m->from);
 
+	if (snapshot_is_loading(r)) {
+		reject(r, m); /* it is heard, no more */
+		return;
+	}
 	if (!agrees(r, m->pos)) {
 		if (m->pos.index <= r->commit)
 			r->counters.messages_ignored++; /* can not be */

@@ -5,21 +5,27 @@
  *   R2  the log is made of runs (T1, T2), of terms up to the current one
  *   R3  saves: numbers rise, each covers no less than the one before, the
  *       newest covers the whole log; with none pending all is durable
- *   R4  a leader is a voter that has voted for itself, durably, and knows
- *       itself as the leader; its own match is what is durable
+ *   R4  a leader has voted for itself, durably, and knows itself as the
+ *       leader; its own match, if it is a member, is what is durable
  *   R5  who stands for election knows no leader; a candidate has voted for
  *       itself
  *   R6  a leader's peers are as progress.h says (P1, P3)
- *   R7  what a leader committed in its term is durable at a majority
+ *   R7  what a leader committed in its term is durable at a majority, or at
+ *       one of C_old while the entry of a joint configuration is not committed
  *   R8  uncommitted bytes are 0 for all but leaders, and when all is committed
  *   R9  settled <= commit and durable here
  *   R10 reads wait only where a leader is known; a leader's for a round that
  *       is under way or next; a follower's for the request under way or next
- *   R11 nobody votes twice in an election, and only voters do
- *   R12 a follower does not follow itself; an observer follows nobody
+ *   R11 answers are kept only while standing for election
+ *   R12 a follower does not follow itself
+ *   R13 the configuration in force is none or a valid one, and of an entry of
+ *       the log or of the state before it; the one before it is older
+ *   R14 the peers are the members of the configuration in force, each once,
+ *       in their places
+ *   R15 a snapshot that is loaded ends beyond what is committed here; who
+ *       loads one follows its leader
  *
  * Cheap enough for every step of every build: no loop over entries. */
-#include "raft/quorum.h"
 #include "raft/state.h"
 
 static void check_log(const struct raft *r)
@@ -52,38 +58,53 @@ static void check_saves(const struct raft *r)
 	CHECK(!r->stage.used);					/* R3 */
 }
 
-static void check_leader(const struct raft *r)
+/* How many of a joint configuration's C_old, or of the voters of a plain one,
+ * have saved what is committed? */
+static bool is_durable(const struct raft *r, bool outgoing)
 {
-	uint64_t match[LIMIT_VOTERS];
+	size_t voters = 0, have = 0;
 	uint32_t i;
 
-	CHECK(members_is_voter(r));				    /* R4 */
+	for (i = 0; i < r->peer_count; i++) {
+		const struct progress *p = &r->peer[i];
+
+		if (!(outgoing ? p->outgoing : p->voter))
+			continue;
+		voters++;
+		have += p->match >= r->commit;
+	}
+	return have >= quorum_size(voters);
+}
+
+static void check_leader(const struct raft *r)
+{
+	bool joint = r->members.outgoing_count > 0;
+	uint32_t i;
+
 	CHECK(r->hard.vote == r->config.self);			    /* R4 */
 	CHECK(r->leader == r->config.self && save_of_hard(r) == 0); /* R4 */
-	CHECK(members_self(r)->match == r->saves.index);	    /* R4 */
 	for (i = 0; i < r->peer_count; i++) {
-		if ((int)i != r->self_slot)
-			progress_check(&r->peer[i], runs_last(&r->runs));
-	} /* R6 */
-	for (i = 0; i < r->members.voter_count; i++)
-		match[i] = r->peer[i].match;
-	CHECK(r->commit < r->noop ||
-	      r->commit <=
-		      quorum_value(match, r->members.voter_count));    /* R7 */
+		const struct progress *p = &r->peer[i];
+
+		if (members_is_self(r, p))
+			CHECK(p->match == r->saves.index); /* R4 */
+		else
+			progress_check(p, runs_last(&r->runs)); /* R6 */
+	}
+	if (r->commit >= r->noop) {
+		CHECK(is_durable(r, joint)); /* R7 */
+		CHECK(!joint || r->commit < r->members_index ||
+		      is_durable(r, false)); /* R7 */
+	}
 	CHECK(r->commit < runs_last(&r->runs) || r->uncommitted == 0); /* R8 */
 }
 
 static void check_role(const struct raft *r)
 {
-	uint32_t voters = (1u << r->members.voter_count) - 1;
-
-	CHECK((r->granted & r->refused) == 0);		      /* R11 */
-	CHECK(((r->granted | r->refused) & ~voters) == 0);    /* R11 */
 	CHECK(r->role == RAFT_LEADER || r->uncommitted == 0); /* R8 */
 	switch (r->role) {
 	case RAFT_FOLLOWER:
-		CHECK(r->leader != r->config.self);		  /* R12 */
-		CHECK(members_self(r) != NULL || r->leader == 0); /* R12 */
+		CHECK(r->leader != r->config.self); /* R12 */
 		break;
 	case RAFT_CANDIDATE:
 		CHECK(r->hard.vote == r->config.self); /* R5 */
@@ -116,9 +137,52 @@ static void check_reads(const struct raft *r)
 	} /* R10 */
 }
 
+static bool is_none(const struct raft_change *change)
+{
+	return change->index == 0 && change->members.voter_count == 0;
+}
+
+static void check_members(const struct raft *r)
+{
+	const struct raft_members *m = &r->members;
+	uint32_t i, voters = 0, outgoing = 0, learners = 0;
+
+	CHECK(r->members_index <= runs_last(&r->runs));	   /* R13 */
+	CHECK(r->peer_count == 0 || members_are_valid(m)); /* R13 */
+	if (!is_none(&r->before)) {
+		CHECK(members_are_valid(&r->before.members)); /* R13 */
+		CHECK(r->before.index < r->members_index);    /* R13 */
+	}
+	for (i = 0; i < r->peer_count; i++) {
+		const struct progress *p = &r->peer[i];
+
+		voters += p->voter;
+		outgoing += p->outgoing;
+		learners += !p->voter && !p->outgoing;
+		CHECK(r->role == RAFT_PRECANDIDATE ||
+		      r->role == RAFT_CANDIDATE ||
+		      p->answer == PROGRESS_SILENT); /* R11 */
+	}
+	CHECK(voters == m->voter_count && outgoing == m->outgoing_count &&
+	      learners == m->learner_count); /* R14 */
+}
+
+static void check_snapshot(const struct raft *r)
+{
+	if (!snapshot_is_loading(r))
+		return;
+	CHECK(r->role == RAFT_FOLLOWER && r->leader != 0);    /* R15 */
+	CHECK(r->loading.index > r->commit);		      /* R15 */
+	CHECK(r->loading.term <= r->hard.term);		      /* R15 */
+	CHECK(r->loading_change.index <= r->loading.index);   /* R15 */
+	CHECK(members_are_valid(&r->loading_change.members)); /* R15 */
+}
+
 void raft_check(const struct raft *r)
 {
 	check_log(r);
+	check_members(r);
+	check_snapshot(r);
 	check_saves(r);
 	check_role(r);
 	check_reads(r);

@@ -4,7 +4,6 @@
  * The commit index never falls (row 19). A leader counts only entries of its
  * own term (Raft 5.4.2, row 15), always from all match indexes anew (row 17).
  * It may commit before its own disk has an entry; applying waits for that. */
-#include "raft/quorum.h"
 #include "raft/state.h"
 
 void commit_advance(struct raft *r, raft_index index)
@@ -27,23 +26,26 @@ void commit_settle(struct raft *r, raft_index index)
 		r->settled = index;
 }
 
+static uint64_t match_of(const struct raft *r, const struct progress *p)
+{
+	(void)r;
+	return p->match;
+}
+
 void commit_count(struct raft *r)
 {
-	uint64_t match[LIMIT_VOTERS];
+	struct progress *self = members_self(r);
 	raft_index least = RAFT_NEVER, index;
 	uint32_t i;
 
 	/* The leader's own disk votes like any other (row 42). */
-	r->peer[r->self_slot].match = r->saves.index;
+	if (self != NULL)
+		self->match = r->saves.index;
 	for (i = 0; i < r->peer_count; i++) {
-		raft_index m = r->peer[i].match;
-
-		if (i < r->members.voter_count)
-			match[i] = m;
-		if (m < least)
-			least = m;
+		if (r->peer[i].match < least)
+			least = r->peer[i].match;
 	}
-	index = quorum_value(match, r->members.voter_count);
+	index = members_agree(r, match_of);
 	if (runs_term(&r->runs, index) == r->hard.term)
 		commit_advance(r, index);
 	commit_settle(r, least);

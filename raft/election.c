@@ -14,7 +14,6 @@
  * A member asked to vote within election_ms of hearing a leader refuses
  * without looking at the term, except that leader itself: this is what the
  * leader's read lease rests on, whatever happens to the term in between. */
-#include "raft/quorum.h"
 #include "raft/random.h"
 #include "raft/state.h"
 
@@ -27,7 +26,11 @@ void election_delay(struct raft *r)
 
 void election_init(struct raft *r, const struct raft_boot *boot)
 {
-	bool lone = members_is_lone_voter(r);
+	/* The only voter, and in its own last term it helped no other: it may
+	 * be the only one since yesterday, and the leader before still serve.
+	 */
+	bool own = boot->hard.vote == r->config.self || boot->fresh;
+	bool lone = own && members_is_lone_voter(r);
 
 	r->role = RAFT_FOLLOWER;
 	r->reason = RAFT_BECAUSE_STARTED;
@@ -44,12 +47,14 @@ void election_init(struct raft *r, const struct raft_boot *boot)
 /* Nothing that belongs to the role left may stay (rows 4, 28). */
 static void leave_role(struct raft *r, enum raft_reason reason)
 {
+	uint32_t i;
+
 	if (r->role == RAFT_LEADER) {
 		r->counters.step_downs++;
 		read_abandon(r, STATUS_NO_QUORUM);
 	}
-	r->granted = 0;
-	r->refused = 0;
+	for (i = 0; i < r->peer_count; i++)
+		r->peer[i].answer = PROGRESS_SILENT;
 	r->uncommitted = 0;
 	r->round_heard = 0;
 	r->reason = reason;
@@ -80,41 +85,35 @@ void election_follow(struct raft *r, raft_term term, raft_id leader,
 		election_delay(r);
 }
 
+void election_hear(struct raft *r, raft_term term, raft_id leader)
+{
+	if (term > r->hard.term || r->role != RAFT_FOLLOWER ||
+	    r->leader != leader)
+		election_follow(r, term, leader, RAFT_BECAUSE_LEADER_HEARD);
+	r->heard_from = leader;
+	r->heard = r->now;
+	election_delay(r);
+}
+
 static void lead(struct raft *r)
 {
-	uint32_t i;
-
 	leave_role(r, RAFT_BECAUSE_VOTE_WON);
 	r->role = RAFT_LEADER;
 	r->leader = r->config.self;
 	r->counters.elections_won++;
-	for (i = 0; i < r->peer_count; i++)
-		progress_init(&r->peer[i], r->peer[i].id, r->peer[i].voter,
-			      runs_last(&r->runs), r->now);
+	members_renew(r);
 	replicate_noop(r);
 	read_begin_round(r);
 	commit_count(r);
 }
 
-static uint32_t bit(const struct raft *r, const struct progress *p)
+/* Its own vote, if it has one (row 40). */
+static void grant_self(struct raft *r)
 {
-	return 1u << (uint32_t)(p - r->peer);
-}
+	struct progress *self = members_self(r);
 
-static size_t voters_in(const struct raft *r, uint32_t set)
-{
-	size_t count = 0;
-	uint32_t i;
-
-	for (i = 0; i < r->members.voter_count; i++)
-		count += (set >> i) & 1u;
-	return count;
-}
-
-static enum quorum_verdict count(const struct raft *r)
-{
-	return quorum_votes(r->members.voter_count, voters_in(r, r->granted),
-			    voters_in(r, r->refused));
+	if (self != NULL)
+		self->answer = PROGRESS_GRANTED;
 }
 
 /* Ask every other voter. */
@@ -127,9 +126,11 @@ static void ask(struct raft *r, enum raft_msg_kind kind, raft_term term)
 	};
 	uint32_t i;
 
-	for (i = 0; i < r->members.voter_count; i++) {
-		m.to = r->peer[i].id;
-		if (m.to != r->config.self)
+	for (i = 0; i < r->peer_count; i++) {
+		const struct progress *p = &r->peer[i];
+
+		m.to = p->id;
+		if ((p->voter || p->outgoing) && !members_is_self(r, p))
 			act_send(r, m, 0);
 	}
 }
@@ -140,14 +141,15 @@ static void vote_count(struct raft *r)
 	 */
 	if (save_of_hard(r) != 0)
 		return;
-	r->granted |= bit(r, members_self(r));
-	if (count(r) == QUORUM_WON)
+	grant_self(r);
+	if (members_elect(r) == QUORUM_WON)
 		lead(r);
 }
 
 static void become_candidate(struct raft *r, enum raft_reason reason)
 {
 	leave_role(r, reason);
+	read_abandon(r, STATUS_NOT_LEADER);
 	r->role = RAFT_CANDIDATE;
 	r->leader = 0;
 	r->counters.elections_started++;
@@ -162,14 +164,14 @@ static void become_precandidate(struct raft *r)
 	read_abandon(r, STATUS_NOT_LEADER);
 	r->role = RAFT_PRECANDIDATE;
 	r->leader = 0; /* row 12 */
-	r->granted = bit(r, members_self(r));
+	grant_self(r);
 	election_delay(r);
 	ask(r, RAFT_PREVOTE, r->hard.term + 1);
 }
 
 static void prevote_count(struct raft *r)
 {
-	switch (count(r)) {
+	switch (members_elect(r)) {
 	case QUORUM_WON:
 		become_candidate(r, RAFT_BECAUSE_PREVOTE_WON);
 		break;
@@ -184,14 +186,22 @@ static void prevote_count(struct raft *r)
 /* --- Being asked
  * -------------------------------------------------------------- */
 
-bool election_is_promised(const struct raft *r, raft_id candidate)
+static bool is_bound(const struct raft *r, raft_id candidate)
 {
-	if (r->role == RAFT_LEADER)
-		return true; /* with a quorum, or it would not be */
 	if (r->now < r->quiet_until)
 		return true;
 	return r->heard_from != 0 && r->heard_from != candidate &&
 	       r->now < r->heard + r->config.election_ms;
+}
+
+bool election_is_promised(const struct raft *r, const struct raft_msg *m)
+{
+	/* While loading nothing can be saved, so no vote. */
+	if (snapshot_is_loading(r))
+		return true;
+	if (r->role == RAFT_LEADER)
+		return true; /* with a quorum, or it would not be */
+	return is_bound(r, m->from);
 }
 
 /* Is the candidate's log at least as complete as ours (5.4.1, row 7)? */
@@ -213,9 +223,8 @@ void election_on_prevote(struct raft *r, const struct raft_msg *m)
 		.term = m->term,
 	};
 
-	reply.reject = election_is_promised(r, m->from) ||
-		       m->term <= r->hard.term || save_stalled(r) ||
-		       !is_complete(r, m->pos);
+	reply.reject = election_is_promised(r, m) || m->term <= r->hard.term ||
+		       save_stalled(r) || !is_complete(r, m->pos);
 	if (reply.reject) {
 		reply.pos.term = r->hard.term;
 		r->counters.prevotes_refused++;
@@ -228,8 +237,7 @@ void election_on_vote(struct raft *r, const struct raft_msg *m)
 {
 	struct raft_msg reply = {.kind = RAFT_VOTE_REPLY, .to = m->from};
 
-	reply.reject = election_is_promised(r, m->from) ||
-		       m->term != r->hard.term ||
+	reply.reject = election_is_promised(r, m) || m->term != r->hard.term ||
 		       (r->hard.vote != 0 && r->hard.vote != m->from) ||
 		       r->leader != 0 || !is_complete(r, m->pos);
 	if (reply.reject) {
@@ -245,17 +253,14 @@ void election_on_vote(struct raft *r, const struct raft_msg *m)
 /* --- Being answered
  * ------------------------------------------------------------ */
 
-/* Note the answer of a voter; the first one stands. */
+/* Note the answer of a member; the first one stands. */
 static bool note(struct raft *r, const struct raft_msg *m)
 {
-	const struct progress *p = members_find(r, m->from);
+	struct progress *p = members_find(r, m->from);
 
-	if (!p->voter || ((r->granted | r->refused) & bit(r, p)) != 0)
+	if (p->answer != PROGRESS_SILENT)
 		return false;
-	if (m->reject)
-		r->refused |= bit(r, p);
-	else
-		r->granted |= bit(r, p);
+	p->answer = m->reject ? PROGRESS_REFUSED : PROGRESS_GRANTED;
 	return true;
 }
 
@@ -284,7 +289,8 @@ void election_on_saved(struct raft *r)
 {
 	if (r->role == RAFT_CANDIDATE)
 		vote_count(r);
-	if (r->role == RAFT_FOLLOWER && members_is_lone_voter(r))
+	if (r->role == RAFT_FOLLOWER && r->leader == 0 &&
+	    members_is_lone_voter(r) && !is_bound(r, r->config.self))
 		r->election_due = r->now; /* its disk works again */
 }
 
@@ -293,19 +299,18 @@ void election_on_saved(struct raft *r)
 
 static bool may_campaign(const struct raft *r)
 {
-	return members_is_voter(r) && r->role != RAFT_LEADER &&
-	       runs_room(&r->runs, r->hard.term + 1);
+	return members_may_stand(r) && r->role != RAFT_LEADER &&
+	       !snapshot_is_loading(r) && runs_room(&r->runs, r->hard.term + 1);
+}
+
+static uint64_t heard_of(const struct raft *r, const struct progress *p)
+{
+	return members_is_self(r, p) ? RAFT_NEVER : p->heard;
 }
 
 raft_ms election_quorum_heard(const struct raft *r)
 {
-	uint64_t heard[LIMIT_VOTERS];
-	uint32_t i;
-
-	for (i = 0; i < r->members.voter_count; i++)
-		heard[i] =
-			(int)i == r->self_slot ? RAFT_NEVER : r->peer[i].heard;
-	return quorum_value(heard, r->members.voter_count);
+	return members_agree(r, heard_of);
 }
 
 /* Check-quorum (6.2): when this comes, a leader without answers resigns, and

@@ -19,12 +19,10 @@ static void window_free(struct progress_window *w, raft_index match)
 	}
 }
 
-void progress_init(struct progress *p, raft_id id, bool voter, raft_index last,
-		   raft_ms now)
+void progress_init(struct progress *p, raft_id id, raft_index last, raft_ms now)
 {
 	memset(p, 0, sizeof(*p));
 	p->id = id;
-	p->voter = voter;
 	p->state = PROGRESS_PROBE;
 	p->next = last + 1;
 	p->heard = now;
@@ -40,11 +38,20 @@ void progress_reset(struct progress *p, raft_index last)
 	window_clear(&p->window);
 }
 
-void progress_pause(struct progress *p)
+void progress_snapshot(struct progress *p)
 {
-	p->state = PROGRESS_PAUSED;
+	p->state = PROGRESS_SNAPSHOT;
 	p->probing = false;
 	window_clear(&p->window);
+}
+
+void progress_installed(struct progress *p, raft_index index)
+{
+	if (p->state != PROGRESS_SNAPSHOT)
+		return; /* entries were faster */
+	p->state = PROGRESS_PROBE;
+	p->next = (index > p->match ? index : p->match) + 1;
+	p->wanted = true; /* there may be nothing more to send */
 }
 
 void progress_accept(struct progress *p, raft_index match, raft_index held)
@@ -95,7 +102,7 @@ bool progress_ready(const struct progress *p, const struct raft_config *config,
 		return w->count == 0 ||
 		       (w->count < config->inflight_messages &&
 			w->bytes + bytes <= config->inflight_bytes);
-	case PROGRESS_PAUSED:
+	case PROGRESS_SNAPSHOT:
 		break;
 	}
 	return false;

@@ -6,13 +6,14 @@
  *   PROBE ---------+---'                     v
  *      ^  ^  rejected, link lost, gap     REPLICATE
  *      |  '----------------------------------'
- *      '- accepted again --- PAUSED <--- the entry before next is compacted
+ *      '- installed --- SNAPSHOT <--- the entry before next is compacted
  *
  *   PROBE      where the logs agree is unknown: one message at a time, next
  *              only falls (progress_reject)
  *   REPLICATE  they agree up to next - 1: messages are pipelined, as far as
  *              the window of messages and bytes goes (progress_sent)
- *   PAUSED     it needs a snapshot; heartbeats go on, at the log's base
+ *   SNAPSHOT   it needs a snapshot: asked for once, until it has ended
+ *              (snapshot.c); heartbeats go on, at the log's base
  *
  *   P1  match < next <= last + 1, for members other than the leader
  *   P2  match only rises within a term, and only by an acceptance
@@ -23,7 +24,10 @@
 
 #include "raft/raft.h"
 
-enum progress_state { PROGRESS_PROBE, PROGRESS_REPLICATE, PROGRESS_PAUSED };
+enum progress_state { PROGRESS_PROBE, PROGRESS_REPLICATE, PROGRESS_SNAPSHOT };
+
+/* To this node's request for its (pre-)vote; the first one stands. */
+enum progress_answer { PROGRESS_SILENT, PROGRESS_GRANTED, PROGRESS_REFUSED };
 
 struct progress_window {
 	uint32_t head;
@@ -37,12 +41,16 @@ struct progress_window {
 
 struct progress {
 	raft_id id;
-	bool voter;
+	bool voter;    /* of the configuration, or of a joint one's C_new */
+	bool outgoing; /* of a joint one's C_old; neither: a learner */
+	enum progress_answer answer;
 	enum progress_state state;
 	raft_index match; /* durable there */
 	raft_index next;
 	bool probing;	    /* PROBE: a message is unanswered */
 	bool wanted;	    /* is to hear something in this step */
+	bool sending;	    /* a snapshot for it is under way */
+	raft_ms send_due;   /* SNAPSHOT: none is sent before */
 	raft_index told;    /* commit index last sent */
 	raft_index applied; /* by its own word */
 	raft_ms heard;	    /* for check-quorum; at election: the time of it */
@@ -56,13 +64,16 @@ struct progress {
 	struct progress_window window;
 };
 
-/* A new leader's view: nothing is known but where its own log ends. */
-void progress_init(struct progress *p, raft_id id, bool voter, raft_index last,
+/* A new leader's view: nothing is known but where its own log ends. Its place
+ * in the configuration is for members.c to set. */
+void progress_init(struct progress *p, raft_id id, raft_index last,
 		   raft_ms now);
 /* What was on its way is lost: probe anew. */
 void progress_reset(struct progress *p, raft_index last);
 /* The entry before next is gone. */
-void progress_pause(struct progress *p);
+void progress_snapshot(struct progress *p);
+/* It has installed a snapshot that ends at index: probe there. */
+void progress_installed(struct progress *p, raft_index index);
 /* It has saved up to match and holds up to held, match <= held. */
 void progress_accept(struct progress *p, raft_index match, raft_index held);
 /* It refused a message that began after `refused`; the logs may agree at

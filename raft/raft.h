@@ -17,9 +17,9 @@
  *   D5  a save that fails ends the process: there is no event for it;
  *   D6  publish commit and lease (raft_status) before carrying out the acts.
  *
- * Sources: the Raft paper (Figure 2), the thesis (3.10, 4.2.3, 6.2, 6.4, 9.6).
- * Membership changes, leadership transfer and snapshots have their places
- * here and come later: enumerators are only ever appended. */
+ * Sources: the Raft paper (Figure 2, section 7), the thesis (3.10, 4, 6.2, 6.4,
+ * 9.6).
+ * Enumerators are only ever appended. */
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
 
@@ -55,11 +55,24 @@ struct raft_run {
 	raft_index last;
 };
 
+/* A configuration (thesis 4.3). outgoing_count > 0: it is joint, voters is
+ * C_new, outgoing is C_old, and every decision needs a majority of each.
+ * Each list rises without duplicates; learners vote in neither; at most
+ * LIMIT_PEERS members in all. It is in force from the moment its entry is
+ * appended. */
 struct raft_members {
 	uint32_t voter_count;
+	uint32_t outgoing_count;
 	uint32_t learner_count;
-	raft_id voters[LIMIT_VOTERS]; /* rising, no duplicates */
+	raft_id voters[LIMIT_VOTERS];
+	raft_id outgoing[LIMIT_VOTERS];
 	raft_id learners[LIMIT_PEERS];
+};
+
+/* A configuration and the entry that holds it. index 0: none. */
+struct raft_change {
+	raft_index index;
+	struct raft_members members;
 };
 
 enum raft_role {
@@ -80,6 +93,8 @@ enum raft_reason {
 	RAFT_BECAUSE_LEADER_HEARD, /* append of a leader of this term */
 	RAFT_BECAUSE_NO_QUORUM,	   /* check-quorum: no majority heard */
 	RAFT_BECAUSE_DISK_STALLED,
+	RAFT_BECAUSE_TRANSFER, /* told to campaign by the leader (3.10) */
+	RAFT_BECAUSE_REMOVED,  /* a leader that is no voter any more */
 };
 
 /* --- Messages between cores --------------------------------------------- */
@@ -97,7 +112,7 @@ enum raft_msg_kind {
 	RAFT_APPEND_REPLY, /* pos: see below */
 	RAFT_READ,	   /* a follower asks for a read index */
 	RAFT_READ_REPLY,   /* pos.index: the read index, or reject */
-	/* snapshot, snapshot reply, timeout now: with their features */
+	RAFT_TIMEOUT_NOW,  /* the leader hands over: campaign at once (3.10) */
 };
 
 /* One flat struct for all kinds; fields a kind does not use are 0.
@@ -122,7 +137,7 @@ struct raft_msg {
 	uint64_t round;
 	bool reject;
 	bool lease;    /* READ: may be answered from the leader's lease */
-	bool transfer; /* PREVOTE, VOTE: place for leadership transfer */
+	bool transfer; /* VOTE: of a TIMEOUT_NOW: no stickiness (row 59) */
 };
 
 /* --- Events -------------------------------------------------------------- */
@@ -136,6 +151,11 @@ enum raft_event_kind {
 	RAFT_EV_APPLIED,
 	RAFT_EV_LINK,
 	RAFT_EV_COMPACTED,
+	RAFT_EV_CHANGE,
+	RAFT_EV_TRANSFER,
+	RAFT_EV_SNAP_SENT,
+	RAFT_EV_SNAP_RECEIVED,
+	RAFT_EV_SNAP_LOADED,
 };
 
 struct raft_event {
@@ -149,6 +169,9 @@ struct raft_event {
 			const struct raft_run *runs;
 			size_t run_count;
 			const uint32_t *sizes;
+			/* The configurations among its entries, rising. */
+			const struct raft_change *changes;
+			size_t change_count;
 		} recv;
 		struct {
 			/* All or nothing: `count` entries of these payload
@@ -174,6 +197,38 @@ struct raft_event {
 			raft_index index; /* the log now begins after it */
 			raft_term term;	  /* of the entry at index */
 		} compacted;
+		struct {
+			/* Append this configuration (not lent: a pointer
+			 * for this step), in an entry of `size` bytes. */
+			const struct raft_members *members;
+			uint32_t size;
+		} change;
+		struct {
+			raft_id target; /* a voter; 0: the best one */
+		} transfer;
+		struct {
+			/* Leader: the transfer asked for by DO_SEND_SNAP has
+			 * ended; ok: peer has installed up to index. */
+			raft_id peer;
+			raft_index index;
+			bool ok;
+		} snap_sent;
+		struct {
+			/* A whole snapshot from leader `from` of `term` is
+			 * staged, verified and synced here. It ends at pos;
+			 * change: the configuration in force there (not lent).
+			 * DO_LOAD_SNAP may follow, perhaps after saves:
+			 * status.loading tells at once. */
+			raft_id from;
+			raft_term term;
+			struct raft_pos pos;
+			const struct raft_change *change;
+		} snap_received;
+		struct {
+			/* DO_LOAD_SNAP is carried out: state and log are
+			 * those of the snapshot, durably. */
+			struct raft_pos pos;
+		} snap_loaded;
 	};
 };
 
@@ -186,6 +241,7 @@ enum raft_source {
 	RAFT_FROM_PROPOSAL, /* the event's proposals, all of them */
 	RAFT_FROM_MESSAGE,  /* the event's message: entries with index > keep */
 	RAFT_FROM_NOOP,	    /* one empty entry of the new leader */
+	RAFT_FROM_CHANGE,   /* the event's configuration, one entry */
 };
 
 enum raft_act_kind {
@@ -194,6 +250,9 @@ enum raft_act_kind {
 	RAFT_DO_APPLY,
 	RAFT_DO_READ,
 	RAFT_DO_ROLE,
+	RAFT_DO_MEMBERS,
+	RAFT_DO_SEND_SNAP,
+	RAFT_DO_LOAD_SNAP,
 };
 
 struct raft_act {
@@ -212,7 +271,8 @@ struct raft_act {
 		} save;
 		struct raft_msg send;
 		/* Committed and durable here once `after` is; in order, each
-		 * index exactly once in the life of this core. */
+		 * index exactly once in the life of this core, unless a
+		 * loaded snapshot has it. */
 		struct {
 			raft_index first;
 			raft_index last;
@@ -233,6 +293,27 @@ struct raft_act {
 			raft_id leader;
 			enum raft_reason reason;
 		} role;
+		/* The configuration in force is now that of the entry at
+		 * index (appended, or uncovered by a truncation), or that of
+		 * the base if it is not above the base. */
+		struct {
+			raft_index index;
+		} members;
+		/* Leader: `to` needs entries that are cut away. Send it a
+		 * snapshot of at least the base, one transfer at a time to
+		 * each; answer with SNAP_SENT, always. After a new election
+		 * the same may be asked before the answer to the last: one
+		 * answer is enough then. */
+		struct {
+			raft_id to;
+		} send_snap;
+		/* Replace the state by the staged snapshot that ends at pos,
+		 * and the log by an empty one after pos, atomically over
+		 * crashes; then SNAP_LOADED. Nothing is applied, saved or
+		 * acknowledged meanwhile; all saves before it are durable. */
+		struct {
+			struct raft_pos pos;
+		} load_snap;
 	};
 };
 
@@ -264,7 +345,12 @@ struct raft_config {
 struct raft_boot {
 	raft_ms now;
 	struct raft_hard hard;
+	/* The two newest configurations, of the state or the log: the one in
+	 * force, and the one before it. The latter is committed, or there is
+	 * none (index 0, no voters). members_index <= the log's last. */
 	struct raft_members members;
+	raft_index members_index;
+	struct raft_change before;
 	struct raft_pos base; /* the entry before the log's first; {0,0} */
 	const struct raft_run *runs; /* of the log, above base */
 	size_t run_count;
@@ -282,10 +368,13 @@ size_t raft_size(void);
 size_t raft_acts_max(void);
 
 /* Make a core in memory (raft_size() bytes, given until it is dropped).
- * The boot's arrays are borrowed. A core whose id is not in members is an
- * observer: it neither votes, campaigns nor acknowledges. A started voter
- * grants no (pre-)vote until one full election_ms has passed, because it may
- * have promised a lease before it stopped; unless fresh, or the only voter.
+ * The boot's arrays are borrowed. A core whose id is not in members never
+ * campaigns, but follows, acknowledges and votes when asked: it may be a member
+ * that does not know it yet (row 13). Messages of nodes of other clusters, and
+ * to an incarnation that was never added, are the driver's to refuse. A started
+ * voter grants no (pre-)vote until one full election_ms has passed, because it
+ * may have promised a lease before it stopped; unless it is fresh, or the only
+ * voter and its last vote was for itself.
  * A broken boot record (runs falling, commit > last, ...) is a bug: the
  * driver has verified the log. */
 struct raft *raft_init(void *memory, const struct raft_config *config,
@@ -297,7 +386,22 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
  * Return 0, or why a local request was refused and nothing happened to it
  * (time passes all the same: acts may be there):
  *   PROPOSE: STATUS_NOT_LEADER, STATUS_FULL (uncommitted or runs);
- *   READ:    STATUS_NOT_LEADER (no leader known), STATUS_FULL.
+ *            STATUS_PENDING (handing over);
+ *   READ:    STATUS_NOT_LEADER (no leader known), STATUS_FULL;
+ *   CHANGE:  STATUS_NOT_LEADER, STATUS_NOT_READY (no entry of this term is
+ *            committed yet), STATUS_PENDING (another change is not committed,
+ *            or handing over), STATUS_FULL, STATUS_INVALID: not a legal
+ *            successor. Legal is: the same voters (learners changed); joint,
+ *            its outgoing ones the voters now; out of a committed joint one,
+ *            its voters the joint one's and no outgoing ones;
+ *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (joint or no commit),
+ *            STATUS_NOT_FOUND (no other voter, or not this one),
+ *            STATUS_PENDING (another is under way);
+ *   SNAP_RECEIVED: STATUS_NOT_LEADER (`from` does not lead the newest term),
+ *            STATUS_PENDING (another is being loaded), STATUS_INVALID (no
+ *            leader can have sent it). 0: it will be loaded, or all of it is
+ *            here already; the sender's answer is ok, in the first case once
+ *            it is loaded.
  * What peers send is never an error: it is obeyed, or counted and ignored. */
 int raft_step(struct raft *r, const struct raft_event *ev,
 	      struct raft_out *out);
@@ -335,6 +439,14 @@ struct raft_status {
 				  included */
 	uint64_t uncommitted_bytes;
 	bool disk_stalled;
+	raft_index members_index; /* entry of the configuration in force */
+	bool members_committed;	  /* it is committed */
+	bool joint;
+	/* Leader of a committed joint configuration: the driver owes a CHANGE
+	 * that leaves it (state-derived, row 36). */
+	bool leave_due;
+	raft_id transfer_target; /* handing over to it; 0: not */
+	bool loading;		 /* between LOAD_SNAP and SNAP_LOADED */
 	struct raft_counters counters;
 };
 
@@ -348,7 +460,7 @@ struct raft_peer_status {
 	raft_index match;
 	raft_index applied;
 	raft_ms heard;	   /* last reply; 0: never */
-	const char *state; /* "probe", "replicate", "paused" */
+	const char *state; /* "probe", "replicate", "snapshot" */
 };
 MUST_USE int raft_peer(const struct raft *r, raft_id id,
 		       struct raft_peer_status *status);

@@ -14,7 +14,6 @@
  *
  * A follower asks the leader, one request at a time for all that gathered;
  * lost ones are repeated under the same number. */
-#include "raft/quorum.h"
 #include "raft/random.h"
 #include "raft/state.h"
 
@@ -45,29 +44,23 @@ void read_acknowledged(struct raft *r, struct progress *p, uint64_t round)
 		p->round_sent = r->reads.sent[round % ROUNDS_MAX];
 }
 
-static uint64_t quorum_round(const struct raft *r)
+static uint64_t round_of(const struct raft *r, const struct progress *p)
 {
-	uint64_t round[LIMIT_VOTERS];
-	uint32_t i;
+	return members_is_self(r, p) ? r->reads.round : p->round;
+}
 
-	for (i = 0; i < r->members.voter_count; i++)
-		round[i] = (int)i == r->self_slot ? r->reads.round
-						  : r->peer[i].round;
-	return quorum_value(round, r->members.voter_count);
+static uint64_t sent_of(const struct raft *r, const struct progress *p)
+{
+	return members_is_self(r, p) ? RAFT_NEVER : p->round_sent;
 }
 
 raft_ms read_lease_until(const struct raft *r)
 {
-	uint64_t sent[LIMIT_VOTERS];
 	raft_ms since;
-	uint32_t i;
 
 	if (r->role != RAFT_LEADER || r->commit < r->noop)
 		return 0;
-	for (i = 0; i < r->members.voter_count; i++)
-		sent[i] = (int)i == r->self_slot ? RAFT_NEVER
-						 : r->peer[i].round_sent;
-	since = quorum_value(sent, r->members.voter_count);
+	since = members_agree(r, sent_of);
 	if (since == 0 || since == RAFT_NEVER)
 		return since; /* none; or nobody else can lead */
 	return since + r->config.lease_ms;
@@ -121,7 +114,7 @@ static void forget(struct reads *reads, uint32_t i)
 static void answer_confirmed(struct raft *r)
 {
 	struct reads *reads = &r->reads;
-	uint64_t round = quorum_round(r);
+	uint64_t round = members_agree(r, round_of);
 	uint32_t i = 0;
 
 	if (r->commit < r->noop)
@@ -239,7 +232,7 @@ static bool is_round_wanted(const struct raft *r)
 
 	if (r->now >= r->heartbeat_due)
 		return true;
-	if (quorum_round(r) < r->reads.round)
+	if (members_agree(r, round_of) < r->reads.round)
 		return false; /* one is under way */
 	for (i = 0; i < r->reads.count; i++) {
 		if (r->reads.ticket[i].round == next)

@@ -72,8 +72,10 @@ static void flush_peer(struct raft *r, struct progress *p)
 
 	if (p->state == PROGRESS_REPLICATE && p->told < r->commit)
 		p->wanted = true;
-	if (p->next <= base && p->state != PROGRESS_PAUSED)
-		progress_pause(p);
+	if (p->next <= base && p->state != PROGRESS_SNAPSHOT)
+		progress_snapshot(p);
+	if (p->state == PROGRESS_SNAPSHOT)
+		snapshot_offer(r, p);
 	send_entries(r, p);
 	if (p->wanted)
 		send_append(r, p, p->next <= base ? base : p->next - 1,
@@ -87,7 +89,7 @@ void replicate_flush(struct raft *r)
 	if (r->role != RAFT_LEADER)
 		return;
 	for (i = 0; i < r->peer_count; i++) {
-		if ((int)i != r->self_slot)
+		if (!members_is_self(r, &r->peer[i]))
 			flush_peer(r, &r->peer[i]);
 	}
 }
@@ -138,6 +140,7 @@ void replicate_on_link(struct raft *r, raft_id peer, bool up)
 		return;
 	progress_reset(p, runs_last(&r->runs));
 	p->wanted = up; /* at once: it may be caught up and idle (row 29) */
+	p->send_due = r->now;
 }
 
 static int append_own(struct raft *r, const uint32_t *sizes, size_t count,

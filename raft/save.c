@@ -124,6 +124,21 @@ raft_seq save_of_hard(const struct raft *r)
 	return r->saves.hard > r->saves.durable ? r->saves.hard : 0;
 }
 
+raft_seq save_of_all(const struct raft *r)
+{
+	const struct saves *s = &r->saves;
+
+	if (r->stage.used)
+		return s->newest + 1;
+	return s->newest > s->durable ? s->newest : 0;
+}
+
+void save_reset(struct raft *r)
+{
+	CHECK(save_of_all(r) == 0); /* it waited for them */
+	r->saves.index = runs_last(&r->runs);
+}
+
 raft_ms save_overdue_at(const struct raft *r)
 {
 	const struct saves *s = &r->saves;

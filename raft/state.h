@@ -2,9 +2,10 @@
 /* state.h - the inside of the core, shared by its files.
  *
  * One flat struct, changed only within raft_step(), which works in this order:
- * the event (step.c), what time brings (election.c), messages of a leader or
- * read requests of a follower (replicate.c, read.c), newly committed entries
- * (commit.c), the step's one save (save.c), the change of role. check.c has
+ * the event (step.c), the change of members (members.c), what time brings
+ * (election.c), messages of a leader or read requests of a follower
+ * (replicate.c, read.c), newly committed entries (commit.c), the step's one
+ * save (save.c), the change of role. check.c has
  * the invariants R1 ...; runs.h T1 ..., progress.h P1 ... .
  *
  * Messages carry promises, so none leaves before the term and vote it was
@@ -13,6 +14,7 @@
 #define RAFT_STATE_H
 
 #include "raft/progress.h"
+#include "raft/quorum.h"
 #include "raft/raft.h"
 #include "raft/runs.h"
 #include "raft/sizes.h"
@@ -93,16 +95,22 @@ struct raft {
 	raft_id leader;
 	enum raft_reason reason; /* of the last change */
 
-	/* Every member, voters first; peer[self_slot] is this node, whose
-	 * match is what is durable here. No slot: an observer. */
+	/* The configuration in force, that of the entry at members_index, and
+	 * the one it took the place of; index 0 and no voters: none. */
 	struct raft_members members;
+	raft_index members_index;
+	struct raft_change before;
+	bool members_changed; /* in this step */
+
+	/* Every member, in any order. This node's own match, if it is one, is
+	 * what is durable here. */
 	uint32_t peer_count;
-	int self_slot; /* -1: none */
 	struct progress peer[LIMIT_PEERS];
 
-	/* Elections: answers by voter slot, so none counts twice (row 5). */
-	uint32_t granted;
-	uint32_t refused;
+	/* The snapshot that is being loaded; pos.index 0: none. */
+	struct raft_pos loading;
+	struct raft_change loading_change;
+
 	raft_ms election_due;
 	raft_ms quiet_until;  /* a restarted voter grants nothing before */
 	raft_id heard_from;   /* the leader we last heard, of any term ... */
@@ -144,15 +152,37 @@ void save_done(struct raft *r, raft_seq seq);
 /* The save that makes entries up to index durable; 0: they are. */
 raft_seq save_covering(const struct raft *r, raft_index index);
 raft_seq save_of_hard(const struct raft *r);   /* 0: durable */
+raft_seq save_of_all(const struct raft *r);    /* 0: nothing is pending */
 raft_ms save_overdue_at(const struct raft *r); /* RAFT_NEVER: none pending */
 bool save_stalled(const struct raft *r);
+/* A snapshot has taken the place of the log. */
+void save_reset(struct raft *r);
 
 /* Members. */
-void members_init(struct raft *r, const struct raft_members *members);
+bool members_are_valid(const struct raft_members *members);
+void members_init(struct raft *r, const struct raft_boot *boot);
+/* The entry at index, which has just been taken, is a configuration. */
+void members_append(struct raft *r, raft_index index,
+		    const struct raft_members *members);
+void members_truncate(struct raft *r, raft_index keep);
+void members_load(struct raft *r, const struct raft_change *change);
+void members_tell(struct raft *r);  /* the driver, in the middle of a step */
+void members_renew(struct raft *r); /* a new leader knows nothing of them */
 struct progress *members_find(struct raft *r, raft_id id); /* or NULL */
-const struct progress *members_self(const struct raft *r); /* or NULL */
-bool members_is_voter(const struct raft *r);		   /* this node */
+struct progress *members_self(struct raft *r);		   /* or NULL */
+bool members_is_self(const struct raft *r, const struct progress *p);
+bool members_is_voter(const struct raft *r); /* this node, in either half */
+/* Is or was it a voter, for all it knows (row 40)? */
+bool members_may_stand(const struct raft *r);
 bool members_is_lone_voter(const struct raft *r); /* and it is this node */
+
+/* The greatest value that a majority has reached, while joint one of each
+ * half. There are voters. */
+typedef uint64_t (*members_value)(const struct raft *r,
+				  const struct progress *p);
+uint64_t members_agree(const struct raft *r, members_value value);
+/* How the election stands, by the members' answers. */
+enum quorum_verdict members_elect(const struct raft *r);
 
 /* Elections. */
 void election_init(struct raft *r, const struct raft_boot *boot);
@@ -164,11 +194,13 @@ void election_on_saved(struct raft *r);
 void election_on_clock(struct raft *r);
 void election_follow(struct raft *r, raft_term term, raft_id leader,
 		     enum raft_reason reason);
+/* A leader of this or a higher term has spoken to us. */
+void election_hear(struct raft *r, raft_term term, raft_id leader);
 void election_delay(struct raft *r); /* draw the next timeout */
 raft_ms election_deadline(const struct raft *r);
 raft_ms election_quorum_heard(const struct raft *r); /* leader */
-/* Promised not to help another than the leader heard (6.4.1)? */
-bool election_is_promised(const struct raft *r, raft_id candidate);
+/* Promised not to help whoever sends this (pre-)vote request (6.4.1)? */
+bool election_is_promised(const struct raft *r, const struct raft_msg *m);
 
 /* Follower's side of replication. */
 void append_on_append(struct raft *r, const struct raft_event *ev);
@@ -180,6 +212,13 @@ void replicate_to_all(struct raft *r); /* with or without entries */
 void replicate_flush(struct raft *r);
 int replicate_propose(struct raft *r, const uint32_t *sizes, size_t count);
 void replicate_noop(struct raft *r);
+
+/* Snapshots. */
+bool snapshot_is_loading(const struct raft *r);
+void snapshot_offer(struct raft *r, struct progress *p); /* leader */
+void snapshot_on_sent(struct raft *r, const struct raft_event *ev);
+int snapshot_on_received(struct raft *r, const struct raft_event *ev);
+void snapshot_on_loaded(struct raft *r, struct raft_pos pos);
 
 /* Commit. */
 void commit_count(struct raft *r); /* leader: a match has moved */

@@ -16,15 +16,31 @@ raft_ms raft_deadline(const struct raft *r)
 	return save_stalled(r) ? due : earlier(due, save_overdue_at(r));
 }
 
+static bool votes(const struct progress *p)
+{
+	return p->voter || p->outgoing;
+}
+
+static uint32_t voters(const struct raft *r)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < r->peer_count; i++)
+		count += votes(&r->peer[i]);
+	return count;
+}
+
 static uint32_t voters_heard(const struct raft *r)
 {
 	uint32_t i, heard = 0;
 
 	if (r->role != RAFT_LEADER)
 		return 0;
-	for (i = 0; i < r->members.voter_count; i++) {
-		if ((int)i == r->self_slot ||
-		    r->now < r->peer[i].heard + r->config.election_ms)
+	for (i = 0; i < r->peer_count; i++) {
+		const struct progress *p = &r->peer[i];
+
+		if (votes(p) && (members_is_self(r, p) ||
+				 r->now < p->heard + r->config.election_ms))
 			heard++;
 	}
 	return heard;
@@ -46,10 +62,14 @@ void raft_status(const struct raft *r, struct raft_status *status)
 	status->settled = r->settled;
 	status->lease_until = read_lease_until(r);
 	status->leader_heard = r->heard;
-	status->voters = r->members.voter_count;
+	status->voters = voters(r);
 	status->voters_heard = voters_heard(r);
 	status->uncommitted_bytes = r->uncommitted;
 	status->disk_stalled = save_stalled(r);
+	status->members_index = r->members_index;
+	status->members_committed = r->members_index <= r->commit;
+	status->joint = r->members.outgoing_count > 0;
+	status->loading = snapshot_is_loading(r);
 	status->counters = r->counters;
 }
 
@@ -60,8 +80,8 @@ static const char *state_text(enum progress_state state)
 		return "probe";
 	case PROGRESS_REPLICATE:
 		return "replicate";
-	case PROGRESS_PAUSED:
-		return "paused";
+	case PROGRESS_SNAPSHOT:
+		return "snapshot";
 	}
 	return "?";
 }
@@ -80,7 +100,7 @@ int raft_peer(const struct raft *r, raft_id id, struct raft_peer_status *status)
 			continue;
 		memset(status, 0, sizeof(*status));
 		status->id = id;
-		status->learner = !p->voter;
+		status->learner = !votes(p);
 		status->match = p->match;
 		status->applied = self ? r->applied : p->applied;
 		status->heard = self ? r->now : p->replied;
@@ -131,6 +151,10 @@ const char *raft_reason_text(enum raft_reason reason)
 		return "no quorum";
 	case RAFT_BECAUSE_DISK_STALLED:
 		return "disk stalled";
+	case RAFT_BECAUSE_TRANSFER:
+		return "leadership transfer";
+	case RAFT_BECAUSE_REMOVED:
+		return "removed";
 	}
 	return "?";
 }
@@ -156,6 +180,8 @@ const char *raft_msg_text(enum raft_msg_kind kind)
 		return "read";
 	case RAFT_READ_REPLY:
 		return "read-reply";
+	case RAFT_TIMEOUT_NOW:
+		return "timeout-now";
 	}
 	return "?";
 }

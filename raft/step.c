@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* step.c - one event in, acts out; and the rule of terms (Raft 5.1).
  *
- * A message is dropped, and counted, unless it is for this node, from another
- * member and plausible. An observer, which is no member itself, drops all. */
+ * A message is dropped, and counted, unless it is for this node and plausible.
+ * Requests are answered whoever sends them: it may be a member, and this node
+ * one too, without this node knowing it yet (row 13); the driver lets in none
+ * but nodes of this cluster. Answers count only from those who were asked. */
 #include "raft/state.h"
 
 #include <string.h>
 
 enum {
-	ACTS_PER_PEER = BURST_MAX + 2, /* appends, one vote or reply */
+	ACTS_PER_PEER = BURST_MAX + 3, /* appends, a snapshot, vote, reply */
 	ACTS_MAX = LIMIT_PEERS * ACTS_PER_PEER + LIMIT_READS + 8,
 };
 /* Beyond these a peer lies; below them nothing overflows. */
@@ -78,7 +80,7 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
 	r->hard = boot->hard;
 	boot_log(r, boot);
 	save_init(r);
-	members_init(r, &boot->members);
+	members_init(r, boot);
 	read_init(r);
 	election_init(r, boot);
 	raft_check(r);
@@ -111,12 +113,27 @@ void act_send(struct raft *r, struct raft_msg msg, raft_seq after)
 /* --- Messages
  * ------------------------------------------------------------------ */
 
+static bool is_asking(const struct raft_msg *m)
+{
+	return m->kind == RAFT_PREVOTE || m->kind == RAFT_VOTE ||
+	       m->kind == RAFT_APPEND;
+}
+
+/* A leader may be no member of its own newest configuration. */
+static bool is_leading(const struct raft *r, const struct raft_msg *m)
+{
+	return m->from == r->leader &&
+	       (m->kind == RAFT_READ_REPLY || m->kind == RAFT_TIMEOUT_NOW);
+}
+
 static bool is_plausible(struct raft *r, const struct raft_msg *m)
 {
 	return m->to == r->config.self && m->from != r->config.self &&
-	       members_self(r) != NULL && members_find(r, m->from) != NULL &&
-	       m->term > 0 && m->term < TERM_MAX && m->pos.term < TERM_MAX &&
-	       m->pos.index < INDEX_MAX && m->last < INDEX_MAX;
+	       m->from != 0 && m->term > 0 && m->term < TERM_MAX &&
+	       m->pos.term < TERM_MAX && m->pos.index < INDEX_MAX &&
+	       m->last < INDEX_MAX &&
+	       (is_asking(m) || is_leading(r, m) ||
+		members_find(r, m->from) != NULL);
 }
 
 /* Of an older term: tell a request's sender ours; a reply is void (row 4). */
@@ -194,8 +211,12 @@ static void on_recv(struct raft *r, const struct raft_event *ev)
 		on_stale(r, m);
 		return;
 	}
-	if (m->kind == RAFT_VOTE && election_is_promised(r, m->from)) {
+	if (m->kind == RAFT_VOTE && election_is_promised(r, m)) {
 		election_on_vote(r, m); /* refuses, its term unheard */
+		return;
+	}
+	if (m->term > r->hard.term && snapshot_is_loading(r)) {
+		r->counters.messages_ignored++;
 		return;
 	}
 	if (m->term > r->hard.term)
@@ -231,6 +252,7 @@ static void on_link(struct raft *r, raft_id peer, bool up)
 
 static void on_compacted(struct raft *r, struct raft_pos pos)
 {
+	CHECK(!snapshot_is_loading(r));
 	CHECK(pos.index <= r->applied && pos.index <= r->saves.index);
 	CHECK(pos.index >= r->runs.base.index);
 	CHECK(runs_term(&r->runs, pos.index) == pos.term);
@@ -262,6 +284,18 @@ static int on_event(struct raft *r, const struct raft_event *ev)
 	case RAFT_EV_COMPACTED:
 		on_compacted(r, (struct raft_pos){ev->compacted.term,
 						  ev->compacted.index});
+		break;
+	case RAFT_EV_SNAP_SENT:
+		snapshot_on_sent(r, ev);
+		break;
+	case RAFT_EV_SNAP_RECEIVED:
+		return snapshot_on_received(r, ev);
+	case RAFT_EV_SNAP_LOADED:
+		snapshot_on_loaded(r, ev->snap_loaded.pos);
+		break;
+	case RAFT_EV_CHANGE:
+	case RAFT_EV_TRANSFER:
+		CHECK(!"given by no driver yet");
 		break;
 	}
 	return 0;
@@ -299,6 +333,7 @@ int raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 	if (ev->kind == RAFT_EV_PROPOSE || ev->kind == RAFT_EV_READ)
 		election_on_clock(r);
 	rc = on_event(r, ev);
+	members_tell(r);
 	election_on_clock(r);
 	read_flush(r);
 	replicate_flush(r);

@@ -352,6 +352,7 @@ int mount_open(const struct mount_config *config, struct mount **mount,
 	}
 	workers_start(&m->workers);
 	notify_start(&m->notify, m);
+	kv_watch(m->kv, notify_noted, m);
 	thread_start(&m->timer, "raftfs-timer", gate_timer, m);
 	start_serving(m);
 	*mount = m;
@@ -411,6 +412,7 @@ static void drain(struct mount *m, bool is_served)
 void mount_close(struct mount *m)
 {
 	atomic_store(&m->stopping, true);
+	kv_unwatch(m->kv, notify_noted, m);
 	gate_timer_stop(m);
 	drain(m, true);
 	notify_stop(&m->notify);

@@ -197,6 +197,26 @@ void handles_dropped(struct handles *h, uint64_t ino, uint64_t version)
 	pthread_mutex_unlock(&h->lock);
 }
 
+uint64_t *handles_files(struct handles *h, size_t *count)
+{
+	struct inode *inode;
+	struct inode *next;
+	uint64_t *inos;
+
+	*count = 0;
+	pthread_mutex_lock(&h->lock);
+	inos = mem_alloc((HASH_COUNT(h->inodes) + 1) * sizeof inos[0]);
+	HASH_ITER (hh, h->inodes, inode, next) {
+		const struct handle *first = LIST_FIRST(&inode->handles);
+
+		if (first != NULL && !first->is_dir) {
+			inos[(*count)++] = inode->ino;
+		}
+	}
+	pthread_mutex_unlock(&h->lock);
+	return inos;
+}
+
 void handles_doubt(struct handles *h, uint64_t ino)
 {
 	struct inode *inode;

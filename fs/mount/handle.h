@@ -93,6 +93,8 @@ void handle_unuse(struct handles *h, struct handle *handle);
 bool handles_must_drop(struct handles *h, uint64_t ino, uint64_t version);
 /* The pages were dropped after this version was visible. */
 void handles_dropped(struct handles *h, uint64_t ino, uint64_t version);
+/* The inodes of the files that are open; returned, mem_free() them. */
+uint64_t *handles_files(struct handles *h, size_t *count);
 /* The kernel may have got pages that are not the file's content. */
 void handles_doubt(struct handles *h, uint64_t ino);
 

@@ -74,6 +74,24 @@ void notify_start(struct notify *n, struct mount *mount)
 	}
 }
 
+/* The lock is held. A drop of ino that has not begun. */
+static struct drop *drop_of(struct notify *n, uint64_t ino)
+{
+	struct drop *d;
+
+	STAILQ_FOREACH (d, &n->drops, link) {
+		if (d->ino == ino) {
+			return d;
+		}
+	}
+	d = mem_zalloc(sizeof *d);
+	d->ino = ino;
+	STAILQ_INIT(&d->waiters);
+	STAILQ_INSERT_TAIL(&n->drops, d, link);
+	pthread_cond_signal(&n->wake);
+	return d;
+}
+
 void notify_drop(struct notify *n, uint64_t ino, uint64_t version,
 		 struct request *r)
 {
@@ -85,23 +103,39 @@ void notify_drop(struct notify *n, uint64_t ino, uint64_t version,
 		request_dropped(r);
 		return;
 	}
-	STAILQ_FOREACH (d, &n->drops, link) {
-		if (d->ino == ino) {
-			break;
-		}
-	}
-	if (d == NULL) {
-		d = mem_zalloc(sizeof *d);
-		d->ino = ino;
-		STAILQ_INIT(&d->waiters);
-		STAILQ_INSERT_TAIL(&n->drops, d, link);
-		pthread_cond_signal(&n->wake);
-	}
+	d = drop_of(n, ino);
 	if (version > d->version) {
 		d->version = version;
 	}
 	STAILQ_INSERT_TAIL(&d->waiters, r, queue);
 	pthread_mutex_unlock(&n->lock);
+}
+
+void notify_drop_all(struct notify *n)
+{
+	size_t count;
+	uint64_t *inos = handles_files(&n->mount->handles, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&n->lock);
+		if (!n->stopping) {
+			(void)drop_of(n, inos[i]);
+		}
+		pthread_mutex_unlock(&n->lock);
+	}
+	mem_free(inos);
+}
+
+void notify_noted(void *context, uint64_t index, struct bytes note)
+{
+	struct mount *m = context;
+
+	if (note.size == 0) {
+		log_info("the state was replaced: dropping the pages of all "
+			 "open files index=%llu",
+			 (unsigned long long)index);
+		notify_drop_all(&m->notify);
+	}
 }
 
 void notify_stop(struct notify *n)

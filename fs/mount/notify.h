@@ -7,7 +7,11 @@
  * of changes wait. Only the requests that found newer content do.
  *
  * Requests that wait for one inode share a drop, as long as it has not begun:
- * one that begins later covers what they found. */
+ * one that begins later covers what they found.
+ *
+ * When the whole state was replaced (kv_watch: an empty note) the pages of
+ * every open file are dropped without being asked for: memory maps of content
+ * that came with it would go on showing what was before. */
 #ifndef FS_MOUNT_NOTIFY_H
 #define FS_MOUNT_NOTIFY_H
 
@@ -37,6 +41,10 @@ void notify_start(struct notify *n, struct mount *mount);
  * request_dropped(r). Any thread; does not block. */
 void notify_drop(struct notify *n, uint64_t ino, uint64_t version,
 		 struct request *r);
+/* Drop the pages of every open file. Any thread; does not block. */
+void notify_drop_all(struct notify *n);
+/* A watcher's (kv_watch); context: the mount. */
+void notify_noted(void *context, uint64_t index, struct bytes note);
 /* Serve what is queued, then end the threads. Blocks; requests must still be
  * answered meanwhile. Later drops are not carried out: the mount goes. */
 void notify_stop(struct notify *n);

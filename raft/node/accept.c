@@ -189,6 +189,12 @@ static void on_peer(struct node *n, struct conn *c, const struct frame *frame)
 		return;
 	case WIRE_PING:
 		return;
+	case WIRE_JOIN:
+	case WIRE_DENIED:
+	case WIRE_CHANGE:
+	case WIRE_CHANGED:
+		conn_close(c, STATUS_MALFORMED, "not asked for");
+		return;
 	case WIRE_HELLO:
 		conn_close(c, STATUS_MALFORMED, "a second HELLO");
 		return;

@@ -98,7 +98,7 @@ static int by_id(const void *a, const void *b)
 
 static void fill_members(const struct node *n, struct raft_members *members)
 {
-	const struct wire_founding *f = &n->identity.founding;
+	const struct wire_config *f = &n->identity.founding;
 
 	members->voter_count = (uint32_t)f->count;
 	for (size_t i = 0; i < f->count; i++) {
@@ -155,7 +155,6 @@ void begin_core(struct node *n)
 
 	n->now = boot.now;
 	n->base = state.base.index;
-	n->cut_asked = state.base.index;
 	tail_init(&n->tail, state.last, TAIL_BYTES, TAIL_ENTRIES);
 	deliver_init(&n->delivery, n->start_applied);
 	n->saver = saver_start(n->log, inbox_saved, inbox_cut, inbox_full, n);
@@ -178,7 +177,7 @@ void begin_core(struct node *n)
 
 /* On the loop. Nothing else goes on yet that could mind the wait. */
 static void adopt(struct node *n, struct bytes record,
-		  const struct wire_founding *founding)
+		  const struct wire_config *founding)
 {
 	struct buffer problem = {0};
 	char cluster[33];
@@ -201,7 +200,7 @@ static void adopt(struct node *n, struct bytes record,
 void begin_check(struct node *n)
 {
 	uint8_t cluster[WIRE_CLUSTER_BYTES];
-	struct wire_founding founding;
+	struct wire_config founding;
 	struct buffer record = {0};
 
 	if (n->identity.founded || n->failed || !found_ready(&n->found)) {
@@ -209,7 +208,7 @@ void begin_check(struct node *n)
 	}
 	random_bytes(cluster, sizeof cluster);
 	found_make(&n->found, cluster, &founding);
-	wire_encode_founding(&record, &founding);
+	wire_encode_config(&record, &founding);
 	adopt(n, buffer_bytes(&record), &founding);
 	buffer_deinit(&record);
 }
@@ -217,7 +216,7 @@ void begin_check(struct node *n)
 void begin_found(struct node *n, struct conn *c, struct peer *p,
 		 struct bytes record)
 {
-	const struct wire_founding founding = n->message.found;
+	const struct wire_config founding = n->message.config;
 
 	if (n->identity.founded) {
 		if (memcmp(founding.cluster, n->identity.founding.cluster,

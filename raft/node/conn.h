@@ -38,9 +38,10 @@ struct conn {
 	uv_connect_t connect; /* the owner's, for a dialled one */
 	uv_write_t write;
 	const struct conn_ops *ops;
-	void *owner; /* the owner's business, as are the next two */
+	void *owner; /* the owner's business, as are the next three */
 	void *peer;
-	unsigned silent; /* sweeps since its last frame */
+	unsigned purpose; /* of the HELLO that it sends */
+	unsigned silent;  /* sweeps since its last frame */
 	struct buffer in;
 	size_t in_start;		/* of what is not parsed yet */
 	struct buffer filling;		/* sealed frames, next to be written */

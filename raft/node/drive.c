@@ -67,6 +67,7 @@ static size_t save_entries(struct node *n, const struct raft_act *act,
 
 	switch (act->save.source) {
 	case RAFT_FROM_NOTHING:
+	case RAFT_FROM_CHANGE:
 		return 0;
 	case RAFT_FROM_NOOP:
 		CHECK(count == 1);
@@ -205,6 +206,11 @@ static void carry(struct node *n, const struct raft_act *act)
 	case RAFT_DO_ROLE:
 		say_role(n, act);
 		n->client->role(n->context, &n->raft);
+		return;
+	case RAFT_DO_MEMBERS:
+	case RAFT_DO_SEND_SNAP:
+	case RAFT_DO_LOAD_SNAP:
+		CHECK(!"asked for by no core yet");
 		return;
 	}
 }
@@ -399,23 +405,35 @@ static void arm(struct node *n)
 			     due > n->now ? due - n->now : 0, 0) == 0);
 }
 
-/* Ask for a cut once whole segments may be spared. */
+/* Ask for a cut when at least the oldest segment may go. */
 static void cut(struct node *n)
 {
-	raft_index to = atomic_load(&n->inbox.flushed);
-	/* On a disk that runs full, not even a tail is kept. */
-	raft_index tail = reserve_is_low(&n->reserve) ? 0 : n->cut_tail;
+	/* On a disk that runs full, not even a tail is kept, for nobody. */
+	bool low = reserve_is_low(&n->reserve);
+	struct cut_view v = {
+		.now = n->now,
+		.last = n->raft.last,
+		.flushed = atomic_load(&n->inbox.flushed),
+		.applied = n->delivery.applied,
+		.settled = low ? n->raft.last : n->raft.settled,
+		.tail = low ? 0 : n->cut_tail,
+	};
 	struct log_state state;
+	raft_index oldest;
+	raft_index to;
 
-	to = n->raft.settled < to ? n->raft.settled : to;
-	to = n->delivery.applied < to ? n->delivery.applied : to;
-	if (to <= n->cut_asked + 2 * tail) {
+	if (!cut_due(&n->cut, v.applied, v.now)) {
 		return;
 	}
-	to -= tail;
-	n->cut_asked = to;
 	log_state(n->log, &state);
-	if (state.segments > 1) {
+	oldest = log_excess(n->log, state.bytes - 1);
+	v.excess = (struct cut_excess){
+		.tail = log_excess(n->log, CUT_TAIL_BYTES),
+		.limit = log_excess(n->log, LIMIT_LOG_BYTES),
+		.pinned = log_excess(n->log, CUT_PIN_BYTES),
+	};
+	to = cut_look(&n->cut, &v);
+	if (oldest > 0 && to >= oldest) {
 		saver_cut(n->saver, to);
 	}
 }

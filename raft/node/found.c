@@ -113,10 +113,10 @@ bool found_ready(const struct found *f)
 }
 
 void found_make(const struct found *f, const uint8_t *cluster,
-		struct wire_founding *out)
+		struct wire_config *out)
 {
 	CHECK(found_ready(f));
-	*out = (struct wire_founding){
+	*out = (struct wire_config){
 		.level = WIRE_LEVEL,
 		.count = f->count,
 	};
@@ -126,7 +126,7 @@ void found_make(const struct found *f, const uint8_t *cluster,
 	}
 }
 
-int found_accept(const struct found *f, const struct wire_founding *founding)
+int found_accept(const struct found *f, const struct wire_config *founding)
 {
 	const struct wire_member *own = identity_member(founding, f->name);
 	bool same =

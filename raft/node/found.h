@@ -42,10 +42,10 @@ void found_lost(struct found *f, const char *name, const char *why);
 /* This node is to found the cluster now. */
 bool found_ready(const struct found *f);
 void found_make(const struct found *f, const uint8_t *cluster,
-		struct wire_founding *out);
+		struct wire_config *out);
 /* May an empty node take over this record? STATUS_FOREIGN: no (F1). */
 MUST_USE int found_accept(const struct found *f,
-			  const struct wire_founding *founding);
+			  const struct wire_config *founding);
 /* "founding: waiting for n2 (10.0.0.2:7000): connection refused". */
 void found_waiting(const struct found *f, struct buffer *out);
 

@@ -69,7 +69,7 @@ void identity_make(struct identity *id, const char *name)
 }
 
 void identity_found(struct identity *id, struct bytes record,
-		    const struct wire_founding *founding)
+		    const struct wire_config *founding)
 {
 	CHECK(!id->founded && record.size <= sizeof id->record);
 	id->founded = true;
@@ -78,7 +78,7 @@ void identity_found(struct identity *id, struct bytes record,
 	id->record_size = record.size;
 }
 
-const struct wire_member *identity_member(const struct wire_founding *founding,
+const struct wire_member *identity_member(const struct wire_config *founding,
 					  const char *name)
 {
 	for (size_t i = 0; i < founding->count; i++) {
@@ -95,7 +95,7 @@ static int decode(struct bytes body, struct identity *id)
 {
 	raft_Identity message = raft_Identity_init_zero;
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
-	struct wire_founding founding;
+	struct wire_config founding;
 	struct bytes record;
 	const struct wire_member *self;
 
@@ -109,7 +109,7 @@ static int decode(struct bytes body, struct identity *id)
 	if (record.size == 0) {
 		return message.log_begun ? STATUS_CORRUPT : 0;
 	}
-	if (wire_decode_founding(record, &founding) != 0) {
+	if (wire_decode_config(record, &founding) != 0) {
 		return STATUS_CORRUPT;
 	}
 	self = identity_member(&founding, id->name);

@@ -22,8 +22,8 @@ struct identity {
 	uint64_t boot; /* starts, this one included */
 	bool founded;
 	bool log_begun;
-	struct wire_founding founding;		 /* once founded */
-	uint8_t record[WIRE_FOUNDING_BYTES_MAX]; /* it, encoded: entry 1 */
+	struct wire_config founding;	       /* once founded */
+	uint8_t record[WIRE_CONFIG_BYTES_MAX]; /* it, encoded: entry 1 */
 	size_t record_size;
 };
 
@@ -43,9 +43,9 @@ MUST_USE int identity_save(struct disk *disk, const struct identity *id,
 
 /* Take over a founding record: its bytes, which decode as *founding. */
 void identity_found(struct identity *id, struct bytes record,
-		    const struct wire_founding *founding);
+		    const struct wire_config *founding);
 /* The member of that name in the founding; NULL: none. */
-const struct wire_member *identity_member(const struct wire_founding *founding,
+const struct wire_member *identity_member(const struct wire_config *founding,
 					  const char *name);
 
 /* From the system's random numbers. */

@@ -20,7 +20,7 @@
  * accept.c  links: being called          peers.c    all of them
  * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status
- * mark.c    how far was ever applied */
+ * mark.c    how far was ever applied  cut.c    how much of the log stays */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -29,6 +29,7 @@
 #include <uv.h>
 
 #include "raft/node/conn.h"
+#include "raft/node/cut.h"
 #include "raft/node/found.h"
 #include "raft/node/identity.h"
 #include "raft/node/log.h"
@@ -42,11 +43,9 @@
 enum {
 	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
 	TAIL_ENTRIES = 1 << 16,
-	CUT_TAIL_ENTRIES = 4096, /* stay in the log for slow followers, unless
-				    the configuration says otherwise */
-	ACCEPTED_MAX = 64,	 /* connections that called */
-	ADDRESSES_MAX = 4,	 /* of one host name */
-	LINK_LIMIT_MS = 2000,	 /* to connect; to answer the HELLO */
+	ACCEPTED_MAX = 64,    /* connections that called */
+	ADDRESSES_MAX = 4,    /* of one host name */
+	LINK_LIMIT_MS = 2000, /* to connect; to answer the HELLO */
 	BACKOFF_MIN_MS = 50,
 	BACKOFF_MAX_MS = 1000,
 	SWEEP_MS = 500,	     /* pings out; silence counted */
@@ -235,7 +234,8 @@ struct node {
 	struct delivery delivery;
 	struct route route;
 	struct batch batch;
-	raft_index base, cut_asked;
+	raft_index base;
+	struct cut cut;
 	struct raft_status role_said; /* by the last log line */
 	raft_index start_applied;
 

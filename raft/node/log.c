@@ -214,6 +214,19 @@ void log_state(const struct log *log, struct log_state *state)
 	pthread_mutex_unlock(mutex);
 }
 
+raft_term log_term(const struct log *log, raft_index index)
+{
+	pthread_mutex_t *mutex = (pthread_mutex_t *)&log->mutex;
+	raft_term term = 0;
+
+	pthread_mutex_lock(mutex);
+	if (index >= log->base.index && index <= log_last(log)) {
+		term = term_of(log, index);
+	}
+	pthread_mutex_unlock(mutex);
+	return term;
+}
+
 void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
 	      size_t *run_count, uint32_t **sizes, size_t *size_count)
 {
@@ -337,77 +350,6 @@ int log_save(struct log *log, const struct log_record *record)
 	log_take(log, &r);
 	if (log->scratch.capacity > SCRATCH_KEPT_BYTES) {
 		buffer_deinit(&log->scratch);
-	}
-	return 0;
-}
-
-/* --- Cutting ---------------------------------------------------------------
- */
-
-/* How many of the entries are in the oldest segment; the mutex is held. */
-static size_t count_in_oldest(const struct log *log)
-{
-	size_t low = 0;
-	size_t high = log->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (log->places[middle].segment == log->segments[0]->number) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low;
-}
-
-/* Forget the oldest segment if nothing above index is in it; return its
- * number, or 0. Readers see the new base before the file goes. */
-static uint64_t forget_oldest(struct log *log, raft_index index)
-{
-	struct segment *unused = NULL;
-	uint64_t number = 0;
-	size_t gone;
-
-	pthread_mutex_lock(&log->mutex);
-	gone = count_in_oldest(log);
-	if (log->segment_count > 1 && log->base.index + gone <= index) {
-		number = log->segments[0]->number;
-		if (gone > 0) {
-			log->base.term = log->places[gone - 1].term;
-			log->base.index += gone;
-			log->count -= gone;
-			memmove(log->places, log->places + gone,
-				log->count * sizeof *log->places);
-		}
-		if (log->commit < log->base.index) {
-			log->commit = log->base.index;
-		}
-		unused = log_segment_unref(log->segments[0]);
-		log->segment_count--;
-		memmove(log->segments, log->segments + 1,
-			log->segment_count * sizeof(log->segments[0]));
-	}
-	pthread_mutex_unlock(&log->mutex);
-	log_segment_close(log, unused);
-	return number;
-}
-
-int log_cut(struct log *log, raft_index index)
-{
-	uint64_t number;
-
-	if (log->is_poisoned) {
-		return STATUS_IO;
-	}
-	while ((number = forget_oldest(log, index)) != 0) {
-		int rc = log_retire(log, number);
-
-		if (rc != 0) {
-			log->is_poisoned = true;
-			return rc;
-		}
 	}
 	return 0;
 }

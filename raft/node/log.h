@@ -17,8 +17,8 @@
  *       entries are contiguous; terms do not fall along the log
  *   L5  every byte acknowledged by log_save() is read back or named as damage
  *
- * log_save and log_cut: one thread (the saver's). log_read, log_state: any
- * thread. Sources: Raft 5.1; design of segment logs in the thesis, 11.2. */
+ * log_save, log_cut, log_reset: one thread (the saver's). log_read, log_state:
+ * any thread. Sources: Raft 5.1; design of segment logs in the thesis, 11.2. */
 #ifndef RAFT_NODE_LOG_H
 #define RAFT_NODE_LOG_H
 
@@ -81,9 +81,17 @@ void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
 MUST_USE int log_save(struct log *log, const struct log_record *record);
 /* LOG_RECORD_BYTES_MAX, or less when the segments are small. */
 size_t log_record_bytes_max(const struct log *log);
-/* After log_save or log_cut failed: one line, what failed and where. Lent
- * until the next call; the saver's thread. */
+/* After log_save, log_cut or log_reset failed: one line, what failed and where.
+ * Lent until the next call; the saver's thread. */
 const char *log_problem(struct log *log);
+
+/* The term of the entry at index, base included; 0: it is not held. Any
+ * thread. */
+raft_term log_term(const struct log *log, raft_index index);
+
+/* Up to which index whole segments, oldest first, must go so that at most
+ * `bytes` of files stay (the one in use always does); 0: none. Any thread. */
+raft_index log_excess(const struct log *log, uint64_t bytes);
 
 /* Read the entry at index: one reference, returned. STATUS_NOT_FOUND outside
  * (base, last]; STATUS_CORRUPT, STATUS_IO. */
@@ -94,6 +102,13 @@ MUST_USE int log_read(struct log *log, raft_index index, struct entry **entry);
  * log_state(). The files may be kept for reuse. Durable order: a crash midway
  * leaves a valid log. */
 MUST_USE int log_cut(struct log *log, raft_index index);
+
+/* Forget all entries: the log is empty after pos from now on, which is
+ * committed. Term and vote stay. Durable on return; a crash midway leaves the
+ * log as it was or as it shall be. The saver's thread. STATUS_INVALID: pos is
+ * below the commit index, or of a term the log does not know; nothing is
+ * changed then. Other errors poison the log as those of log_save() do. */
+MUST_USE int log_reset(struct log *log, struct raft_pos pos);
 
 /* The next segment is prepared ahead by one other thread, or when a save
  * needs it, by that. Once log_wants_spare(), log_prepare() writes the zeros;

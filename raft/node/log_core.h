@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_core.h - the inside of struct log: for log.c, log_open.c, log_spare.c.
+/* log_core.h - the inside of struct log: for the log_*.c files.
  *
  * The entries (base, base + count] each have a place; segments are in order
  * of their numbers, which have no gaps; the last one is in use, and whatever
@@ -40,6 +40,7 @@ struct log {
 	/* The saver's thread only. */
 	uint64_t record; /* number of the next one */
 	uint64_t chain;	 /* checksum of the last one */
+	uint64_t begun;	 /* segment of the last reset; 0: none */
 	uint32_t end;	 /* where the next one goes */
 	bool is_poisoned;
 	struct buffer scratch;
@@ -86,6 +87,9 @@ void log_segment_close(struct log *log, struct segment *s); /* NULL is fine */
 /* Begin the next segment: from the spare, or made now. STATUS_NO_SPACE: it can
  * not be made; try again. The saver's thread. */
 MUST_USE int log_advance(struct log *log);
+/* Begin the next segment as the first of a log that is empty after base. Once
+ * it is durable, those before it do not count. The saver's thread. */
+MUST_USE int log_begin_anew(struct log *log, struct raft_pos base);
 /* The file of a segment that is no longer needed: kept as the stuff of the
  * next spare or removed, durably. The saver's thread. */
 MUST_USE int log_retire(struct log *log, uint64_t number);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening the log: what a folder of segments says, or where it is damaged.
  *
- *   list -> each segment: header -> its records, taken as a save is
+ *   list -> the newest header: where the log begins, if it was ever reset
+ *        -> each segment: header -> its records, taken as a save is
  *        -> the newest one's tail: cut, or damage
  *        -> sync: what was read may not have reached the disk before a crash
+ *        -> what is left from before a reset is removed
  *
  * Where a segment's records end is not written in it but follows from the
  * next header, which names the first record it holds and the checksum of the
@@ -21,6 +23,7 @@
 struct found {
 	uint64_t *numbers;
 	size_t count;
+	size_t stale; /* the first so many are from before a reset */
 	size_t capacity;
 	bool has_spare;
 };
@@ -76,6 +79,59 @@ static int damage(struct log *log, const char *name, uint64_t at,
 /* --- What is there ---------------------------------------------------------
  */
 
+/* Which segments count is said by the newest one: those from the last reset
+ * on. A header that does not decode is judged when its turn comes. */
+static int find_begin(struct recovery *r)
+{
+	struct found *found = &r->found;
+	struct disk *disk = r->log->disk;
+	uint8_t block[SEGMENT_HEADER_BYTES];
+	struct segment_header h;
+	struct disk_file *file;
+	int rc;
+
+	segment_name(found->numbers[found->count - 1], r->name);
+	rc = disk->ops->open(disk, r->name, false, &file);
+	if (rc == 0) {
+		rc = disk->ops->read(file, 0, block, sizeof block);
+		disk->ops->close(file);
+	}
+	if (rc != 0 && rc != STATUS_SHORT) {
+		return log_trouble(r->log, rc, r->name, "read");
+	}
+	if (rc != 0 || segment_decode(block, &h) != 0) {
+		return 0;
+	}
+	if (h.begun > found->numbers[found->count - 1]) {
+		return damage(r->log, r->name, 0, "the header makes no sense");
+	}
+	while (found->numbers[found->stale] < h.begun) {
+		found->stale++;
+	}
+	if (found->stale > 0 && found->numbers[found->stale] != h.begun) {
+		segment_name(h.begun, r->name);
+		return damage(r->log, r->name, 0, "it is missing");
+	}
+	return 0;
+}
+
+static int check_numbers(struct recovery *r)
+{
+	const struct found *found = &r->found;
+	uint64_t number = found->numbers[found->stale];
+
+	for (size_t i = found->stale; i < found->count; i++, number++) {
+		segment_name(number, r->name);
+		if (found->numbers[i] != number) {
+			return damage(r->log, r->name, 0, "it is missing");
+		}
+		if (number == 0 || number > UINT32_MAX) {
+			return damage(r->log, r->name, 0, "no such segment");
+		}
+	}
+	return 0;
+}
+
 static int find(struct recovery *r)
 {
 	struct found *found = &r->found;
@@ -90,16 +146,8 @@ static int find(struct recovery *r)
 	}
 	qsort(found->numbers, found->count, sizeof(found->numbers[0]),
 	      by_number);
-	for (size_t i = 0; i < found->count; i++) {
-		segment_name(found->numbers[0] + i, r->name);
-		if (found->numbers[i] != found->numbers[0] + i) {
-			return damage(r->log, r->name, 0, "it is missing");
-		}
-		if (found->numbers[i] == 0 || found->numbers[i] > UINT32_MAX) {
-			return damage(r->log, r->name, 0, "no such segment");
-		}
-	}
-	return 0;
+	rc = find_begin(r);
+	return rc == 0 ? check_numbers(r) : rc;
 }
 
 /* A spare of another size is of no use. */
@@ -155,7 +203,8 @@ static bool header_continues(const struct log *log,
 		log->count > 0 ? &log->places[log->count - 1] : NULL;
 	raft_term last_term = last != NULL ? last->term : log->base.term;
 
-	return h->seed == log->seed && h->hard.term == log->hard.term &&
+	return h->seed == log->seed && h->begun == log->begun &&
+	       h->hard.term == log->hard.term &&
 	       h->hard.vote == log->hard.vote && h->commit >= log->commit &&
 	       h->last.index == log->base.index + log->count &&
 	       h->last.term == last_term;
@@ -172,6 +221,7 @@ static int take_header(struct recovery *r, const struct segment_header *h)
 		log->seed = h->seed;
 		log->record = h->record;
 		log->chain = h->chain;
+		log->begun = h->begun;
 		log->hard = h->hard;
 		log->base = h->last;
 	} else if (h->record != log->record || h->chain != log->chain) {
@@ -323,6 +373,18 @@ static int settle_tail(struct recovery *r, uint64_t number)
 	return rc == 0 ? 0 : log_trouble(log, rc, r->name, "sync");
 }
 
+static int remove_stale(struct recovery *r)
+{
+	struct disk *disk = r->log->disk;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < r->found.stale; i++) {
+		segment_name(r->found.numbers[i], r->name);
+		rc = disk->ops->remove(disk, r->name);
+	}
+	return rc == 0 ? 0 : log_trouble(r->log, rc, r->name, "remove");
+}
+
 static int recover(struct recovery *r)
 {
 	struct log *log = r->log;
@@ -333,11 +395,14 @@ static int recover(struct recovery *r)
 	if (rc == 0 && r->found.has_spare) {
 		rc = find_spare(log);
 	}
-	for (size_t i = 0; rc == 0 && i < count; i++) {
+	for (size_t i = r->found.stale; rc == 0 && i < count; i++) {
 		rc = read_segment(r, r->found.numbers[i]);
 	}
 	if (rc == 0 && count > 0) {
 		rc = settle_tail(r, r->found.numbers[count - 1]);
+	}
+	if (rc == 0) {
+		rc = remove_stale(r);
 	}
 	if (rc == 0 && count > 0) {
 		rc = log->disk->ops->sync_folder(log->disk);

@@ -164,6 +164,7 @@ static struct segment_header header_next(struct log *log)
 		.seed = log->seed,
 		.record = log->record,
 		.chain = log->chain,
+		.begun = log->begun,
 	};
 
 	pthread_mutex_lock(&log->mutex);
@@ -199,16 +200,15 @@ static int write_header(struct log *log, const struct segment_header *h,
 	return rc;
 }
 
-int log_advance(struct log *log)
+static int add_segment(struct log *log, const struct segment_header *h)
 {
-	struct segment_header h = header_next(log);
 	struct disk *disk = log->disk;
 	struct disk_file *file = NULL;
 	char name[SEGMENT_NAME_BYTES];
 	int rc = 0;
 
-	CHECK(h.number <= UINT32_MAX);
-	segment_name(h.number, name);
+	CHECK(h->number <= UINT32_MAX);
+	segment_name(h->number, name);
 	if (!spare_take(log)) {
 		rc = spare_make(log);
 		if (rc == STATUS_NO_SPACE) { /* nothing has begun */
@@ -218,7 +218,7 @@ int log_advance(struct log *log)
 		}
 	}
 	if (rc == 0) {
-		rc = write_header(log, &h, &file);
+		rc = write_header(log, h, &file);
 	}
 	if (rc == 0) {
 		rc = disk->ops->rename(disk, SPARE_NAME, name);
@@ -237,9 +237,31 @@ int log_advance(struct log *log)
 		}
 		return rc;
 	}
-	log_add_segment(log, h.number, h.bytes, file);
+	log_add_segment(log, h->number, h->bytes, file);
 	log->end = SEGMENT_HEADER_BYTES;
 	return 0;
+}
+
+int log_advance(struct log *log)
+{
+	struct segment_header h = header_next(log);
+
+	return add_segment(log, &h);
+}
+
+int log_begin_anew(struct log *log, struct raft_pos base)
+{
+	struct segment_header h = header_next(log);
+	int rc;
+
+	h.commit = base.index;
+	h.last = base;
+	h.begun = h.number;
+	rc = add_segment(log, &h);
+	if (rc == 0) {
+		log->begun = h.number;
+	}
+	return rc;
 }
 
 int log_retire(struct log *log, uint64_t number)

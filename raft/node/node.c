@@ -119,7 +119,7 @@ static int open_log(struct node *n, struct buffer *problem)
 static void found_alone(struct node *n)
 {
 	uint8_t cluster[WIRE_CLUSTER_BYTES];
-	struct wire_founding founding;
+	struct wire_config founding;
 	struct buffer record = {0};
 
 	if (n->identity.founded || !found_ready(&n->found) ||
@@ -128,7 +128,7 @@ static void found_alone(struct node *n)
 	}
 	random_bytes(cluster, sizeof cluster);
 	found_make(&n->found, cluster, &founding);
-	wire_encode_founding(&record, &founding);
+	wire_encode_config(&record, &founding);
 	identity_found(&n->identity, buffer_bytes(&record), &founding);
 	buffer_deinit(&record);
 }
@@ -315,6 +315,22 @@ bool node_space_low(const struct node *n)
 int node_read(struct node *n, raft_index index, struct entry **entry)
 {
 	return log_read(n->log, index, entry);
+}
+
+raft_term node_term(const struct node *n, raft_index index)
+{
+	return log_term(n->log, index);
+}
+
+int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
+{
+	int rc = log_reset(n->log, pos);
+
+	if (rc != 0) {
+		buffer_printf(problem, "cannot reset the log: %s",
+			      log_problem(n->log));
+	}
+	return rc == STATUS_INVALID ? STATUS_CORRUPT : rc;
 }
 
 /* --- The loop ------------------------------------------------------------- */

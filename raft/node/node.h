@@ -21,7 +21,15 @@ struct node_peer {
 	const char *address; /* HOST:PORT or [IPv6]:PORT */
 };
 
-/* All on the loop thread. */
+/* A snapshot of the client's state, as its folder holds it. */
+struct node_snapshot_info {
+	struct raft_pos pos;	  /* the last entry applied in it */
+	struct buffer members;	  /* payload of the newest ENTRY_MEMBERS in it;
+				     empty: none was applied yet */
+	raft_index members_index; /* that entry's; 0: none */
+};
+
+/* On the loop thread, but for snapshot() and load(). */
 struct node_client {
 	/* Proposals wanted: a leader, or a way to one, has room. Hand over at
 	 * most count_max entries of at most bytes_max payload in all (one at
@@ -49,6 +57,28 @@ struct node_client {
 	/* The node can not go on (refused by its cluster, this name was a
 	 * member, ...): a line for a person. Called once, from the loop. */
 	void (*failed)(void *context, const char *line);
+
+	/* On a thread of the node's, one call at a time; they may block on
+	 * the disk. While load() runs and until its SNAP_LOADED is stepped,
+	 * no commit() is called.
+	 *
+	 * Make a copy of the applied state in `folder`, which is on the data
+	 * folder's disk and must not exist; durable on return. info->members
+	 * is given empty and filled (the caller deinits it). STATUS_NOT_READY:
+	 * nothing is applied yet; STATUS_ENDED: closing; STATUS_NO_SPACE,
+	 * STATUS_IO: nothing is left in folder. */
+	int (*snapshot)(void *context, const char *folder,
+			struct node_snapshot_info *info);
+	/* Take `folder` (what a snapshot() of another node made, received,
+	 * verified and synced; on the data folder's disk) over as the state,
+	 * in place of all that was there: it is moved away. pos: where it
+	 * must end, beyond what was ever applied here. Entries handed over
+	 * by commit() up to pos are dropped. Durable on return: the log must
+	 * be reset to pos next, and is at the next start if that was missed.
+	 * STATUS_CORRUPT: folder does not hold such a state; it is left where
+	 * it is, and the old state stands. Other errors: the node can not go
+	 * on. */
+	int (*load)(void *context, const char *folder, struct raft_pos pos);
 };
 
 struct node_config {
@@ -87,6 +117,15 @@ void node_log(const struct node *node, raft_index *base, raft_index *commit,
 /* One reference, returned. Errors as log_read(). */
 MUST_USE int node_read(struct node *node, raft_index index,
 		       struct entry **entry);
+
+/* Between open and start: the term of the entry at index, the base included;
+ * 0: the log does not hold it. */
+raft_term node_term(const struct node *node, raft_index index);
+/* Between open and start: the state was replaced by a snapshot up to pos, the
+ * log is still the one of before: make it empty after pos, durably.
+ * STATUS_CORRUPT: pos can not follow on this log. Else as log_save(). */
+MUST_USE int node_reset(struct node *node, struct raft_pos pos,
+			struct buffer *problem);
 
 /* Start the loop and the saver. applied: the state's applied index, at most
  * last (above the commit index found it counts as committed: that is saved

@@ -259,6 +259,7 @@ void peer_hello(struct node *n, struct conn *c, const char *target,
 		.id = id->self,
 		.boot = id->boot,
 		.target_id = target_id,
+		.purpose = (enum wire_purpose)c->purpose,
 		.count = id->founded ? id->founding.count : n->configured_count,
 	};
 	size_t start;

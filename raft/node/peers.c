@@ -30,7 +30,7 @@ static const struct wire_member *configured(const struct node *n,
  * which come first: whoever gave them has a reason. */
 static void add_founded(struct node *n)
 {
-	const struct wire_founding *f = &n->identity.founding;
+	const struct wire_config *f = &n->identity.founding;
 
 	for (size_t i = 0; i < f->count; i++) {
 		const struct wire_member *other =

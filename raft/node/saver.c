@@ -4,8 +4,8 @@
  * The saver takes the whole queue at once. Saves that stand together become
  * one batch, merged as if each had been written after the other: a later one
  * may discard entries of an earlier one, which then never reach the disk. A
- * batch ends at a cut, or before the save that would make its record larger
- * than a record may be.
+ * batch ends at a cut or a reset, or before the save that would make its record
+ * larger than a record may be.
  *
  * The preparer keeps one segment ready. It is woken when the last one was
  * taken, and after a failure tries again every PREPARE_RETRY_MS; it says so
@@ -26,10 +26,13 @@
 
 enum { PREPARE_RETRY_MS = 10000, PREPARER_NICE = 10 };
 
+enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET };
+
 struct work {
 	STAILQ_ENTRY(work) link;
-	bool is_cut;
-	raft_index cut;
+	enum work_kind kind;
+	struct raft_pos pos; /* of a cut (its index) or a reset */
+	saver_reset_done reset_done;
 	raft_seq seq;
 	uint64_t payload_bytes;
 	struct log_record record; /* its array is this block's tail */
@@ -239,24 +242,47 @@ static void cut(struct saver *s, raft_index index)
 	s->cut_done(s->context, state.base);
 }
 
+static void reset(struct saver *s, const struct work *w)
+{
+	int rc = log_reset(s->log, w->pos);
+
+	CHECK(rc != STATUS_INVALID);
+	if (rc != 0) {
+		log_fatal("cannot reset the log: %s", log_problem(s->log));
+	}
+	w->reset_done(s->context, w->pos);
+}
+
+static void process_save(struct saver *s, const struct work *w)
+{
+	if (s->batch.bytes + work_cost(w) > log_record_bytes_max(s->log)) {
+		flush(s);
+	}
+	batch_add(&s->batch, w);
+}
+
 static void process(struct saver *s, struct work_list *list)
 {
-	size_t most = log_record_bytes_max(s->log);
-
 	while (!STAILQ_EMPTY(list)) {
 		struct work *w = STAILQ_FIRST(list);
 
 		STAILQ_REMOVE_HEAD(list, link);
-		if (w->is_cut) {
+		switch (w->kind) {
+		case WORK_SAVE:
+			process_save(s, w);
+			break;
+		case WORK_CUT:
 			flush(s);
 			if (!s->is_dropping) {
-				cut(s, w->cut);
+				cut(s, w->pos.index);
 			}
-		} else {
-			if (s->batch.bytes + work_cost(w) > most) {
-				flush(s);
+			break;
+		case WORK_RESET:
+			flush(s);
+			if (!s->is_dropping) {
+				reset(s, w);
 			}
-			batch_add(&s->batch, w);
+			break;
 		}
 		mem_free(w);
 	}
@@ -415,7 +441,15 @@ void saver_cut(struct saver *s, raft_index index)
 {
 	struct work *w = mem_alloc(sizeof *w);
 
-	*w = (struct work){.is_cut = true, .cut = index};
+	*w = (struct work){.kind = WORK_CUT, .pos.index = index};
+	enqueue(s, w);
+}
+
+void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done)
+{
+	struct work *w = mem_alloc(sizeof *w);
+
+	*w = (struct work){.kind = WORK_RESET, .pos = pos, .reset_done = done};
 	enqueue(s, w);
 }
 

@@ -38,6 +38,11 @@ void saver_stop(struct saver *s);
 void saver_save(struct saver *s, raft_seq seq, const struct log_record *record);
 /* Queue a cut behind the saves queued so far (log_cut). */
 void saver_cut(struct saver *s, raft_index index);
+/* Queue a reset behind them (log_reset); done is called on the saver's thread
+ * once it is durable. A position that the log refuses is a bug of the
+ * caller's. */
+typedef void (*saver_reset_done)(void *context, struct raft_pos base);
+void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done);
 /* Payload bytes queued and not yet durable. Any thread. */
 uint64_t saver_queued_bytes(const struct saver *s);
 

@@ -91,6 +91,7 @@ void segment_encode(const struct segment_header *h, uint8_t *block)
 	put_le64(block + 64, h->commit);
 	put_le64(block + 72, h->last.index);
 	put_le64(block + 80, h->last.term);
+	put_le64(block + 88, h->begun);
 	segment_seal(block);
 }
 
@@ -117,6 +118,7 @@ int segment_decode(const uint8_t *block, struct segment_header *h)
 	h->commit = get_le64(block + 64);
 	h->last.index = get_le64(block + 72);
 	h->last.term = get_le64(block + 80);
+	h->begun = get_le64(block + 88);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
  *    40   8  checksum of the record before that (the chain goes on)
  *    48  16  term, vote            64   8  commit index, as of its start
  *    72  16  index and term of the log's last entry then
+ *    88   8  number of the segment with which this log was begun anew: the
+ *            ones before it do not count any more; 0: never
  *  4088   8  checksum of the block up to here
  *
  * Then records, each from a sector of its own, then zeros to the end:
@@ -64,6 +66,7 @@ struct segment_header {
 	struct raft_hard hard;
 	raft_index commit;
 	struct raft_pos last;
+	uint64_t begun; /* segment; 0: the log was never reset */
 };
 
 /* "log-%016x"; and back: false when it is not such a name. */

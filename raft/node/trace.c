@@ -56,6 +56,36 @@ void trace_event(struct buffer *out, const struct raft_event *ev)
 			      (big)ev->compacted.index,
 			      (big)ev->compacted.term);
 		return;
+	case RAFT_EV_CHANGE:
+		buffer_printf(out, "change voters=%u outgoing=%u learners=%u",
+			      ev->change.members->voter_count,
+			      ev->change.members->outgoing_count,
+			      ev->change.members->learner_count);
+		return;
+	case RAFT_EV_TRANSFER:
+		buffer_printf(out, "transfer to=%04x",
+			      shown(ev->transfer.target));
+		return;
+	case RAFT_EV_SNAP_SENT:
+		buffer_printf(out, "snapshot sent to=%04x index=%llu %s",
+			      shown(ev->snap_sent.peer),
+			      (big)ev->snap_sent.index,
+			      ev->snap_sent.ok ? "ok" : "failed");
+		return;
+	case RAFT_EV_SNAP_RECEIVED:
+		buffer_printf(out,
+			      "snapshot received from=%04x term=%llu "
+			      "pos=%llu/%llu",
+			      shown(ev->snap_received.from),
+			      (big)ev->snap_received.term,
+			      (big)ev->snap_received.pos.index,
+			      (big)ev->snap_received.pos.term);
+		return;
+	case RAFT_EV_SNAP_LOADED:
+		buffer_printf(out, "snapshot loaded pos=%llu/%llu",
+			      (big)ev->snap_loaded.pos.index,
+			      (big)ev->snap_loaded.pos.term);
+		return;
 	}
 }
 
@@ -91,6 +121,19 @@ void trace_act(struct buffer *out, const struct raft_act *act)
 			      raft_role_text(act->role.role),
 			      (big)act->role.term, shown(act->role.leader),
 			      raft_reason_text(act->role.reason));
+		return;
+	case RAFT_DO_MEMBERS:
+		buffer_printf(out, "members index=%llu",
+			      (big)act->members.index);
+		return;
+	case RAFT_DO_SEND_SNAP:
+		buffer_printf(out, "send snapshot to=%04x",
+			      shown(act->send_snap.to));
+		return;
+	case RAFT_DO_LOAD_SNAP:
+		buffer_printf(out, "load snapshot pos=%llu/%llu",
+			      (big)act->load_snap.pos.index,
+			      (big)act->load_snap.pos.term);
 		return;
 	}
 }

@@ -71,11 +71,13 @@ static bool encode_entries(pb_ostream_t *stream, const pb_field_t *field,
 static void copy_members(raft_Member *to, const struct wire_member *from,
 			 size_t count)
 {
-	CHECK(count <= LIMIT_VOTERS);
 	for (size_t i = 0; i < count; i++) {
 		name_copy(to[i].name, sizeof to[i].name, from[i].name);
 		name_copy(to[i].address, sizeof to[i].address, from[i].address);
 		to[i].id = from[i].id;
+		to[i].standing = (uint32_t)from[i].standing;
+		to[i].replaces = from[i].replaces;
+		to[i].stay = from[i].stay;
 	}
 }
 
@@ -95,21 +97,27 @@ void wire_encode_hello(struct buffer *out, const struct wire_hello *hello)
 	message.boot = hello->boot;
 	name_copy(message.target, sizeof message.target, hello->target);
 	message.target_id = hello->target_id;
+	name_copy(message.address, sizeof message.address, hello->address);
+	message.joining = hello->joining;
+	message.config = hello->config;
+	message.purpose = (uint32_t)hello->purpose;
+	CHECK(hello->count <= LIMIT_VOTERS);
 	message.members_count = (pb_size_t)hello->count;
 	copy_members(message.members, hello->members, hello->count);
 	encode(out, raft_Hello_fields, &message);
 }
 
-void wire_encode_founding(struct buffer *out,
-			  const struct wire_founding *founding)
+void wire_encode_config(struct buffer *out, const struct wire_config *config)
 {
-	raft_Founding message = raft_Founding_init_zero;
+	raft_Config message = raft_Config_init_zero;
 
-	memcpy(message.cluster, founding->cluster, WIRE_CLUSTER_BYTES);
-	message.level = founding->level;
-	message.members_count = (pb_size_t)founding->count;
-	copy_members(message.members, founding->members, founding->count);
-	encode(out, raft_Founding_fields, &message);
+	CHECK(config->count <= LIMIT_PEERS);
+	memcpy(message.cluster, config->cluster, WIRE_CLUSTER_BYTES);
+	message.level = config->level;
+	message.joint = config->joint;
+	message.members_count = (pb_size_t)config->count;
+	copy_members(message.members, config->members, config->count);
+	encode(out, raft_Config_fields, &message);
 }
 
 void wire_encode_core(struct buffer *out, const struct raft_msg *msg,
@@ -161,4 +169,40 @@ void wire_encode_refused(struct buffer *out, const struct wire_refused *refused)
 	};
 
 	encode(out, raft_Refused_fields, &message);
+}
+
+void wire_encode_denied(struct buffer *out, const struct wire_denied *denied)
+{
+	raft_Denied message = {.reason = (uint32_t)denied->reason};
+
+	memcpy(message.cluster, denied->cluster, WIRE_CLUSTER_BYTES);
+	name_copy(message.name, sizeof message.name, denied->name);
+	name_copy(message.address, sizeof message.address, denied->address);
+	encode(out, raft_Denied_fields, &message);
+}
+
+void wire_encode_change(struct buffer *out, const struct wire_change *change)
+{
+	raft_Change message = {
+		.ticket = change->ticket,
+		.kind = (uint32_t)change->kind,
+		.stay = change->stay,
+		.again = change->again,
+	};
+
+	name_copy(message.name, sizeof message.name, change->name);
+	name_copy(message.old, sizeof message.old, change->old);
+	name_copy(message.address, sizeof message.address, change->address);
+	encode(out, raft_Change_fields, &message);
+}
+
+void wire_encode_changed(struct buffer *out, const struct wire_changed *changed)
+{
+	raft_Changed message = {
+		.ticket = changed->ticket,
+		.status = changed->status,
+	};
+
+	name_copy(message.text, sizeof message.text, changed->text);
+	encode(out, raft_Changed_fields, &message);
 }

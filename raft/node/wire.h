@@ -10,7 +10,8 @@
  *       fall, are at least pos.term and at most the message's
  *   W3  terms and indexes are below WIRE_NUMBER_MAX: sums do not overflow;
  *       rounds may be any number
- *   W4  names and addresses are printable words
+ *   W4  names, addresses and texts are printable
+ *   W5  a configuration is one that a cluster can have (struct wire_config)
  *
  * Who speaks to whom is the link's business (peer.c). */
 #ifndef RAFT_NODE_WIRE_H
@@ -27,28 +28,56 @@ enum wire_kind {
 	WIRE_REFUSED, /* they were not appended */
 	WIRE_OPAQUE,  /* node_send() */
 	WIRE_PING,    /* one byte: still here */
+	WIRE_JOIN,    /* the newest configuration, to whom it invites */
+	WIRE_DENIED,
+	WIRE_CHANGE,
+	WIRE_CHANGED,
 };
 
 enum {
 	WIRE_LEVEL = 1, /* feature level of this build */
 	WIRE_CLUSTER_BYTES = 16,
-	WIRE_FOUNDING_BYTES_MAX = 4096,
+	WIRE_CONFIG_BYTES_MAX = 32768,
+	WIRE_TEXT_BYTES = 255,	     /* words for a person */
 	WIRE_HELLO_BYTES_MAX = 8192, /* nothing larger before the HELLO */
 	WIRE_OPAQUE_BYTES_MAX = 65536,
 };
 #define WIRE_NUMBER_MAX (1ULL << 62)
 
+/* What a caller wants of the connection. */
+enum wire_purpose {
+	WIRE_FOR_LINK,
+	WIRE_FOR_SNAPSHOT, /* from the caller (snap_wire.h) */
+};
+
+/* What a member is in a configuration (thesis 4.2, 4.3). */
+enum wire_standing {
+	WIRE_VOTER,
+	WIRE_LEARNER,
+	WIRE_INCOMING, /* joint: votes in C_new alone */
+	WIRE_OUTGOING, /* joint: votes in C_old alone */
+	WIRE_INVITED,  /* its incarnation is not known yet: no member for the
+			  core */
+};
+
 struct wire_member {
 	char name[LIMIT_NODE_NAME_BYTES + 1];
 	raft_id id; /* 0: not known */
 	char address[LIMIT_ADDRESS_BYTES + 1];
+	enum wire_standing standing;
+	raft_id replaces; /* the member whose place it takes; 0: none */
+	bool stay;	  /* a learner for good */
 };
 
-struct wire_founding {
+/* Names rise; two are equal only when the second replaces the first. Ids are
+ * distinct, and 0 of the invited alone. Voters in each half: 1 ...
+ * LIMIT_VOTERS. */
+struct wire_config {
 	uint8_t cluster[WIRE_CLUSTER_BYTES];
 	uint32_t level;
-	size_t count; /* names rising, ids distinct and not 0 */
-	struct wire_member members[LIMIT_VOTERS];
+	bool joint;
+	size_t count;
+	struct wire_member members[LIMIT_PEERS];
 };
 
 struct wire_hello {
@@ -59,8 +88,12 @@ struct wire_hello {
 	raft_id id;
 	uint64_t boot;
 	char target[LIMIT_NODE_NAME_BYTES + 1];
-	raft_id target_id; /* 0: not known */
-	size_t count;
+	raft_id target_id;		       /* 0: not known */
+	char address[LIMIT_ADDRESS_BYTES + 1]; /* where it is called; or "" */
+	bool joining;			       /* target is "" then */
+	raft_index config; /* entry of the newest one it has */
+	enum wire_purpose purpose;
+	size_t count; /* of --peers, names rising; none once founded */
 	struct wire_member members[LIMIT_VOTERS];
 };
 
@@ -68,6 +101,45 @@ struct wire_refused {
 	int reason; /* STATUS_NOT_LEADER or STATUS_FULL */
 	raft_term term;
 	raft_id leader; /* 0: not known */
+};
+
+enum wire_denial {
+	WIRE_DENIED_LATER = 1, /* not known here: ask the leader at address */
+	WIRE_DENIED_REMOVED,   /* was a member, and is none any more */
+	WIRE_DENIED_REPLACED,  /* the member of that name is another one */
+	WIRE_DENIED_UNKNOWN,   /* nobody added it */
+};
+
+struct wire_denied {
+	enum wire_denial reason;
+	uint8_t cluster[WIRE_CLUSTER_BYTES];
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	char address[LIMIT_ADDRESS_BYTES + 1]; /* may be "" */
+};
+
+enum wire_change_kind {
+	WIRE_CHANGE_ADD = 1,
+	WIRE_CHANGE_PROMOTE,
+	WIRE_CHANGE_REMOVE,
+	WIRE_CHANGE_REPLACE,
+	WIRE_CHANGE_ADDRESS,
+	WIRE_CHANGE_TRANSFER,
+};
+
+struct wire_change {
+	uint64_t ticket;
+	enum wire_change_kind kind;
+	char name[LIMIT_NODE_NAME_BYTES + 1];  /* TRANSFER: may be "" */
+	char old[LIMIT_NODE_NAME_BYTES + 1];   /* REPLACE */
+	char address[LIMIT_ADDRESS_BYTES + 1]; /* ADD, REPLACE, ADDRESS */
+	bool stay;			       /* ADD */
+	bool again; /* an earlier leader may have carried it out */
+};
+
+struct wire_changed {
+	uint64_t ticket;
+	int status;
+	char text[WIRE_TEXT_BYTES + 1];
 };
 
 struct wire_entry {
@@ -81,10 +153,13 @@ struct wire_message {
 	enum wire_kind kind;
 	union {
 		struct wire_hello hello;
-		struct wire_founding found;
+		struct wire_config config; /* FOUND, JOIN */
 		struct raft_msg core;
 		raft_term propose; /* the origin's term */
 		struct wire_refused refused;
+		struct wire_denied denied;
+		struct wire_change change;
+		struct wire_changed changed;
 		struct bytes opaque; /* points into the body */
 	};
 	struct bytes body;    /* what was decoded */
@@ -97,12 +172,11 @@ struct wire_message {
  * slices in *out live as long as it does. STATUS_MALFORMED. */
 MUST_USE int wire_decode(struct bytes body, uint8_t kind,
 			 struct wire_message *out);
-/* The record of identity and entry 1. STATUS_MALFORMED. */
-MUST_USE int wire_decode_founding(struct bytes body, struct wire_founding *out);
+/* The payload of ENTRY_MEMBERS. STATUS_MALFORMED. */
+MUST_USE int wire_decode_config(struct bytes body, struct wire_config *out);
 
 void wire_encode_hello(struct buffer *out, const struct wire_hello *hello);
-void wire_encode_founding(struct buffer *out,
-			  const struct wire_founding *founding);
+void wire_encode_config(struct buffer *out, const struct wire_config *config);
 /* entries: those of (pos.index, last], borrowed. */
 void wire_encode_core(struct buffer *out, const struct raft_msg *msg,
 		      struct entry *const *entries, size_t count);
@@ -110,5 +184,9 @@ void wire_encode_propose(struct buffer *out, raft_term term,
 			 struct entry *const *entries, size_t count);
 void wire_encode_refused(struct buffer *out,
 			 const struct wire_refused *refused);
+void wire_encode_denied(struct buffer *out, const struct wire_denied *denied);
+void wire_encode_change(struct buffer *out, const struct wire_change *change);
+void wire_encode_changed(struct buffer *out,
+			 const struct wire_changed *changed);
 
 #endif

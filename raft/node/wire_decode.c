@@ -9,7 +9,7 @@
 
 #include "proto/raft.pb.h"
 #include "raft/node/address.h"
-#include "raft/node/wire.h"
+#include "raft/node/config.h"
 
 static bool number_valid(uint64_t number)
 {
@@ -70,7 +70,8 @@ static bool decode_entry(pb_istream_t *stream, const pb_field_t *field,
 	return out->count == 1 || out->payload_bytes <= LIMIT_MESSAGE_BYTES;
 }
 
-/* --- Members and founding ------------------------------------------------- */
+/* --- Members ---------------------------------------------------------------
+ */
 
 static bool address_valid(const char *text)
 {
@@ -82,93 +83,106 @@ static bool address_valid(const char *text)
 static bool read_members(const raft_Member *from, size_t count,
 			 struct wire_member *to)
 {
-	if (count > LIMIT_VOTERS) {
-		return false;
-	}
 	for (size_t i = 0; i < count; i++) {
 		if (!name_valid(from[i].name) ||
-		    !address_valid(from[i].address)) {
-			return false;
-		}
-		if (i > 0 && strcmp(from[i - 1].name, from[i].name) >= 0) {
+		    !address_valid(from[i].address) ||
+		    from[i].standing > WIRE_INVITED) {
 			return false;
 		}
 		name_copy(to[i].name, sizeof to[i].name, from[i].name);
 		name_copy(to[i].address, sizeof to[i].address, from[i].address);
 		to[i].id = from[i].id;
+		to[i].standing = (enum wire_standing)from[i].standing;
+		to[i].replaces = from[i].replaces;
+		to[i].stay = from[i].stay;
 	}
 	return true;
 }
 
-static bool ids_valid(const struct wire_member *members, size_t count)
+static bool names_rise(const struct wire_member *members, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (members[i].id == 0) {
+	for (size_t i = 1; i < count; i++) {
+		if (strcmp(members[i - 1].name, members[i].name) >= 0) {
 			return false;
 		}
-		for (size_t j = 0; j < i; j++) {
-			if (members[i].id == members[j].id) {
-				return false;
-			}
-		}
 	}
 	return true;
 }
 
-int wire_decode_founding(struct bytes body, struct wire_founding *out)
+static bool cluster_valid(const uint8_t *cluster)
 {
 	static const uint8_t none[WIRE_CLUSTER_BYTES];
-	raft_Founding message = raft_Founding_init_zero;
+
+	return memcmp(cluster, none, sizeof none) != 0;
+}
+
+int wire_decode_config(struct bytes body, struct wire_config *out)
+{
+	raft_Config message = raft_Config_init_zero;
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
 
-	*out = (struct wire_founding){0};
-	if (body.size > WIRE_FOUNDING_BYTES_MAX ||
-	    !pb_decode(&stream, raft_Founding_fields, &message) ||
+	*out = (struct wire_config){0};
+	if (body.size > WIRE_CONFIG_BYTES_MAX ||
+	    !pb_decode(&stream, raft_Config_fields, &message) ||
+	    !cluster_valid(message.cluster) ||
 	    !read_members(message.members, message.members_count,
-			  out->members) ||
-	    message.members_count == 0 ||
-	    !ids_valid(out->members, message.members_count) ||
-	    memcmp(message.cluster, none, sizeof none) == 0) {
+			  out->members)) {
 		return STATUS_MALFORMED;
 	}
 	out->count = message.members_count;
 	out->level = message.level;
+	out->joint = message.joint;
 	memcpy(out->cluster, message.cluster, WIRE_CLUSTER_BYTES);
-	return 0;
+	return config_valid(out) ? 0 : STATUS_MALFORMED;
 }
 
 /* --- Kinds ---------------------------------------------------------------- */
 
+/* To whom is it said? Only who joins does not know yet. */
+static bool target_valid(const raft_Hello *message)
+{
+	if (message->joining) {
+		return !message->founded && message->target[0] == 0;
+	}
+	return name_valid(message->target);
+}
+
+static bool hello_valid(const raft_Hello *message)
+{
+	return name_valid(message->name) && target_valid(message) &&
+	       address_valid(message->address) && message->id != 0 &&
+	       message->boot != 0 && number_valid(message->config) &&
+	       message->purpose <= WIRE_FOR_SNAPSHOT &&
+	       message->cluster.size ==
+		       (message->founded ? WIRE_CLUSTER_BYTES : 0) &&
+	       (!message->founded || cluster_valid(message->cluster.bytes));
+}
+
 static bool decode_hello(pb_istream_t *stream, struct wire_hello *out)
 {
-	static const uint8_t none[WIRE_CLUSTER_BYTES];
 	raft_Hello message = raft_Hello_init_zero;
 
 	*out = (struct wire_hello){0};
 	if (!pb_decode(stream, raft_Hello_fields, &message) ||
-	    !name_valid(message.name) || !name_valid(message.target) ||
-	    message.id == 0 || message.boot == 0 ||
-	    message.cluster.size !=
-		    (message.founded ? WIRE_CLUSTER_BYTES : 0) ||
+	    !hello_valid(&message) ||
 	    !read_members(message.members, message.members_count,
-			  out->members)) {
+			  out->members) ||
+	    !names_rise(out->members, message.members_count)) {
 		return false;
 	}
 	out->count = message.members_count;
 	out->founded = message.founded;
-	if (out->founded) {
-		memcpy(out->cluster, message.cluster.bytes, WIRE_CLUSTER_BYTES);
-		if (memcmp(out->cluster, none, sizeof none) == 0 ||
-		    !ids_valid(out->members, out->count)) {
-			return false;
-		}
-	}
+	memcpy(out->cluster, message.cluster.bytes, message.cluster.size);
+	name_copy(out->address, sizeof out->address, message.address);
+	out->joining = message.joining;
+	out->config = message.config;
 	out->level = message.level;
 	name_copy(out->name, sizeof out->name, message.name);
 	out->id = message.id;
 	out->boot = message.boot;
 	name_copy(out->target, sizeof out->target, message.target);
 	out->target_id = message.target_id;
+	out->purpose = (enum wire_purpose)message.purpose;
 	return true;
 }
 
@@ -204,7 +218,7 @@ static bool decode_core(pb_istream_t *stream, struct wire_message *out)
 	message.entries.funcs.decode = decode_entry;
 	message.entries.arg = out;
 	if (!pb_decode(stream, raft_Core_fields, &message) ||
-	    message.kind <= RAFT_MSG_NONE || message.kind > RAFT_READ_REPLY ||
+	    message.kind <= RAFT_MSG_NONE || message.kind > RAFT_TIMEOUT_NOW ||
 	    message.from == 0 || message.to == 0 ||
 	    !number_valid(message.term) || message.term == 0 ||
 	    !number_valid(message.pos_term) ||
@@ -264,6 +278,91 @@ static bool decode_refused(pb_istream_t *stream, struct wire_refused *out)
 	return true;
 }
 
+static bool decode_denied(pb_istream_t *stream, struct wire_denied *out)
+{
+	raft_Denied message = raft_Denied_init_zero;
+
+	if (!pb_decode(stream, raft_Denied_fields, &message) ||
+	    message.reason < WIRE_DENIED_LATER ||
+	    message.reason > WIRE_DENIED_UNKNOWN ||
+	    !cluster_valid(message.cluster) || !name_valid(message.name) ||
+	    !address_valid(message.address)) {
+		return false;
+	}
+	*out = (struct wire_denied){
+		.reason = (enum wire_denial)message.reason,
+	};
+	memcpy(out->cluster, message.cluster, WIRE_CLUSTER_BYTES);
+	name_copy(out->name, sizeof out->name, message.name);
+	name_copy(out->address, sizeof out->address, message.address);
+	return true;
+}
+
+/* A name where there is one to be, else none. */
+static bool word_valid(const char *text, bool wanted)
+{
+	return wanted ? name_valid(text) : text[0] == 0;
+}
+
+static bool change_valid(const raft_Change *message)
+{
+	enum wire_change_kind kind = (enum wire_change_kind)message->kind;
+	bool replace = kind == WIRE_CHANGE_REPLACE;
+	bool address = replace || kind == WIRE_CHANGE_ADD ||
+		       kind == WIRE_CHANGE_ADDRESS;
+	bool name = kind != WIRE_CHANGE_TRANSFER || message->name[0] != 0;
+
+	return message->ticket != 0 && kind >= WIRE_CHANGE_ADD &&
+	       kind <= WIRE_CHANGE_TRANSFER &&
+	       word_valid(message->name, name) &&
+	       word_valid(message->old, replace) &&
+	       (message->address[0] != 0) == address &&
+	       address_valid(message->address) &&
+	       (!message->stay || kind == WIRE_CHANGE_ADD);
+}
+
+static bool decode_change(pb_istream_t *stream, struct wire_change *out)
+{
+	raft_Change message = raft_Change_init_zero;
+
+	if (!pb_decode(stream, raft_Change_fields, &message) ||
+	    !change_valid(&message)) {
+		return false;
+	}
+	*out = (struct wire_change){
+		.ticket = message.ticket,
+		.kind = (enum wire_change_kind)message.kind,
+		.stay = message.stay,
+		.again = message.again,
+	};
+	name_copy(out->name, sizeof out->name, message.name);
+	name_copy(out->old, sizeof out->old, message.old);
+	name_copy(out->address, sizeof out->address, message.address);
+	return true;
+}
+
+static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)
+{
+	raft_Changed message = raft_Changed_init_zero;
+
+	if (!pb_decode(stream, raft_Changed_fields, &message) ||
+	    message.ticket == 0 || message.status > 0 ||
+	    message.status < STATUS_IO) {
+		return false;
+	}
+	for (const char *at = message.text; *at != 0; at++) {
+		if (*at < ' ' || *at > '~') {
+			return false;
+		}
+	}
+	*out = (struct wire_changed){
+		.ticket = message.ticket,
+		.status = message.status,
+	};
+	name_copy(out->text, sizeof out->text, message.text);
+	return true;
+}
+
 static bool decode(struct bytes body, struct wire_message *out)
 {
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
@@ -273,7 +372,8 @@ static bool decode(struct bytes body, struct wire_message *out)
 		return body.size <= WIRE_HELLO_BYTES_MAX &&
 		       decode_hello(&stream, &out->hello);
 	case WIRE_FOUND:
-		return wire_decode_founding(body, &out->found) == 0;
+	case WIRE_JOIN:
+		return wire_decode_config(body, &out->config) == 0;
 	case WIRE_CORE:
 		return decode_core(&stream, out);
 	case WIRE_PROPOSE:
@@ -285,6 +385,12 @@ static bool decode(struct bytes body, struct wire_message *out)
 		return body.size <= WIRE_OPAQUE_BYTES_MAX;
 	case WIRE_PING:
 		return body.size == 1;
+	case WIRE_DENIED:
+		return decode_denied(&stream, &out->denied);
+	case WIRE_CHANGE:
+		return decode_change(&stream, &out->change);
+	case WIRE_CHANGED:
+		return decode_changed(&stream, &out->changed);
 	}
 	return false;
 }

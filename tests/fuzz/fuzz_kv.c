@@ -60,9 +60,10 @@ static void run(struct entry **entries, size_t count, size_t part,
 {
 	struct store *store = memstore_open(NULL);
 	struct kv_machine machine = toy_machine(NULL);
-	struct feed feed = {0};
+	struct feed feed;
 	struct applier applier = {0};
 
+	feed_init(&feed);
 	CHECK(applier_init(&applier, store, &machine, &feed) == 0);
 	for (size_t i = 0; i < count; i += part) {
 		size_t left = count - i;

@@ -4,7 +4,7 @@
  *
  * The first byte is the kind of the frame, the rest its body. */
 #include "raft/node/address.h"
-#include "raft/node/wire.h"
+#include "raft/node/config.h"
 
 #include <string.h>
 
@@ -51,7 +51,6 @@ static void check_members(const struct wire_member *members, size_t count)
 {
 	struct address address;
 
-	CHECK(count <= LIMIT_VOTERS);
 	for (size_t i = 0; i < count; i++) {
 		CHECK(name_valid(members[i].name));
 		CHECK(members[i].address[0] == 0 ||
@@ -78,7 +77,17 @@ static void encode(const struct wire_message *m, struct buffer *out)
 		wire_encode_hello(out, &m->hello);
 		break;
 	case WIRE_FOUND:
-		wire_encode_founding(out, &m->found);
+	case WIRE_JOIN:
+		wire_encode_config(out, &m->config);
+		break;
+	case WIRE_DENIED:
+		wire_encode_denied(out, &m->denied);
+		break;
+	case WIRE_CHANGE:
+		wire_encode_change(out, &m->change);
+		break;
+	case WIRE_CHANGED:
+		wire_encode_changed(out, &m->changed);
 		break;
 	case WIRE_CORE:
 		wire_encode_core(out, &m->core, entries, m->count);
@@ -116,23 +125,39 @@ static void check_again(const struct wire_message *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct raft_members members;
 	struct bytes body;
 
 	if (size < 1) {
 		return 0;
 	}
 	body = bytes_of(data + 1, size - 1);
-	if (wire_decode(body, data[0] % (WIRE_PING + 2), &first) != 0) {
+	if (wire_decode(body, data[0] % (WIRE_CHANGED + 2), &first) != 0) {
 		return 0;
 	}
 	check_entries(&first, body);
 	switch (first.kind) {
 	case WIRE_HELLO:
+		CHECK(first.hello.count <= LIMIT_VOTERS);
 		check_members(first.hello.members, first.hello.count);
 		CHECK(name_valid(first.hello.name) && first.hello.id != 0);
 		break;
 	case WIRE_FOUND:
-		check_members(first.found.members, first.found.count);
+	case WIRE_JOIN:
+		CHECK(first.config.count <= LIMIT_PEERS);
+		check_members(first.config.members, first.config.count);
+		config_members(&first.config, &members);
+		CHECK(members.voter_count > 0);
+		break;
+	case WIRE_DENIED:
+		CHECK(name_valid(first.denied.name));
+		break;
+	case WIRE_CHANGE:
+		CHECK(first.change.kind == WIRE_CHANGE_TRANSFER ||
+		      name_valid(first.change.name));
+		break;
+	case WIRE_CHANGED:
+		CHECK(first.changed.status <= 0);
 		break;
 	case WIRE_CORE:
 		check_core(&first);

@@ -57,10 +57,12 @@ static void seed_members(const char *folder, struct buffer *body)
 		.boot = 1,
 		.target = "n2",
 		.count = 2,
-		.members = {{"n1", 17, "127.0.0.1:7001"},
-			    {"n2", 18, "[::1]:7002"}},
+		.members = {{.name = "n1",
+			     .id = 17,
+			     .address = "127.0.0.1:7001"},
+			    {.name = "n2", .id = 18, .address = "[::1]:7002"}},
 	};
-	struct wire_founding founding = {.level = WIRE_LEVEL, .count = 2};
+	struct wire_config founding = {.level = WIRE_LEVEL, .count = 2};
 
 	wire_encode_hello(body, &hello);
 	seed(folder, "hello-empty", WIRE_HELLO, body);
@@ -70,8 +72,37 @@ static void seed_members(const char *folder, struct buffer *body)
 	seed(folder, "hello", WIRE_HELLO, body);
 	memcpy(founding.cluster, hello.cluster, sizeof founding.cluster);
 	memcpy(founding.members, hello.members, sizeof founding.members);
-	wire_encode_founding(body, &founding);
+	wire_encode_config(body, &founding);
 	seed(folder, "found", WIRE_FOUND, body);
+	founding.members[1].standing = WIRE_LEARNER;
+	founding.members[1].replaces = 17;
+	wire_encode_config(body, &founding);
+	seed(folder, "join", WIRE_JOIN, body);
+}
+
+static void seed_changes(const char *folder, struct buffer *body)
+{
+	struct wire_denied denied = {
+		.reason = WIRE_DENIED_LATER,
+		.cluster = {1},
+		.name = "n4",
+		.address = "127.0.0.1:7001",
+	};
+	struct wire_change change = {
+		.ticket = 7,
+		.kind = WIRE_CHANGE_REPLACE,
+		.name = "n4",
+		.old = "n3",
+		.address = "[::1]:7004",
+	};
+	struct wire_changed changed = {7, STATUS_EXISTS, "is there already"};
+
+	wire_encode_denied(body, &denied);
+	seed(folder, "denied", WIRE_DENIED, body);
+	wire_encode_change(body, &change);
+	seed(folder, "change", WIRE_CHANGE, body);
+	wire_encode_changed(body, &changed);
+	seed(folder, "changed", WIRE_CHANGED, body);
 }
 
 static void seed_core(const char *folder, struct buffer *body)
@@ -114,6 +145,7 @@ int main(int argc, char **argv)
 	}
 	seed_members(argv[1], &body);
 	seed_core(argv[1], &body);
+	seed_changes(argv[1], &body);
 	wire_encode_refused(&body, &refused);
 	seed(argv[1], "refused", WIRE_REFUSED, &body);
 	buffer_append(&body, "x", 1);

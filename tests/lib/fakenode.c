@@ -52,7 +52,7 @@ uint64_t kv_realtime_ns(void)
 void fakelog_append(struct fakelog *log, struct entry *e)
 {
 	e->index = log->base + log->count + 1;
-	e->term = 1;
+	e->term = log->base_term > 1 ? log->base_term : 1;
 	log->entries = mem_realloc(log->entries,
 				   (log->count + 1) * sizeof log->entries[0]);
 	log->entries[log->count++] = e;
@@ -66,6 +66,16 @@ void fakelog_deinit(struct fakelog *log)
 	}
 	mem_free(log->entries);
 	*log = (struct fakelog){0};
+}
+
+static void fakelog_reset(struct fakelog *log, struct raft_pos pos)
+{
+	uint64_t boot = log->boot;
+
+	fakelog_deinit(log);
+	log->base = log->commit = pos.index;
+	log->base_term = pos.term;
+	log->boot = boot;
 }
 
 void fakenode_use(struct fakelog *log)
@@ -116,6 +126,28 @@ int node_read(struct node *n, raft_index index, struct entry **entry)
 		return STATUS_NOT_FOUND;
 	}
 	*entry = entry_ref(n->log->entries[index - n->log->base - 1]);
+	return 0;
+}
+
+raft_term node_term(const struct node *n, raft_index index)
+{
+	const struct fakelog *log = n->log;
+
+	if (index == log->base) {
+		return log->base_term;
+	}
+	return index > log->base && index <= log->base + log->count
+		       ? log->entries[index - log->base - 1]->term
+		       : 0;
+}
+
+int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
+{
+	if (pos.index < n->log->commit) {
+		buffer_printf(problem, "committed entries");
+		return STATUS_CORRUPT;
+	}
+	fakelog_reset(n->log, pos);
 	return 0;
 }
 
@@ -290,13 +322,18 @@ size_t fakenode_take(struct node *n)
 	return n->under_way_count;
 }
 
-void fakenode_commit_entry(struct node *n, struct entry *e)
+void fakenode_commit_soon(struct node *n, struct entry *e)
 {
 	fakelog_append(n->log, entry_ref(e));
 	pthread_mutex_lock(&n->lock);
 	n->commit = n->log->commit;
 	pthread_mutex_unlock(&n->lock);
 	n->client->commit(n->context, &e, 1);
+}
+
+void fakenode_commit_entry(struct node *n, struct entry *e)
+{
+	fakenode_commit_soon(n, e);
 	pthread_mutex_lock(&n->lock);
 	while (n->applied < n->commit) {
 		pthread_cond_wait(&n->changed, &n->lock);
@@ -307,10 +344,45 @@ void fakenode_commit_entry(struct node *n, struct entry *e)
 /* As Raft does: what goes into the log is a copy of its own. */
 void fakenode_commit(struct node *n, size_t nth)
 {
-	struct entry *from = n->under_way[nth];
+	fakenode_commit_entry(n, fakenode_under_way(n, nth));
+}
+
+struct entry *fakenode_under_way(struct node *n, size_t nth)
+{
+	const struct entry *from = n->under_way[nth];
 
 	CHECK(nth < n->under_way_count);
-	fakenode_commit_entry(n, entry_new(from->kind, from->data, from->size));
+	return entry_new(from->kind, from->data, from->size);
+}
+
+int fakenode_snapshot(struct node *n, const char *folder,
+		      struct node_snapshot_info *info)
+{
+	return n->client->snapshot(n->context, folder, info);
+}
+
+int fakenode_load_and_crash(struct node *n, const char *folder,
+			    struct raft_pos pos)
+{
+	int rc = n->client->load(n->context, folder, pos);
+
+	if (rc == 0) {
+		pthread_mutex_lock(&n->lock);
+		n->applied = pos.index;
+		n->commit = pos.index;
+		pthread_mutex_unlock(&n->lock);
+	}
+	return rc;
+}
+
+int fakenode_load(struct node *n, const char *folder, struct raft_pos pos)
+{
+	int rc = fakenode_load_and_crash(n, folder, pos);
+
+	if (rc == 0) {
+		fakelog_reset(n->log, pos);
+	}
+	return rc;
 }
 
 void fakenode_lose(struct node *n)

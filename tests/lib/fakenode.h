@@ -16,6 +16,7 @@ struct fakelog {
 	struct entry **entries; /* (base, last] */
 	size_t count;
 	raft_index base;
+	raft_term base_term;
 	raft_index commit;
 	uint64_t boot;
 };
@@ -51,6 +52,17 @@ void fakenode_lose(struct node *n); /* everything under way */
 void fakenode_settle(struct node *n);
 /* Commit an entry of somebody else's (given), and wait as above. */
 void fakenode_commit_entry(struct node *n, struct entry *e);
+void fakenode_commit_soon(struct node *n, struct entry *e); /* without a wait */
+/* A copy of the nth under way, as it would stand in a log; returned. */
+struct entry *fakenode_under_way(struct node *n, size_t nth);
+
+/* The client's calls. After a load the log is empty behind pos, unless the
+ * node is to crash first: then it is what it was. */
+int fakenode_snapshot(struct node *n, const char *folder,
+		      struct node_snapshot_info *info);
+int fakenode_load(struct node *n, const char *folder, struct raft_pos pos);
+int fakenode_load_and_crash(struct node *n, const char *folder,
+			    struct raft_pos pos);
 
 /* The read index asked for last, 0: none since; it must be answered. */
 uint64_t fakenode_ticket(struct node *n, bool *lease);

@@ -13,14 +13,64 @@
 #include "kv/command.h"
 #include "tests/lib/toy.h"
 
+/* What lies in the folder path, as a checkpoint. */
+static int load_disk(struct home *h, const char *path, struct memdisk **disk)
+{
+	int rc = memdisk_load(path, disk);
+
+	if (rc == 0) {
+		assert_true(h->more_count < HOME_DISKS);
+		strcpy(h->more[h->more_count].path, path);
+		h->more[h->more_count++].disk = *disk;
+	}
+	return rc;
+}
+
 static int open_memory(void *context, const char *path, struct store **store,
 		       struct buffer *problem)
 {
 	struct home *h = context;
+	struct memdisk *disk = NULL;
 
-	(void)path;
-	(void)problem;
-	*store = memstore_open(h->disk);
+	if (h->rocks) {
+		return store_open_rocksdb(path, store, problem);
+	}
+	for (size_t i = 0; i < h->more_count; i++) {
+		if (strcmp(h->more[i].path, path) == 0) {
+			disk = h->more[i].disk;
+		}
+	}
+	if (strcmp(strrchr(path, '/'), "/state-1") == 0) {
+		disk = h->disk;
+	}
+	if (disk == NULL) {
+		int rc = load_disk(h, path, &disk);
+
+		if (rc != 0) {
+			buffer_printf(problem, "no state in %s", path);
+			return rc;
+		}
+	}
+	*store = memstore_open(disk);
+	return 0;
+}
+
+static int peek_memory(void *context, const char *path, struct store **store,
+		       struct buffer *problem)
+{
+	struct home *h = context;
+	struct memdisk *disk;
+	int rc;
+
+	if (h->rocks) {
+		return store_peek_rocksdb(path, store, problem);
+	}
+	rc = load_disk(h, path, &disk);
+	if (rc != 0) {
+		return STATUS_CORRUPT;
+	}
+	h->more[h->more_count - 1].path[0] = 0; /* not to be found again */
+	*store = memstore_open(disk);
 	return 0;
 }
 
@@ -40,7 +90,11 @@ int home_open(struct home *h, struct buffer *problem)
 		.machine = &h->machine,
 		.failed = on_failed,
 	};
-	struct kv_below below = {.store_open = open_memory, .context = h};
+	struct kv_below below = {
+		.store_open = open_memory,
+		.store_peek = peek_memory,
+		.context = h,
+	};
 
 	fakenode_use(&h->log);
 	return kv_open_on(&config, &below, &h->kv, problem);
@@ -104,6 +158,9 @@ int home_teardown(void **state)
 	home_close(h);
 	fakelog_deinit(&h->log);
 	memdisk_free(h->disk);
+	for (size_t i = 0; i < h->more_count; i++) {
+		memdisk_free(h->more[i].disk);
+	}
 	buffer_deinit(&h->told);
 	pthread_mutex_destroy(&h->lock);
 	snprintf(command, sizeof command, "rm -rf '%s'", h->folder);

@@ -12,11 +12,22 @@
 #include "tests/lib/memstore.h"
 
 /* PEER: the session that the first entry opens, this node's. */
-enum { HOME_TIMEOUT = 5000, HOME_SESSION = 10000, HOME_FIRST_SESSION = 1 };
+enum {
+	HOME_TIMEOUT = 5000,
+	HOME_SESSION = 10000,
+	HOME_FIRST_SESSION = 1,
+	HOME_DISKS = 256,
+};
 
 struct home {
 	char folder[64];
-	struct memdisk *disk;
+	struct memdisk *disk; /* of state-1 */
+	bool rocks;	      /* RocksDB instead */
+	struct {
+		char path[96];
+		struct memdisk *disk;
+	} more[HOME_DISKS]; /* of states and of snapshots */
+	size_t more_count;
 	struct fakelog log;
 	atomic_int tidied;
 	struct kv_machine machine;

@@ -67,6 +67,13 @@ void logkit_apply(struct logkit_model *m, const struct logkit_save *s)
 	}
 }
 
+void logkit_reset(struct logkit_model *m, struct raft_pos pos)
+{
+	CHECK(pos.index >= m->commit && pos.index < LOGKIT_INDEX_MAX);
+	m->base = m->last = m->commit = pos.index;
+	m->entries[pos.index] = (struct logkit_entry){.term = pos.term};
+}
+
 struct entry *logkit_entry(const struct logkit_model *m, raft_index index)
 {
 	const struct logkit_entry *from = &m->entries[index];

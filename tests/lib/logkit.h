@@ -54,6 +54,8 @@ const char *logkit_problem(struct logkit *k);
 
 /* The account after s. */
 void logkit_apply(struct logkit_model *m, const struct logkit_save *s);
+/* The account after a reset. */
+void logkit_reset(struct logkit_model *m, struct raft_pos pos);
 /* Save s, which leads to m. */
 MUST_USE int logkit_write(struct logkit *k, const struct logkit_save *s,
 			  const struct logkit_model *m);

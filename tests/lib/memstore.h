@@ -22,6 +22,13 @@ size_t memdisk_unflushed(const struct memdisk *d); /* how many there are */
  * durable is the flushed state and the first `kept` commits after it. */
 void memdisk_crash(struct memdisk *d, size_t kept);
 
+/* A disk that holds what a checkpoint does (its `checkpoint` operation writes
+ * files, through disk_system()); returned. STATUS_NOT_FOUND: the folder holds
+ * none; STATUS_CORRUPT. */
+MUST_USE int memdisk_load(const char *folder, struct memdisk **disk);
+/* The operation itself. */
+MUST_USE int memstore_checkpoint(struct store *s, const char *folder);
+
 /* disk NULL: the store has one of its own, gone at close. */
 struct store *memstore_open(struct memdisk *disk);
 

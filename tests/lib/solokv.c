@@ -332,6 +332,13 @@ void kv_view_close(struct kv *kv, struct kv_view *view)
 	kv->store->ops->view_close(kv->store, view);
 }
 
+void kv_unwatch(struct kv *kv, kv_noted noted, void *context)
+{
+	(void)kv;
+	(void)noted;
+	(void)context;
+}
+
 void kv_watch(struct kv *kv, kv_noted noted, void *context)
 {
 	(void)kv;

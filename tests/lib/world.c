@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/lib/world.h"
+#include "tests/lib/world_core.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 
-static bool is_same(const struct world_entry *a, const struct world_entry *b)
+bool world_is_same(const struct world_entry *a, const struct world_entry *b)
 {
 	return a->term == b->term && a->value == b->value;
 }
@@ -17,6 +17,7 @@ struct world *world_new(uint32_t count, const struct raft_config *config,
 			uint64_t seed)
 {
 	struct world *w = mem_zalloc(sizeof(*w));
+	struct raft_members members = {0};
 	raft_id id;
 
 	CHECK(count >= 1 && count <= WORLD_NODES);
@@ -25,20 +26,38 @@ struct world *world_new(uint32_t count, const struct raft_config *config,
 	w->acts = mem_zalloc(raft_acts_max() * sizeof(w->acts[0]));
 	for (id = 1; id <= count; id++) {
 		struct world_node *n = &w->node[id];
-		raft_id peer;
 
 		n->id = id;
 		n->core = mem_zalloc(raft_size());
 		n->config = *config;
 		n->config.self = id;
 		n->config.seed = seed * 1000 + id;
-		n->members.voter_count = count;
-		for (peer = 1; peer <= count; peer++)
-			n->members.voters[peer - 1] = peer;
 		n->now = 1000;
+		members.voters[id - 1] = id;
+	}
+	members.voter_count = count;
+	world_found(w, &members);
+	return w;
+}
+
+void world_found(struct world *w, const struct raft_members *members)
+{
+	static const struct raft_members none;
+	raft_id id;
+
+	for (id = 1; id <= w->node_count; id++) {
+		struct world_node *n = &w->node[id];
+		uint32_t i;
+		bool member = false;
+
+		for (i = 0; i < members->voter_count; i++)
+			member |= members->voters[i] == id;
+		for (i = 0; i < members->learner_count; i++)
+			member |= members->learners[i] == id;
+		world_crash(w, id);
+		n->disk.base_change.members = member ? *members : none;
 		world_start(w, id, true);
 	}
-	return w;
 }
 
 void world_message_free(struct world_message *message)
@@ -66,10 +85,12 @@ void world_free(struct world *w)
 {
 	raft_id id;
 
-	for (id = 1; id <= w->node_count; id++) {
-		forget(&w->node[id]);
+	for (id = 1; id <= w->node_count; id++)
+		world_crash(w, id);
+	for (id = 1; id <= w->node_count; id++)
 		mem_free(w->node[id].core);
-	}
+	while (w->snapshots != NULL)
+		world_snap_drop(w, &w->snapshots);
 	while (w->messages != NULL) {
 		struct world_message *m = w->messages;
 
@@ -89,6 +110,7 @@ void world_crash(struct world *w, raft_id node)
 			w->ticket[i].node = 0;
 	}
 	forget(&w->node[node]);
+	world_snap_forget(w, &w->node[node]);
 }
 
 void world_start(struct world *w, raft_id node, bool fresh)
@@ -98,7 +120,6 @@ void world_start(struct world *w, raft_id node, bool fresh)
 	struct raft_boot boot = {
 		.now = n->now,
 		.hard = d->hard,
-		.members = n->members,
 		.base = d->base,
 		.commit = d->commit,
 		.applied = d->base.index,
@@ -117,7 +138,10 @@ void world_start(struct world *w, raft_id node, bool fresh)
 	}
 	boot.runs = runs;
 	boot.sizes = sizes;
+	world_boot_members(w, d, &boot);
 	n->log = *d;
+	n->change = boot.members_index;
+	n->settled = 0;
 	n->durable = 0;
 	n->applied = boot.applied;
 	n->commit = boot.commit;
@@ -179,6 +203,7 @@ void world_deliver(struct world *w, struct world_message *m)
 	struct raft_event ev = {.kind = RAFT_EV_RECV};
 	struct raft_run runs[LIMIT_MESSAGE_ENTRIES];
 	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
+	struct raft_change changes[64];
 	size_t i, count = 0;
 
 	if (m->msg.kind == RAFT_APPEND)
@@ -190,9 +215,18 @@ void world_deliver(struct world *w, struct world_message *m)
 			runs[ev.recv.run_count++].term = m->entries[i].term;
 		runs[ev.recv.run_count - 1].last = m->msg.pos.index + i + 1;
 		sizes[i] = m->entries[i].size;
+		if (m->entries[i].change != 0) {
+			struct raft_change *change =
+				&changes[ev.recv.change_count++];
+
+			CHECK(ev.recv.change_count <= COUNT_OF(changes));
+			change->index = m->msg.pos.index + i + 1;
+			change->members = w->changes[m->entries[i].change];
+		}
 	}
 	ev.recv.runs = runs;
 	ev.recv.sizes = sizes;
+	ev.recv.changes = changes;
 	if (n->up) {
 		if (w->watch.event != NULL)
 			w->watch.event(w->watch.context, w, n->id, &ev, m);
@@ -216,7 +250,7 @@ static void note_leader(struct world *w, const struct world_node *n,
 	w->leader[term] = n->id;
 	for (i = 1; i <= w->committed && w->in[i] < term; i++) /* W3 */
 		CHECK(i <= n->log.last &&
-		      is_same(&n->log.entry[i], &w->entry[i]));
+		      world_is_same(&n->log.entry[i], &w->entry[i]));
 }
 
 static void note_read(struct world *w, const struct world_node *n,
@@ -252,7 +286,7 @@ static void release(struct world *w, struct world_node *n,
 		CHECK(act->apply.first == n->applied + 1); /* W4 */
 		for (i = act->apply.first; i <= act->apply.last; i++) {
 			CHECK(i <= n->disk.last &&
-			      is_same(&n->disk.entry[i], &w->entry[i]));
+			      world_is_same(&n->disk.entry[i], &w->entry[i]));
 		} /* W4 */
 		n->applied = act->apply.last;
 		break;
@@ -262,6 +296,15 @@ static void release(struct world *w, struct world_node *n,
 	case RAFT_DO_ROLE:
 		if (act->role.role == RAFT_LEADER)
 			note_leader(w, n, act->role.term);
+		break;
+	case RAFT_DO_MEMBERS:
+		CHECK(act->members.index == n->change); /* W8 */
+		break;
+	case RAFT_DO_SEND_SNAP:
+		world_snap_send(w, n, act->send_snap.to);
+		break;
+	case RAFT_DO_LOAD_SNAP:
+		world_snap_load(w, n, act->load_snap.pos);
 		break;
 	}
 }
@@ -283,13 +326,25 @@ static void stage_save(struct world *w, struct world_node *n,
 		case RAFT_FROM_NOTHING:
 			CHECK(!"entries from nothing");
 			break;
+		case RAFT_FROM_CHANGE:
+			*e = (struct world_entry){
+				.term = act->save.hard.term,
+				.value = ++w->value,
+				.size = ev->change.size,
+				.change =
+					world_change_new(w, ev->change.members),
+			};
+			break;
 		case RAFT_FROM_NOOP:
-			*e = (struct world_entry){act->save.hard.term, 0, 0};
+			*e = (struct world_entry){.term = act->save.hard.term};
 			break;
 		case RAFT_FROM_PROPOSAL:
 			*e = (struct world_entry){
-				act->save.hard.term, ++w->value,
-				ev->propose.sizes[i - act->save.keep - 1]};
+				.term = act->save.hard.term,
+				.value = ++w->value,
+				.size = ev->propose
+						.sizes[i - act->save.keep - 1],
+			};
 			break;
 		case RAFT_FROM_MESSAGE:
 			*e = m->entries[i - m->msg.pos.index - 1];
@@ -297,6 +352,9 @@ static void stage_save(struct world *w, struct world_node *n,
 		}
 	}
 	n->log.last = act->save.last;
+	world_members_moved(w, n, act->save.keep);
+	CHECK(n->loading == NULL || ev->kind == RAFT_EV_SNAP_RECEIVED);
+	/* W10 */
 
 	CHECK(n->save_count < WORLD_SAVES);
 	save = &n->save[n->save_count++];
@@ -341,12 +399,14 @@ static void check_commit(struct world *w, struct world_node *n,
 	raft_index i;
 
 	CHECK(s->commit >= n->commit); /* row 19 */
+	if (s->role == RAFT_LEADER && s->commit > n->commit)
+		world_check_quorum(w, n, s->commit);
 	for (i = n->commit + 1; i <= s->commit; i++) {
 		if (i > w->committed) {
 			w->entry[i] = n->log.entry[i];
 			w->in[i] = s->term;
 		}
-		CHECK(is_same(&w->entry[i], &n->log.entry[i])); /* W2 */
+		CHECK(world_is_same(&w->entry[i], &n->log.entry[i])); /* W2 */
 	}
 	n->commit = s->commit;
 	if (n->commit > w->committed)
@@ -371,8 +431,9 @@ static void check_leader(struct world *w, const struct world_node *n,
 			continue;
 		CHECK(peer.match <= d->last); /* W5 */
 		for (i = peer.match; i > 0 && i + 8 > peer.match; i--)
-			CHECK(is_same(&d->entry[i], &n->log.entry[i])); /* W5 */
-		CHECK(peer.match >= s->settled || s->settled <= d->last);
+			CHECK(world_is_same(&d->entry[i],
+					    &n->log.entry[i])); /* W5 */
+		CHECK(s->settled <= n->settled || s->settled <= d->last);
 	}
 }
 
@@ -394,12 +455,14 @@ int world_step(struct world *w, raft_id node, struct raft_event ev)
 	}
 	raft_status(n->core, &s);
 	CHECK(s.last == n->log.last);
+	world_check_members(w, n, &s);
 	check_commit(w, n, &s);
 	for (i = 0; i < out.count; i++) {
 		if (out.acts[i].kind != RAFT_DO_SAVE)
 			carry_out(w, n, &ev, &out.acts[i]);
 	}
 	check_leader(w, n, &s);
+	n->settled = s.settled;
 	return rc;
 }
 
@@ -487,6 +550,8 @@ void world_compact(struct world *w, raft_id node, raft_index index)
 
 	ev.compacted.index = index;
 	ev.compacted.term = n->log.entry[index].term;
+	n->disk.base_change = world_change_at(w, &n->log, index);
+	n->log.base_change = n->disk.base_change;
 	n->log.base.index = n->disk.base.index = index;
 	n->log.base.term = n->disk.base.term = n->log.entry[index].term;
 	if (n->disk.commit < index)
@@ -508,7 +573,8 @@ void world_check_logs(struct world *w)
 			while (i > 0 && x->entry[i].term != y->entry[i].term)
 				i--;
 			for (; i > 0; i--)
-				CHECK(is_same(&x->entry[i], &y->entry[i]));
+				CHECK(world_is_same(&x->entry[i],
+						    &y->entry[i]));
 		}
 	}
 }

@@ -14,13 +14,14 @@
  *   deliver [A->B] [#2]          all there is, of one link, only the 2nd
  *   drop A->B [#2]; copy A->B [#2]
  *   cut A B; cut A->B; heal      messages sent are lost
- *   manual A; save A [2]; auto A who completes the saves
+ *   manual A; save A [2]; auto A who completes saves and loads
+ *   snap A->B [drop|copy]        a snapshot on its way arrives, is lost
+ *   load A [crash]               what A is to load, right before a crash
  *   propose A 2 [100]            entries, bytes of each
  *   read A [lease]; link A B up|down; applied A; compact A 5
  *   status; log; messages; reads
  *   quietly COMMAND              without the messages
  *   elect A                      quietly timeout A and deliver */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,55 +29,9 @@
 #include "base/mem.h"
 #include "tests/lib/world.h"
 #include "tests/scenarios/tell.h"
+#include "tests/scenarios/words.h"
 
-enum { WORDS_MAX = 12, DELIVERIES_MAX = 20000 };
-
-struct words {
-	size_t count;
-	char *word[WORDS_MAX];
-};
-
-/* --- Words
- * ------------------------------------------------------------------------ */
-
-static raft_id node_of(struct stage *s, const char *word)
-{
-	raft_id id;
-
-	if (word != NULL && isupper((unsigned char)word[0])) {
-		id = (raft_id)(word[0] - 'A' + 1);
-		if (s->w != NULL && id <= s->w->node_count)
-			return id;
-	}
-	s->error = "no such node";
-	return 1;
-}
-
-static uint64_t number_of(struct stage *s, const char *word, uint64_t missing)
-{
-	char *end;
-	uint64_t value;
-
-	if (word == NULL)
-		return missing;
-	value = strtoull(word, &end, 10);
-	if (end == word)
-		s->error = "not a number";
-	return value;
-}
-
-/* The text after "name=" among the words, or NULL. */
-static const char *option(const struct words *words, const char *name)
-{
-	size_t i, length = strlen(name);
-
-	for (i = 0; i < words->count; i++) {
-		if (strncmp(words->word[i], name, length) == 0 &&
-		    words->word[i][length] == '=')
-			return words->word[i] + length + 1;
-	}
-	return NULL;
-}
+enum { DELIVERIES_MAX = 20000 };
 
 /* --- Commands
  * ---------------------------------------------------------------------- */
@@ -94,6 +49,8 @@ static void cmd_cluster(struct stage *s, const struct words *words)
 	uint32_t count = (uint32_t)number_of(s, words->word[1], 3);
 	uint32_t learners =
 		(uint32_t)number_of(s, option(words, "learners"), 0);
+	uint32_t others = (uint32_t)number_of(s, option(words, "others"), 0);
+	struct raft_members members = {0};
 	raft_id id;
 
 	config.message_entries =
@@ -109,17 +66,14 @@ static void cmd_cluster(struct stage *s, const struct words *words)
 	s->w->watch.event = tell_event;
 	s->w->watch.act = tell_act;
 	memset(s->manual, 0, sizeof(s->manual));
-	for (id = 1; learners > 0 && id <= count; id++) {
-		struct world_node *n = &s->w->node[id];
-		uint32_t i;
-
-		n->members.voter_count = count - learners;
-		n->members.learner_count = learners;
-		for (i = 0; i < learners; i++)
-			n->members.learners[i] = count - learners + i + 1;
-		world_crash(s->w, id);
-		world_start(s->w, id, true);
+	for (id = 1; id <= count - others; id++) {
+		if (id <= count - others - learners)
+			members.voters[members.voter_count++] = id;
+		else
+			members.learners[members.learner_count++] = id;
 	}
+	if (learners + others > 0)
+		world_found(s->w, &members);
 }
 
 static void cmd_boot(struct stage *s, const struct words *words)
@@ -147,18 +101,16 @@ static void cmd_boot(struct stage *s, const struct words *words)
 		s->w->entry[s->w->committed + 1] =
 			n->disk.entry[s->w->committed + 1];
 	if (voters != NULL) { /* the rest are learners */
+		struct raft_members *m = &n->disk.base_change.members;
 		raft_id peer;
 
-		n->members.voter_count = 0;
-		n->members.learner_count = 0;
+		m->voter_count = 0;
+		m->learner_count = 0;
 		for (peer = 1; peer <= s->w->node_count; peer++) {
 			if (strchr(voters, letter(peer)) != NULL)
-				n->members.voters[n->members.voter_count++] =
-					peer;
+				m->voters[m->voter_count++] = peer;
 			else
-				n->members
-					.learners[n->members.learner_count++] =
-					peer;
+				m->learners[m->learner_count++] = peer;
 		}
 	}
 	world_start(s->w, id, true);
@@ -222,6 +174,17 @@ static void cmd_pass(struct stage *s, const struct words *words)
 		let_pass(s, id, number_of(s, words->word[1], 0));
 }
 
+static bool disk_works(struct stage *s, raft_id id)
+{
+	if (s->manual[id])
+		return false;
+	if (s->w->node[id].load_due) {
+		world_load(s->w, id, false);
+		return true;
+	}
+	return world_save(s->w, id);
+}
+
 static void auto_saves(struct stage *s)
 {
 	bool busy = s->w != NULL;
@@ -231,19 +194,8 @@ static void auto_saves(struct stage *s)
 
 		busy = false;
 		for (id = 1; id <= s->w->node_count; id++)
-			busy |= !s->manual[id] && world_save(s->w, id);
+			busy |= disk_works(s, id);
 	}
-}
-
-/* "A->B" */
-static bool link_of(struct stage *s, const char *word, raft_id *from,
-		    raft_id *to)
-{
-	if (word == NULL || strlen(word) != 4 || strncmp(word + 1, "->", 2))
-		return false;
-	*from = node_of(s, word);
-	*to = node_of(s, word + 3);
-	return true;
 }
 
 /* The nth message of a link, or NULL. */
@@ -456,6 +408,7 @@ static const struct command {
 	{"elect", cmd_elect},
 	{"heal", cmd_heal},
 	{"link", cmd_link},
+	{"load", cmd_load},
 	{"log", cmd_log},
 	{"manual", cmd_manual},
 	{"messages", cmd_messages},
@@ -463,6 +416,7 @@ static const struct command {
 	{"propose", cmd_propose},
 	{"read", cmd_read},
 	{"save", cmd_save},
+	{"snap", cmd_snap},
 	{"start", cmd_start},
 	{"status", cmd_status},
 	{"timeout", cmd_timeout},

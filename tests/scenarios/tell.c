@@ -57,10 +57,52 @@ void tell_message(FILE *out, const struct raft_msg *m)
 		else
 			fprintf(out, " index %llu", (ull)m->pos.index);
 		break;
+	case RAFT_TIMEOUT_NOW:
 	case RAFT_MSG_NONE:
 		break;
 	}
 	fprintf(out, "\n");
+}
+
+static void tell_list(FILE *out, const char *name, const raft_id *list,
+		      uint32_t count)
+{
+	uint32_t i;
+
+	if (count == 0)
+		return;
+	fprintf(out, " %s ", name);
+	for (i = 0; i < count; i++)
+		fputc(letter(list[i]), out);
+}
+
+void tell_members(FILE *out, const struct raft_members *m)
+{
+	tell_list(out, "voters", m->voters, m->voter_count);
+	tell_list(out, "outgoing", m->outgoing, m->outgoing_count);
+	tell_list(out, "learners", m->learners, m->learner_count);
+	fprintf(out, m->voter_count == 0 ? " none\n" : "\n");
+}
+
+static void tell_snapshot_event(FILE *out, raft_id node,
+				const struct raft_event *ev)
+{
+	char who = letter(node);
+
+	if (ev->kind == RAFT_EV_SNAP_SENT)
+		fprintf(out, "%c: snapshot for %c %s\n", who,
+			letter(ev->snap_sent.peer),
+			ev->snap_sent.ok ? "is installed" : "has failed");
+	if (ev->kind == RAFT_EV_SNAP_RECEIVED)
+		fprintf(out, "%c <= %c snapshot (%llu,%llu) of T%llu\n", who,
+			letter(ev->snap_received.from),
+			(ull)ev->snap_received.pos.term,
+			(ull)ev->snap_received.pos.index,
+			(ull)ev->snap_received.term);
+	if (ev->kind == RAFT_EV_SNAP_LOADED)
+		fprintf(out, "%c has loaded (%llu,%llu)\n", who,
+			(ull)ev->snap_loaded.pos.term,
+			(ull)ev->snap_loaded.pos.index);
 }
 
 void tell_event(void *context, struct world *w, raft_id node,
@@ -76,6 +118,8 @@ void tell_event(void *context, struct world *w, raft_id node,
 		fprintf(s->out, "%c <- %c ", letter(node),
 			letter(message->msg.from));
 		tell_message(s->out, &message->msg);
+	} else if (ev->kind != RAFT_EV_SAVED) {
+		tell_snapshot_event(s->out, node, ev);
 	} else if (s->manual[node]) {
 		fprintf(s->out, "%c saved #%llu\n", letter(node),
 			(ull)ev->saved.seq);
@@ -101,7 +145,6 @@ void tell_act(void *context, struct world *w, raft_id node,
 {
 	struct stage *s = context;
 	char who = letter(node);
-	(void)w;
 	(void)message;
 
 	switch (act->kind) {
@@ -131,6 +174,20 @@ void tell_act(void *context, struct world *w, raft_id node,
 		if (act->role.leader != 0 && act->role.leader != node)
 			fprintf(s->out, " of %c", letter(act->role.leader));
 		fprintf(s->out, ": %s\n", raft_reason_text(act->role.reason));
+		break;
+	case RAFT_DO_MEMBERS:
+		fprintf(s->out, "  %c members of %llu:", who,
+			(ull)act->members.index);
+		tell_members(s->out, raft_members(w->node[node].core));
+		break;
+	case RAFT_DO_SEND_SNAP:
+		fprintf(s->out, "  %c sends %c a snapshot\n", who,
+			letter(act->send_snap.to));
+		break;
+	case RAFT_DO_LOAD_SNAP:
+		fprintf(s->out, "  %c is to load (%llu,%llu)\n", who,
+			(ull)act->load_snap.pos.term,
+			(ull)act->load_snap.pos.index);
 		break;
 	}
 }

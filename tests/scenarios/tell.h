@@ -19,6 +19,7 @@ struct stage {
 
 char letter(raft_id id); /* A, B, ...; '-': none */
 void tell_message(FILE *out, const struct raft_msg *m);
+void tell_members(FILE *out, const struct raft_members *m);
 void tell_status(struct stage *s, const struct world_node *n);
 void tell_log(struct stage *s, const struct world_node *n);
 

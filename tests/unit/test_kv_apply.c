@@ -26,6 +26,7 @@ static void GIVEN_REPLICA(struct replica *r)
 {
 	memset(r, 0, sizeof *r);
 	r->store = memstore_open(NULL);
+	feed_init(&r->feed);
 	r->machine = toy_machine(NULL);
 	assert_int_equal(
 		applier_init(&r->applier, r->store, &r->machine, &r->feed), 0);
@@ -321,15 +322,20 @@ static void members_are_kept_as_they_came(void **state)
 {
 	struct replica r;
 	struct buffer value = {0};
+	uint64_t index = 7;
 	(void)state;
 
 	GIVEN_REPLICA(&r);
+	assert_int_equal(membership_load(&r.store->reader, &index, &value), 0);
+	assert_int_equal(index, 0);
 
+	apply(&r, entry_new(ENTRY_NOOP, "", 0));
 	apply(&r, entry_new(ENTRY_MEMBERS, "who", 3));
+	apply(&r, entry_new(ENTRY_NOOP, "", 0));
 
-	assert_int_equal(
-		kv_get(&r.store->reader, bytes_of_text("mmembers"), &value), 0);
+	assert_int_equal(membership_load(&r.store->reader, &index, &value), 0);
 	assert_string_equal(buffer_text(&value), "who");
+	assert_int_equal(index, 2);
 	buffer_deinit(&value);
 	drop(&r);
 }
@@ -542,6 +548,32 @@ static void notes_are_told_in_order_with_their_index(void **state)
 	drop(&r);
 }
 
+static void who_watches_no_longer_is_not_told(void **state)
+{
+	struct replica r;
+	struct buffer told = {0};
+	struct buffer others = {0};
+	uint64_t s;
+	(void)state;
+
+	GIVEN_REPLICA(&r);
+	feed_watch(&r.feed, write_note, &told);
+	feed_watch(&r.feed, write_note, &others);
+	s = GIVEN_SESSION(&r);
+	apply(&r, operation(s, 1, 1, "a"));
+	feed_tell(&r.feed);
+	feed_unwatch(&r.feed, write_note, &told);
+	apply(&r, operation(s, 2, 1, "b"));
+	feed_tell(&r.feed);
+	feed_gap(&r.feed, 9);
+
+	assert_string_equal(buffer_text(&told), "2:a ");
+	assert_string_equal(buffer_text(&others), "2:a 3:b 9: ");
+	buffer_deinit(&told);
+	buffer_deinit(&others);
+	drop(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +596,7 @@ int main(void)
 			the_state_does_not_depend_on_batches_or_restarts),
 		cmocka_unit_test(a_batch_that_fails_leaves_the_state_as_it_was),
 		cmocka_unit_test(a_batch_is_bounded_in_entries_and_bytes),
+		cmocka_unit_test(who_watches_no_longer_is_not_told),
 		cmocka_unit_test(notes_are_told_in_order_with_their_index),
 	};
 

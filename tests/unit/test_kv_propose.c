@@ -313,6 +313,39 @@ static void after_the_end_a_deadline_is_certain(void **state)
 	drop(&t);
 }
 
+/* P3a: its end is known from a snapshot alone. */
+static void what_a_lost_session_was_given_is_unknown(void **state)
+{
+	struct told t;
+	struct waiter a;
+	struct waiter b;
+	struct waiter c;
+	struct waiter d;
+	(void)state;
+
+	GIVEN_PROPOSALS(&t);
+	(void)add(&t, &a, "a");
+	(void)add(&t, &b, "b");
+	(void)add(&t, &c, "c");
+	proposals_open(t.p, SESSION);
+	assert_take(&t, SESSION, 1, 1, "a");
+	assert_take(&t, SESSION, 2, 1, "b");
+	assert_take(&t, SESSION, 3, 1, "c");
+	(void)add(&t, &d, "d");
+	applied(&t, SESSION, 1, "x");
+	proposals_offer_again(t.p);
+
+	proposals_lost(t.p, &t.answers);
+
+	assert_told(&t, "a=ok:x b=outcome unknown c=outcome unknown ");
+	assert_take_nothing(&t);
+	proposals_open(t.p, SESSION + 1);
+	assert_take(&t, SESSION + 1, 1, 1, "d");
+	applied(&t, SESSION + 1, 1, "y");
+	assert_told(&t, "d=ok:y ");
+	drop(&t);
+}
+
 static void a_suspended_session_hands_nothing_over(void **state)
 {
 	struct told t;
@@ -492,6 +525,7 @@ int main(void)
 		cmocka_unit_test(handed_over_is_unknown_at_the_deadline),
 		cmocka_unit_test(the_end_of_the_session_gives_a_new_number),
 		cmocka_unit_test(after_the_end_a_deadline_is_certain),
+		cmocka_unit_test(what_a_lost_session_was_given_is_unknown),
 		cmocka_unit_test(a_suspended_session_hands_nothing_over),
 		cmocka_unit_test(an_interrupt_answers_at_once_what_waits),
 		cmocka_unit_test(an_interrupt_gives_what_is_under_way_a_second),

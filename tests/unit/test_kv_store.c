@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: the store on RocksDB and the one in memory are the same map: what
  * one answers the other does, through batches, views, flush and reopening. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +348,173 @@ static void a_damaged_database_is_named(void **state)
 	GIVEN_STORES(p);
 }
 
+/* --- Checkpoints ---------------------------------------------------------- */
+
+static void put(struct store *s, const char *key, const char *value)
+{
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+
+	kv_put(b, bytes_of_text(key), bytes_of_text(value));
+	assert_int_equal(s->ops->commit(s, b), 0);
+}
+
+/* The folder's names, sizes and contents. */
+static void fingerprint(const char *folder, char text[33])
+{
+	char command[256];
+	FILE *out;
+
+	snprintf(command, sizeof command,
+		 "cd '%s' && { ls -l; cat *; } | md5sum", folder);
+	out = popen(command, "r");
+	assert_non_null(out);
+	assert_non_null(fgets(text, 33, out));
+	assert_int_equal(pclose(out), 0);
+}
+
+static void a_checkpoint_is_a_store_of_its_own(void **state)
+{
+	struct pair *p = *state;
+	struct buffer problem = {0};
+	struct memdisk *disk;
+	struct store *copies[2];
+	struct store *stores[2] = {p->rocks, p->memory};
+	char folders[2][96];
+	char before[33];
+	char after[33];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(folders[i], sizeof folders[i], "%s/copy-%d", p->folder,
+			 i);
+		put(stores[i], "a001", "old");
+		put(stores[i], "b001", "kept");
+		assert_int_equal(
+			stores[i]->ops->checkpoint(stores[i], folders[i]), 0);
+		put(stores[i], "a001", "new");
+		assert_int_equal(stores[i]->ops->checkpoint(stores[i],
+							    folders[i]),
+				 STATUS_EXISTS);
+	}
+	fingerprint(folders[0], before);
+	assert_int_equal(store_peek_rocksdb(folders[0], &copies[0], &problem),
+			 0);
+	assert_int_equal(memdisk_load(folders[1], &disk), 0);
+	copies[1] = memstore_open(disk);
+
+	for (int i = 0; i < 2; i++) {
+		struct kv_view *view = copies[i]->ops->view(copies[i]);
+		struct buffer value = {0};
+
+		assert_int_equal(kv_get(&view->reader, bytes_of_text("a001"),
+					&value),
+				 0);
+		assert_string_equal(buffer_text(&value), "old");
+		assert_same_scan(&view->reader, &copies[!i]->reader, "", "");
+		copies[i]->ops->view_close(copies[i], view);
+		buffer_deinit(&value);
+	}
+	for (int i = 0; i < 2; i++) {
+		copies[i]->ops->close(copies[i]);
+	}
+	fingerprint(folders[0], after);
+	assert_string_equal(before, after); /* to be read only */
+	memdisk_free(disk);
+	buffer_deinit(&problem);
+}
+
+static void what_is_no_checkpoint_is_not_opened(void **state)
+{
+	struct pair *p = *state;
+	struct buffer problem = {0};
+	struct memdisk *disk;
+	struct store *copy;
+	char folder[96];
+
+	snprintf(folder, sizeof folder, "%s/none", p->folder);
+	assert_int_equal(store_peek_rocksdb(folder, &copy, &problem),
+			 STATUS_CORRUPT);
+	assert_non_null(strstr(buffer_text(&problem), folder));
+	assert_int_equal(access(folder, F_OK), -1);
+	assert_int_equal(memdisk_load(folder, &disk), STATUS_NOT_FOUND);
+	assert_int_equal(memdisk_load(p->folder, &disk), STATUS_NOT_FOUND);
+	buffer_deinit(&problem);
+}
+
+struct writer {
+	struct store *store;
+	atomic_uint written;
+	atomic_bool stop;
+};
+
+/* Each batch: one more key, and how many there are. */
+static void *write_on(void *context)
+{
+	struct writer *w = context;
+
+	for (unsigned n = 1; !atomic_load(&w->stop); n++) {
+		struct kv_batch *b = w->store->ops->begin(w->store, NULL, NULL);
+		char key[16];
+		char count[16];
+
+		snprintf(key, sizeof key, "k%08u", n);
+		snprintf(count, sizeof count, "%u", n);
+		kv_put(b, bytes_of_text(key), bytes_of_text(count));
+		kv_put(b, bytes_of_text("count"), bytes_of_text(count));
+		assert_int_equal(w->store->ops->commit(w->store, b), 0);
+		atomic_store(&w->written, n);
+	}
+	return NULL;
+}
+
+static bool count_one(void *context, struct bytes key, struct bytes value)
+{
+	(void)key;
+	(void)value;
+	++*(unsigned *)context;
+	return true;
+}
+
+/* One moment of the store: all of each batch up to some index, at least what
+ * was committed before it was asked for. */
+static void a_checkpoint_beside_a_writer_is_one_moment(void **state)
+{
+	struct pair *p = *state;
+	struct writer w = {.store = p->rocks};
+	struct buffer problem = {0};
+	struct buffer value = {0};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, write_on, &w), 0);
+	for (int i = 0; i < 10; i++) {
+		char folder[96];
+		struct store *copy;
+		unsigned least = atomic_load(&w.written);
+		unsigned count = 0;
+
+		snprintf(folder, sizeof folder, "%s/copy-%d", p->folder, i);
+		assert_int_equal(p->rocks->ops->checkpoint(p->rocks, folder),
+				 0);
+		assert_int_equal(store_peek_rocksdb(folder, &copy, &problem),
+				 0);
+		assert_int_equal(kv_scan(&copy->reader, bytes_of_text("k"),
+					 bytes_of_text("k"), count_one, &count),
+				 0);
+		if (count > 0) {
+			assert_int_equal(kv_get(&copy->reader,
+						bytes_of_text("count"), &value),
+					 0);
+			assert_int_equal(atoi(buffer_text(&value)), count);
+		}
+		assert_true(count >= least);
+		copy->ops->close(copy);
+	}
+	atomic_store(&w.stop, true);
+	pthread_join(thread, NULL);
+	assert_true(atomic_load(&w.written) > 0);
+	buffer_deinit(&problem);
+	buffer_deinit(&value);
+}
+
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -359,6 +528,9 @@ int main(void)
 		STORE_TEST(the_hash_of_memory_tells_contents_apart),
 		STORE_TEST(a_database_open_elsewhere_is_busy),
 		STORE_TEST(a_damaged_database_is_named),
+		STORE_TEST(a_checkpoint_is_a_store_of_its_own),
+		STORE_TEST(what_is_no_checkpoint_is_not_opened),
+		STORE_TEST(a_checkpoint_beside_a_writer_is_one_moment),
 	};
 
 	return cmocka_run_group_tests_name("kv/store", tests, NULL, NULL);

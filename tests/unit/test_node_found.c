@@ -12,7 +12,9 @@
 #include "raft/node/found.h"
 
 static const struct wire_member three[] = {
-	{"n1", 0, "a:1"}, {"n2", 0, "b:2"}, {"n3", 0, "c:3"}};
+	{.name = "n1", .id = 0, .address = "a:1"},
+	{.name = "n2", .id = 0, .address = "b:2"},
+	{.name = "n3", .id = 0, .address = "c:3"}};
 static const uint8_t cluster[WIRE_CLUSTER_BYTES] = {0xab, 0xcd};
 
 static struct wire_hello GIVEN_HELLO(const char *from, raft_id id,
@@ -55,7 +57,7 @@ GIVEN_EMPTY(const char *name, raft_id self) {
 static struct identity
 GIVEN_MEMBER(const char *name, raft_id self) {
 	struct identity id = GIVEN_EMPTY(name, self);
-	struct wire_founding f = {.level = WIRE_LEVEL, .count = 3};
+	struct wire_config f = {.level = WIRE_LEVEL, .count = 3};
 	struct buffer record = {0};
 
 	memcpy(f.cluster, cluster, sizeof cluster);
@@ -63,7 +65,7 @@ GIVEN_MEMBER(const char *name, raft_id self) {
 	for (size_t i = 0; i < 3; i++) {
 		f.members[i].id = i + 1;
 	}
-	wire_encode_founding(&record, &f);
+	wire_encode_config(&record, &f);
 	identity_found(&id, buffer_bytes(&record), &f);
 	buffer_deinit(&record);
 	return id;
@@ -88,7 +90,7 @@ static void the_first_name_founds_once_all_are_heard(void **state)
 {
 	struct wire_hello n2 = GIVEN_HELLO("n2", 2, "n1");
 	struct wire_hello n3 = GIVEN_HELLO("n3", 3, "n1");
-	struct wire_founding record;
+	struct wire_config record;
 	struct found f;
 	(void)state;
 

@@ -18,16 +18,17 @@
 
 static void GIVEN_FOUNDED(struct identity *id)
 {
-	struct wire_founding f = {
+	struct wire_config f = {
 		.level = WIRE_LEVEL,
 		.count = 2,
-		.members = {{"n1", 0, "a:1"}, {"n2", 77, "b:2"}},
+		.members = {{.name = "n1", .id = 0, .address = "a:1"},
+			    {.name = "n2", .id = 77, .address = "b:2"}},
 	};
 	struct buffer record = {0};
 
 	memset(f.cluster, 5, sizeof f.cluster);
 	f.members[0].id = id->self;
-	wire_encode_founding(&record, &f);
+	wire_encode_config(&record, &f);
 	identity_found(id, buffer_bytes(&record), &f);
 	buffer_deinit(&record);
 }

@@ -3,9 +3,9 @@
  * bit rots, the log opens with everything that was acknowledged, and at most
  * the one save under way besides, or says which file is damaged.
  *
- * A random history of saves, truncations, cuts, preparations and restarts is
- * run again and again; in run n the fault strikes in the nth call that the
- * disk counts, until a run is over before it strikes. */
+ * A random history of saves, truncations, cuts, resets, preparations and
+ * restarts is run again and again; in run n the fault strikes in the nth call
+ * that the disk counts, until a run is over before it strikes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,6 +94,26 @@ static int step_cut(struct run *r, uint64_t *seed)
 	return rc;
 }
 
+/* As a snapshot asks for: somewhere beyond what is committed. */
+static int step_reset(struct run *r, uint64_t *seed)
+{
+	const struct logkit_model *m = &r->acked;
+	raft_index end = m->last + logkit_draw(seed, 20);
+	struct raft_pos pos = {
+		.index = m->commit + logkit_draw(seed, end - m->commit + 1),
+		.term = logkit_draw(seed, m->hard.term + 1),
+	};
+	int rc;
+
+	r->wanted = r->acked;
+	logkit_reset(&r->wanted, pos);
+	rc = log_reset(r->kit.log, pos);
+	if (rc == 0) {
+		r->acked = r->wanted;
+	}
+	return rc;
+}
+
 /* Nothing is lost that was acknowledged, nothing is there that was not asked
  * for. */
 static void then_the_log_holds(struct run *r)
@@ -157,7 +177,7 @@ static int step(struct run *r, uint64_t *seed)
 {
 	int rc;
 
-	switch (logkit_draw(seed, 10)) {
+	switch (logkit_draw(seed, 11)) {
 	case 0:
 		return step_cut(r, seed);
 	case 1:
@@ -167,6 +187,8 @@ static int step(struct run *r, uint64_t *seed)
 	case 2:
 		logkit_close(&r->kit);
 		return logkit_open(&r->kit);
+	case 3:
+		return step_reset(r, seed);
 	default:
 		return step_save(r, seed);
 	}

@@ -262,6 +262,31 @@ static void a_cut_comes_after_the_saves_before_it(void **state)
 	assert_int_equal(s.last, 10);
 }
 
+static void on_reset(void *context, struct raft_pos base)
+{
+	on_cut(context, base);
+}
+
+/* What stands before it is saved first, its term above all. */
+static void a_reset_comes_between_the_saves_around_it(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	GIVEN_A_HELD_SYNC(f);
+	queue(f, 3, 1, 4, 3000);
+	saver_reset(f->saver, pos, on_reset);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 2, 100);
+	assert_int_equal(f->cut_base, 0);
+	faultdisk_release(f->kit.disk);
+	stop(f);
+
+	assert_int_equal(f->cut_base, 900);
+	assert_int_equal(f->report_count, 3);
+	assert_holds(f);
+}
+
 static void queued_bytes_are_those_not_yet_durable(void **state)
 {
 	struct fixture *f = *state;
@@ -454,6 +479,7 @@ int main(void)
 		TEST(row_22_a_completion_names_the_save_it_is_for),
 		TEST(a_record_larger_than_the_bound_is_split_between_saves),
 		TEST(a_cut_comes_after_the_saves_before_it),
+		TEST(a_reset_comes_between_the_saves_around_it),
 		TEST(queued_bytes_are_those_not_yet_durable),
 		TEST(readers_see_whole_entries_while_saves_and_cuts_go_on),
 		cmocka_unit_test(

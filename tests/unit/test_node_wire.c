@@ -66,8 +66,10 @@ static struct wire_hello GIVEN_HELLO(void) {
 		.target = "n2",
 		.target_id = 5,
 		.count = 2,
-		.members = {{"n1", 0, "127.0.0.1:7001"},
-			    {"n2", 0, "[::1]:7002"}},
+		.members = {{.name = "n1",
+			     .id = 0,
+			     .address = "127.0.0.1:7001"},
+			    {.name = "n2", .id = 0, .address = "[::1]:7002"}},
 	};
 
 	return hello;
@@ -293,7 +295,7 @@ static void message_of_an_unknown_kind_is_refused(void **state)
 	struct raft_msg msg = GIVEN_APPEND(10, 10);
 	(void)state;
 
-	msg.kind = (enum raft_msg_kind)(RAFT_READ_REPLY + 1);
+	msg.kind = (enum raft_msg_kind)(RAFT_TIMEOUT_NOW + 1);
 	assert_int_equal(through(&msg, NULL, 0), STATUS_MALFORMED);
 	msg.kind = RAFT_MSG_NONE;
 	assert_int_equal(through(&msg, NULL, 0), STATUS_MALFORMED);
@@ -411,6 +413,19 @@ static void hello_comes_through(void **state)
 	assert_memory_equal(&message.hello, &hello, sizeof hello);
 }
 
+static void hello_says_what_the_connection_is_for(void **state)
+{
+	struct wire_hello hello = GIVEN_HELLO();
+	(void)state;
+
+	hello.purpose = WIRE_FOR_SNAPSHOT;
+	assert_int_equal(hello_through(&hello), 0);
+	assert_int_equal(message.hello.purpose, WIRE_FOR_SNAPSHOT);
+
+	hello.purpose++;
+	assert_int_equal(hello_through(&hello), STATUS_MALFORMED);
+}
+
 static void hello_of_a_founded_node_names_its_cluster(void **state)
 {
 	struct wire_hello hello = GIVEN_HELLO();
@@ -459,26 +474,44 @@ static void hello_without_an_incarnation_is_refused(void **state)
 
 static void founding_comes_through_and_its_ids_are_distinct(void **state)
 {
-	struct wire_founding f = {
+	struct wire_config f = {
 		.level = WIRE_LEVEL,
 		.count = 2,
-		.members = {{"n1", 1, "a:1"}, {"n2", 2, "b:2"}},
+		.members = {{.name = "n1", .id = 1, .address = "a:1"},
+			    {.name = "n2", .id = 2, .address = "b:2"}},
 	};
-	struct wire_founding back;
+	struct wire_config back;
 	struct buffer body = {0};
 	(void)state;
 
 	memset(f.cluster, 9, sizeof f.cluster);
-	wire_encode_founding(&body, &f);
-	assert_int_equal(wire_decode_founding(buffer_bytes(&body), &back), 0);
+	wire_encode_config(&body, &f);
+	assert_int_equal(wire_decode_config(buffer_bytes(&body), &back), 0);
 	assert_memory_equal(&back, &f, sizeof f);
 
 	f.members[1].id = 1;
 	buffer_reset(&body);
-	wire_encode_founding(&body, &f);
-	assert_int_equal(wire_decode_founding(buffer_bytes(&body), &back),
+	wire_encode_config(&body, &f);
+	assert_int_equal(wire_decode_config(buffer_bytes(&body), &back),
 			 STATUS_MALFORMED);
 	buffer_deinit(&body);
+}
+
+static void joining_is_said_to_nobody_by_who_has_no_cluster(void **state)
+{
+	struct wire_hello hello = GIVEN_HELLO();
+	(void)state;
+
+	hello.joining = true;
+	assert_int_equal(hello_through(&hello), STATUS_MALFORMED);
+	memset(hello.target, 0, sizeof hello.target);
+	assert_int_equal(hello_through(&hello), 0);
+	assert_memory_equal(&message.hello, &hello, sizeof hello);
+	hello.joining = false;
+	assert_int_equal(hello_through(&hello), STATUS_MALFORMED);
+	hello.joining = hello.founded = true;
+	memset(hello.cluster, 7, sizeof hello.cluster);
+	assert_int_equal(hello_through(&hello), STATUS_MALFORMED);
 }
 
 static void empty_and_foreign_bodies_are_refused(void **state)
@@ -487,7 +520,10 @@ static void empty_and_foreign_bodies_are_refused(void **state)
 	struct bytes noisy = bytes_of(noise, sizeof noise);
 	(void)state;
 
-	for (uint8_t kind = WIRE_HELLO; kind <= WIRE_REFUSED; kind++) {
+	for (uint8_t kind = WIRE_HELLO; kind <= WIRE_CHANGED; kind++) {
+		if (kind == WIRE_OPAQUE) {
+			continue; /* any bytes */
+		}
 		assert_int_equal(wire_decode(bytes_of(noise, 0), kind,
 					     &message),
 				 STATUS_MALFORMED);
@@ -495,7 +531,7 @@ static void empty_and_foreign_bodies_are_refused(void **state)
 				 STATUS_MALFORMED);
 	}
 	assert_int_equal(wire_decode(noisy, 0, &message), STATUS_MALFORMED);
-	assert_int_equal(wire_decode(noisy, WIRE_PING + 1, &message),
+	assert_int_equal(wire_decode(noisy, WIRE_CHANGED + 1, &message),
 			 STATUS_MALFORMED);
 	assert_int_equal(wire_decode(noisy, WIRE_PING, &message),
 			 STATUS_MALFORMED);
@@ -541,12 +577,15 @@ int main(void)
 		cmocka_unit_test(refusal_comes_through),
 		cmocka_unit_test(refusal_for_no_reason_is_refused),
 		cmocka_unit_test(hello_comes_through),
+		cmocka_unit_test(hello_says_what_the_connection_is_for),
 		cmocka_unit_test(hello_of_a_founded_node_names_its_cluster),
 		cmocka_unit_test(hello_with_a_name_for_the_terminal_is_refused),
 		cmocka_unit_test(hello_with_members_out_of_order_is_refused),
 		cmocka_unit_test(hello_without_an_incarnation_is_refused),
 		cmocka_unit_test(
 			founding_comes_through_and_its_ids_are_distinct),
+		cmocka_unit_test(
+			joining_is_said_to_nobody_by_who_has_no_cluster),
 		cmocka_unit_test(empty_and_foreign_bodies_are_refused),
 		cmocka_unit_test(opaque_bytes_are_bounded),
 	};

@@ -144,9 +144,11 @@ static void a_stalled_disk_grants_no_prevote_and_does_not_stand(void **state)
 	solo_deinit(&s);
 }
 
-static void an_observer_neither_votes_nor_stands(void **state)
+/* Row 13: it may be a member that does not know it yet. */
+static void an_observer_votes_and_follows_but_does_not_stand(void **state)
 {
 	struct raft_boot boot = {.now = 1000, .fresh = true};
+	const struct raft_act *reply;
 	(void)state;
 
 	solo_init(&s, 3, 1, 0, EMPTY);
@@ -155,25 +157,39 @@ static void an_observer_neither_votes_nor_stands(void **state)
 	boot.members.voters[1] = 3;
 	s.core = raft_init(s.core, &s.config, &boot);
 	solo_recv(&s, vote(3, 4));
+	reply = solo_sent(&s, RAFT_VOTE_REPLY, 3, 0);
+	assert_false(reply->send.reject);
+	assert_int_equal(reply->after, 1);
 	solo_append(&s, 4, (struct raft_pos){0, 0}, 0, LOG(4));
+	reply = solo_sent(&s, RAFT_APPEND_REPLY, 2, 1);
+	assert_int_equal(reply->send.pos.index, 1);
 
-	assert_int_equal(s.out.count, 0);
-	assert_int_equal(solo_status(&s).term, 0);
+	assert_int_equal(solo_status(&s).leader, 2);
+	solo_saved(&s, 2);
 	assert_true(raft_deadline(s.core) == UINT64_MAX);
 	solo_deinit(&s);
 }
 
-/* Whoever claims to be of it: only members are heard. */
-static void strangers_are_ignored(void **state)
+/* A grant, an acknowledgement, a read of somebody who is no member. */
+static void answers_of_strangers_do_not_count(void **state)
 {
+	const enum raft_msg_kind kinds[] = {RAFT_PREVOTE_REPLY, RAFT_VOTE_REPLY,
+					    RAFT_APPEND_REPLY, RAFT_READ,
+					    RAFT_READ_REPLY};
+	size_t i;
 	(void)state;
 
 	solo_init(&s, 3, 1, 0, EMPTY);
-	solo_recv(&s, vote(9, 4));
+	for (i = 0; i < COUNT_OF(kinds); i++)
+		solo_recv(&s, (struct raft_msg){.kind = kinds[i],
+						.from = 9,
+						.term = 4,
+						.pos.term = 7,
+						.reject = true});
 
 	assert_int_equal(s.out.count, 0);
 	assert_int_equal(solo_status(&s).term, 1);
-	assert_int_equal(solo_status(&s).counters.messages_ignored, 1);
+	assert_int_equal(solo_status(&s).counters.messages_ignored, i);
 	solo_deinit(&s);
 }
 
@@ -188,8 +204,9 @@ int main(void)
 		cmocka_unit_test(a_paused_leader_takes_no_proposal),
 		cmocka_unit_test(
 			a_stalled_disk_grants_no_prevote_and_does_not_stand),
-		cmocka_unit_test(an_observer_neither_votes_nor_stands),
-		cmocka_unit_test(strangers_are_ignored),
+		cmocka_unit_test(
+			an_observer_votes_and_follows_but_does_not_stand),
+		cmocka_unit_test(answers_of_strangers_do_not_count),
 	};
 
 	return cmocka_run_group_tests_name("raft/election", tests, NULL, NULL);

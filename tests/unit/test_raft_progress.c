@@ -18,7 +18,7 @@ static const struct raft_config config = {
 /* A peer in step with a log that ends at last. */
 static void given_replicating(raft_index last)
 {
-	progress_init(&p, 2, true, last, 0);
+	progress_init(&p, 2, last, 0);
 	progress_accept(&p, last, last);
 }
 
@@ -26,7 +26,7 @@ static void one_probe_at_a_time(void **state)
 {
 	(void)state;
 
-	progress_init(&p, 2, true, 5, 0);
+	progress_init(&p, 2, 5, 0);
 	assert_true(progress_ready(&p, &config, 10));
 	progress_sent(&p, 6, 10);
 
@@ -39,7 +39,7 @@ static void probes_strictly_fall_and_never_below_match(void **state)
 	raft_index refused;
 	(void)state;
 
-	progress_init(&p, 2, true, 9, 0);
+	progress_init(&p, 2, 9, 0);
 	p.match = 6;
 
 	for (refused = 9; refused > 6; refused--) {
@@ -55,7 +55,7 @@ static void a_late_refusal_means_nothing(void **state)
 {
 	(void)state;
 
-	progress_init(&p, 2, true, 9, 0);
+	progress_init(&p, 2, 9, 0);
 	assert_true(progress_reject(&p, 9, 5));
 	assert_false(progress_reject(&p, 9, 3)); /* its copy */
 	progress_accept(&p, 5, 5);
@@ -70,7 +70,7 @@ static void a_refusal_of_no_outstanding_probe_means_nothing(void **state)
 {
 	(void)state;
 
-	progress_init(&p, 2, true, 9, 0);
+	progress_init(&p, 2, 9, 0);
 	assert_true(progress_reject(&p, 9, 5));
 	progress_reset(&p, 9);
 
@@ -138,7 +138,7 @@ static void held_but_not_saved_is_no_match(void **state)
 {
 	(void)state;
 
-	progress_init(&p, 2, true, 5, 0);
+	progress_init(&p, 2, 5, 0);
 	progress_accept(&p, 2, 5);
 
 	assert_int_equal(p.match, 2);
@@ -150,9 +150,9 @@ static void a_paused_peer_resumes_when_it_has_caught_up(void **state)
 {
 	(void)state;
 
-	progress_init(&p, 2, true, 5, 0);
+	progress_init(&p, 2, 5, 0);
 	assert_true(progress_reject(&p, 5, 1));
-	progress_pause(&p);
+	progress_snapshot(&p);
 	assert_false(progress_ready(&p, &config, 1));
 	assert_false(progress_reject(&p, 4, 1));
 	progress_accept(&p, 4, 4);

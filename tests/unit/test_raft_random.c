@@ -19,6 +19,7 @@ struct run {
 	uint64_t random;
 	/* Rates, in a thousand, drawn anew for each run. */
 	uint64_t speed, loss, copy, disorder, crash, stall, cut, compact;
+	uint64_t hurry; /* of snapshots */
 	bool paused[WORLD_NODES + 1];
 };
 
@@ -125,9 +126,30 @@ static void compact_some(struct run *run, raft_id id)
 	struct raft_status s;
 
 	raft_status(n->core, &s);
-	/* Only what all have: snapshots are not there yet. */
-	if (s.settled <= s.applied && s.settled >= s.first)
-		world_compact(run->w, id, s.settled);
+	if (s.applied >= s.first && s.applied <= s.saved && !s.loading)
+		world_compact(run->w, id,
+			      s.first + below(run, s.applied - s.first + 1));
+}
+
+/* Snapshots arrive, get lost, are loaded: sooner, later, in any order. */
+static void snapshots_move(struct run *run)
+{
+	struct world *w = run->w;
+	struct world_snapshot **at = &w->snapshots;
+	raft_id id = some_node(run);
+
+	while (*at != NULL && happens(run, 300))
+		at = &(*at)->next;
+	if (*at != NULL && happens(run, run->hurry)) {
+		if (happens(run, run->copy))
+			world_snap_copy(w, *at);
+		if (happens(run, run->loss) || run->paused[(*at)->to])
+			world_snap_drop(w, at);
+		else
+			world_snap_deliver(w, at);
+	}
+	if (w->node[id].load_due && happens(run, run->hurry))
+		world_load(w, id, happens(run, run->crash * 10));
 }
 
 static void local_some(struct run *run, raft_id id)
@@ -174,6 +196,7 @@ static void act_once(struct run *run)
 		local_some(run, id);
 	if (!happens(run, run->stall) || n->save_count > WORLD_SAVES / 2)
 		world_save(run->w, id);
+	snapshots_move(run);
 	if (happens(run, 300))
 		pass(run, 1 + below(run, happens(run, 8) ? 700 : 15));
 	for (i = below(run, run->speed); i > 0; i--)
@@ -214,8 +237,13 @@ static void calm(struct run *run, raft_ms ms)
 		while (busy) {
 			busy = run->w->message_count > 0;
 			deliver_oldest(run);
-			for (id = 1; id <= run->w->node_count; id++)
+			while (run->w->snapshots != NULL)
+				world_snap_deliver(run->w, &run->w->snapshots);
+			for (id = 1; id <= run->w->node_count; id++) {
 				busy |= world_save(run->w, id);
+				if (run->w->node[id].load_due)
+					world_load(run->w, id, false);
+			}
 		}
 	}
 }
@@ -279,6 +307,7 @@ static void one_run(uint64_t seed)
 	run.stall = below(&run, 3) * below(&run, 450);
 	run.cut = below(&run, 3) * below(&run, 8);
 	run.compact = below(&run, 2) * 200;
+	run.hurry = 10 + below(&run, 300);
 	/* Some clusters can hardly elect anyone before the next timeout. */
 	hurry = 1 + (uint32_t)below(&run, 8);
 	config.heartbeat_ms /= hurry;
@@ -298,10 +327,11 @@ static void one_run(uint64_t seed)
 	heal(&run);
 	gets_on(&run);
 	if (getenv("RANDOM_VERBOSE") != NULL)
-		printf("seed %llu: %u nodes, committed %llu, reads %llu ok "
-		       "%llu failed\n",
+		printf("seed %llu: %u nodes, committed %llu, loads %llu, "
+		       "reads %llu ok %llu failed\n",
 		       (unsigned long long)seed, run.w->node_count,
 		       (unsigned long long)run.w->committed,
+		       (unsigned long long)run.w->loads,
 		       (unsigned long long)run.w->reads_done,
 		       (unsigned long long)run.w->reads_failed);
 	world_free(run.w);
