@@ -339,7 +339,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	}
 	if (is_cut_off && !was_cut_off) {
 		log_warn("no leader with a quorum answers: reads fall back to "
-			 "the applied state");
+			 "the applied state, strict ones fail");
 	}
 	proposals_tell(&answers);
 	barriers_tell(&barriers);

@@ -142,7 +142,7 @@ struct kv_status {
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
 	bool quorum;   /* a leader with a majority is known */
 	char why[256]; /* when not: the reason, a sentence with "quorum" */
-	bool cut_off;  /* fresh reads fall back to the applied state */
+	bool cut_off;  /* fresh reads fall back, strict ones fail */
 	uint64_t commit;
 	uint64_t applied;
 	uint64_t last; /* of the log */

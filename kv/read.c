@@ -151,20 +151,16 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 		bool asking = at->index == 0;
 
 		next = TAILQ_NEXT(at, link);
-		/* Cut off, nothing fresh waits for an answer. */
-		if (at->due_ms > now_ms &&
-		    !(b->cut_off && asking && !at->strict)) {
-			continue;
-		}
-		if (at->strict) {
-			answer(b, at, STATUS_NO_QUORUM, false, answers);
+		/* Cut off, nothing waits for an answer. */
+		if (at->due_ms > now_ms && !(b->cut_off && asking)) {
 			continue;
 		}
 		if (asking && !b->cut_off) {
 			b->cut_off = true;
 			b->cut_off_ms = at->due_ms - LIMIT_BARRIER_MS;
 		}
-		answer(b, at, 0, true, answers);
+		answer(b, at, at->strict ? STATUS_NO_QUORUM : 0, !at->strict,
+		       answers);
 	}
 }
 

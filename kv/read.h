@@ -14,10 +14,11 @@
  *   B3  one that falls back reads what this node has applied, which never
  *       goes back
  *
- * A fresh barrier that runs out of time cuts the node off: from then on fresh
- * barriers fall back at once, until a ticket (one is always asked for then) is
- * answered. All barriers that came before a ticket share it. An unanswered
- * ticket may be lost: after a while another one is issued beside it.
+ * A barrier that runs out of time while it asks cuts the node off: from then on
+ * fresh barriers fall back and strict ones fail, at once, until a ticket (one
+ * is always asked for then) is answered. All barriers that came before a ticket
+ * share it. An unanswered ticket may be lost: after a while another one is
+ * issued beside it.
  *
  * No lock and no clock, as propose.h. */
 #ifndef KV_READ_H

@@ -107,6 +107,7 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	struct waiter a;
 	struct waiter b;
 	struct waiter c;
+	struct waiter s;
 	bool lease;
 	uint64_t ticket;
 
@@ -119,6 +120,8 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	assert_told(h, "a=fell back ");
 	home_barrier(h, &b, "b", KV_READS_FRESH);
 	assert_told(h, "b=fell back ");
+	home_barrier(h, &s, "s", KV_READS_STRICT);
+	assert_told(h, "s=no quorum ");
 
 	ticket = fakenode_ticket(h->node, &lease);
 	assert_int_not_equal(ticket, 0);
