@@ -171,6 +171,18 @@ void barriers_expire(struct barriers *b, uint64_t now_ms,
 	expire_list(b, &b->applying, now_ms, answers);
 }
 
+void barriers_renew(struct barriers *b, uint64_t now_ms)
+{
+	struct barrier *at;
+
+	TAILQ_FOREACH (at, &b->asking, link) {
+		at->due_ms = now_ms + LIMIT_BARRIER_MS;
+	}
+	TAILQ_FOREACH (at, &b->applying, link) {
+		at->due_ms = now_ms + LIMIT_BARRIER_MS;
+	}
+}
+
 static bool interrupt_in(struct barriers *b, struct barrier_list *list,
 			 uint64_t id, struct barrier_list *answers)
 {
