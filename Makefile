@@ -147,15 +147,20 @@ SOLO = $(BUILD)/tests/lib/raftfs-solo
 $(BUILD)/tests/lib/solokv.o: | $(PROTO_H)
 $(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_PROTO) $(A_BASE)
 	$(call link,$(FUSE_LIBS) $(LIBS))
+# The core's behaviours, all of them within bounds.
+EXPLORE = $(BUILD)/tests/explore/explore
+$(EXPLORE): $(call objects,$(call room,tests/explore,explore image intern model node oracle packet \
+	say search step story walk) tests/scenarios/tell.c) $(A_RAFT) $(A_BASE)
+	$(call link,-lxxhash)
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS) $(NOSYNC) $(SOLO)
+programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE)
 unit-list:
 	@echo $(UNIT_BINS)
 units: $(UNIT_BINS)
 check: ## unit tests, golden scripts, house rules: a minute, no root, network or FUSE
 	@$(RUN) check
-test: deps ## every test: check, sanitizers, cluster, posix, docker, fuzz
-	@$(RUN) check asan tsan cluster posix docker fuzz
+test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
+	@$(RUN) check sim asan tsan cluster posix docker fuzz
 asan: ## under the address and undefined-behaviour sanitizers
 tsan: ## under the thread sanitizer
 cluster: all programs ## real daemons killed, stopped, cut off, without power
@@ -188,6 +193,9 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 SCENARIO = $(BUILD)/tests/scenarios/scenario
 $(SCENARIO): $(call objects,$(call room,tests/scenarios,scenario members tell words)) $(WORLD) $(A_RAFT) $(A_BASE)
 	$(call link)
+explore: $(EXPLORE) ## every behaviour of three cores; TERMS=3 CRASHES=2 PROPOSALS=2 SECONDS= ...
+	$(EXPLORE) $(strip $(foreach v,TERMS CRASHES PROPOSALS NODES HEARTBEATS ENTRIES LAG PREVOTES \
+		PROMISES SECONDS STATES NEAREST QUIET WALK SEED,$(if $($(v)),$(v)=$($(v)))))
 golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
 	tests/scenarios/run.sh $(SCENARIO)
 	tests/scenarios/check-rows.sh
@@ -200,5 +208,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut fuzz bench headers tidy deps demo docker install golden pure
+	cluster posix powercut fuzz bench headers tidy deps demo docker install golden explore pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

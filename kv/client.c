@@ -351,6 +351,10 @@ static raft_ms on_tick(void *context, raft_ms now)
 	pthread_mutex_lock(&kv->lock);
 	proposals_expire(&kv->proposals, now, &answers);
 	was_cut_off = kv->barriers.cut_off;
+	if (kv->tick_due_ms != 0 &&
+	    kv_elapsed(kv->tick_due_ms, now) >= KV_STOPPED_MS) {
+		barriers_renew(&kv->barriers, now);
+	}
 	barriers_expire(&kv->barriers, now, &barriers);
 	is_cut_off = kv->barriers.cut_off;
 	if (is_cut_off && !was_cut_off) {
@@ -364,6 +368,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	due = now + (TAILQ_EMPTY(&kv->barriers.asking) ? KV_TICK_MS
 						       : KV_TICK_BUSY_MS);
 	due = kv->proposals.due_ms < due ? kv->proposals.due_ms : due;
+	kv->tick_due_ms = due;
 	pthread_mutex_unlock(&kv->lock);
 
 	if (silent) {
@@ -372,7 +377,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	}
 	if (is_cut_off && !was_cut_off) {
 		log_warn("no leader with a quorum answers: reads fall back to "
-			 "the applied state");
+			 "the applied state, strict ones fail");
 	}
 	proposals_tell(&answers);
 	barriers_tell(&barriers);

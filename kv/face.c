@@ -81,8 +81,9 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 		status = STATUS_ENDED;
 	} else if (leased && index <= atomic_load(&kv->applied)) {
 		status = 0; /* applied just now */
-	} else if (!strict && !leased && kv->barriers.cut_off) {
-		fell_back = true;
+	} else if (!leased && kv->barriers.cut_off) {
+		fell_back = !strict;
+		status = strict ? STATUS_NO_QUORUM : 0;
 	} else {
 		waiter = barriers_add(&kv->barriers, strict, index, kv_now_ms(),
 				      ready, context);

@@ -31,6 +31,7 @@
 enum {
 	KV_TICK_MS = 100,     /* deadlines are kept this exactly */
 	KV_TICK_BUSY_MS = 20, /* while barriers ask for a read index */
+	KV_STOPPED_MS = LIMIT_BARRIER_MS / 2, /* a tick so late: not run */
 	KV_DUTY_MS = 1000,
 	KV_OWN_ENTRIES = 64, /* of kv's own, waiting to be handed over */
 	KV_CLOSE_MS = 1000,
@@ -101,8 +102,9 @@ struct kv {
 	struct roster roster;
 	struct entry *own[KV_OWN_ENTRIES]; /* kv's own: END, BIRTH */
 	size_t own_count;
-	bool closing;  /* nothing new is taken in */
-	bool stopping; /* the threads end */
+	uint64_t tick_due_ms; /* the next one; 0: none was yet */
+	bool closing;	      /* nothing new is taken in */
+	bool stopping;	      /* the threads end */
 
 	bool route_open;
 	uint64_t route_lost_ms;

@@ -146,7 +146,7 @@ struct kv_status {
 	char why[256]; /* when not: the reason, a sentence with "quorum" */
 	bool disk_low; /* this node's data disk is nearly full */
 	bool full;     /* so are too many: what adds to the tree is refused */
-	bool cut_off;  /* fresh reads fall back to the applied state */
+	bool cut_off;  /* fresh reads fall back, strict ones fail */
 	uint64_t commit;
 	uint64_t applied;
 	uint64_t last; /* of the log */

@@ -40,6 +40,19 @@ const char *status_reads_word(enum kv_reads reads)
 	return "unknown";
 }
 
+static const char *cut_off_text(enum kv_reads reads)
+{
+	switch (reads) {
+	case KV_READS_FRESH:
+		return " (cut off: answered from the applied state)";
+	case KV_READS_STRICT:
+		return " (cut off: they fail)";
+	case KV_READS_LOCAL:
+		return "";
+	}
+	return "";
+}
+
 uint64_t status_lag(const struct kv_status *status)
 {
 	return status->commit > status->applied
@@ -101,9 +114,7 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "leader: %s\n", status->leader);
 	quorum_line(status, out);
 	buffer_printf(out, "reads: %s%s\n", status_reads_word(reads),
-		      status->cut_off && reads == KV_READS_FRESH
-			      ? " (cut off: answered from the applied state)"
-			      : "");
+		      status->cut_off ? cut_off_text(reads) : "");
 	buffer_printf(out, "disk: %s\n", disk_word(status));
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # limit: 120
-# frozen.sh - a leader that was frozen (SIGSTOP) while the others went on under
-# another one: a read that begins on it after the last write was acknowledged
-# finds that write, from the moment at which it goes on. Or the node says that
-# it is cut off, which it may be for a moment in few of the ROUNDS (8).
+# frozen.sh - a node that was frozen (SIGSTOP) while the others went on, the
+# leader and a follower in turn: a read that begins on it after the last write
+# was acknowledged finds that write, from the moment at which it goes on. Or the
+# node says that it is cut off, which one may be in all ROUNDS (8): a leader
+# waits for it.
 #
-# The word of the new leader waits for it in its sockets, so the moment before it
+# The word of that leader waits for it in its sockets, so the moment before it
 # has read that is short. Until it has answered, the threads that do not serve
 # the mount run only when nobody else wants to: that makes the moment longer.
 set -u
@@ -53,21 +54,22 @@ put() { # N: the next number; false: refused
 }
 
 one_run() { # ROUND
-	local l other i end acknowledged='' since thawed before old
-	l=$(leader)
-	[ -n "$l" ] || fail "round $1: no leader"
-	other=$((l % NODES + 1))
-	must put "$l"
+	local n other i end acknowledged='' since thawed before old
+	n=$(leader)
+	[ $(($1 % 2)) = 1 ] || n=$(follower)
+	[ -n "$n" ] || fail "round $1: no leader"
+	other=$((n % NODES + 1))
+	must put "$n"
 	touch "$CLUSTER_DIR/reading"
 	for ((i = 1; i <= READERS; i++)); do
 		: >"$CLUSTER_DIR/read.$i"
-		reader "${MNT[l]}/key" >"$CLUSTER_DIR/read.$i" &
+		reader "${MNT[n]}/key" >"$CLUSTER_DIR/read.$i" &
 		cluster_state "pid $!"
 	done
 	wait_for 5 has_read_since 0 || fail "round $1: nothing is read"
 
-	node_freeze "$l"
-	before=$(grep -c 'reads fall back' "${LOG[l]}")
+	node_freeze "$n"
+	before=$(grep -c 'reads fall back' "${LOG[n]}")
 	end=$(($(milliseconds) + FROZEN_MS))
 	while [ "$(milliseconds)" -lt "$end" ]; do
 		if put "$other"; then
@@ -77,18 +79,18 @@ one_run() { # ROUND
 	done
 	[ -n "$acknowledged" ] || fail "round $1: the survivors refused all writes"
 	thawed=$(microseconds)
-	others_run "$l" --idle
-	node_thaw "$l"
+	others_run "$n" --idle
+	node_thaw "$n"
 	wait_for 10 has_read_since "$thawed" || fail "round $1: no read afterwards"
 	rm "$CLUSTER_DIR/reading"
-	others_run "$l" --other
+	others_run "$n" --other
 	wait_for 5 readers_ended || fail "round $1: a read does not end"
 
 	old=$(cat "$CLUSTER_DIR"/read.? | awk -v since="$since" -v value="$acknowledged" \
 		'$1 >= since && ($3 + 0 < value || $3 == "none")' | sort -n)
-	if [ -n "$old" ] && [ "$(grep -c 'reads fall back' "${LOG[l]}")" -eq "$before" ]; then
+	if [ -n "$old" ] && [ "$(grep -c 'reads fall back' "${LOG[n]}")" -eq "$before" ]; then
 		head -n 5 <<<"$old"
-		fail "round $1: $(wc -l <<<"$old") reads of n$l, thawed at $thawed," \
+		fail "round $1: $(wc -l <<<"$old") reads of n$n, thawed at $thawed," \
 			"miss $acknowledged, acknowledged at $since"
 	fi
 	[ -z "$old" ] || cut_off=$((cut_off + 1))
@@ -102,5 +104,5 @@ cut_off=0
 for ((round = 1; round <= ROUNDS; round++)); do
 	one_run "$round"
 done
-echo "$ROUNDS leaders frozen and thawed, $cut_off of them cut off for a moment"
-[ "$((cut_off * 2))" -le "$ROUNDS" ] || fail "it is cut off too often to tell"
+echo "$ROUNDS nodes frozen and thawed, $cut_off of them cut off for a moment"
+[ "$cut_off" -le 1 ] || fail "nodes are cut off although a leader waits for them"

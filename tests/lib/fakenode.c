@@ -17,6 +17,7 @@ struct node {
 	struct node_status status;
 	struct entry *under_way[UNDER_WAY];
 	size_t under_way_count;
+	uint64_t tick_due;
 	struct buffer sent_copy;
 	atomic_bool low;
 
@@ -242,10 +243,21 @@ void fakenode_clock(uint64_t now_ms)
 
 void fakenode_tick(struct node *n)
 {
-	(void)n->client->tick(n->context, kv_now_ms());
+	n->tick_due = n->client->tick(n->context, kv_now_ms());
 }
 
 void fakenode_sleep(struct node *n, uint64_t ms)
+{
+	uint64_t end = kv_now_ms() + ms;
+
+	while (n->tick_due > kv_now_ms() && n->tick_due < end) {
+		fakenode_clock(n->tick_due);
+		fakenode_tick(n);
+	}
+	fakenode_stop_for(n, end - kv_now_ms());
+}
+
+void fakenode_stop_for(struct node *n, uint64_t ms)
 {
 	fakenode_clock(kv_now_ms() + ms);
 	fakenode_tick(n);

@@ -29,7 +29,10 @@ void fakelog_append(struct fakelog *log, struct entry *e);
 void fakenode_use(struct fakelog *log);
 
 void fakenode_clock(uint64_t now_ms);
-void fakenode_sleep(struct node *n, uint64_t ms); /* move it, then tick */
+/* Move it on, with a tick whenever one is due and at the end. */
+void fakenode_sleep(struct node *n, uint64_t ms);
+/* Move it, then tick: the process did not run meanwhile. */
+void fakenode_stop_for(struct node *n, uint64_t ms);
 void fakenode_tick(struct node *n);
 
 void fakenode_route(struct node *n, bool open);

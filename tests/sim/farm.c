@@ -312,7 +312,8 @@ void farm_run(const struct farm_options *options, struct farm_totals *totals)
 	CHECK(options->workers >= 1 && options->workers <= FARM_WORKERS_MAX);
 	signal(SIGPIPE, SIG_IGN);
 	*totals = (struct farm_totals){.next = options->first};
-	f = (struct farm){.options = options, .totals = totals, .start = now()};
+	f = (struct farm){.options = options, .totals = totals};
+	f.start = f.said = now();
 	while (turn(&f)) {
 	}
 	for (unsigned i = 0; i < options->workers; i++) {

@@ -15,3 +15,17 @@ $(BUILD)/tests/sim/page_html.o: tests/sim/page.html
 	$(Q)$(LD) -z noexecstack --relocatable --format=binary --output=$@ $<
 $(SIM): $(ORACLE) $(BUILD)/tests/sim/page_html.o $(SIM_OBJECTS) $(SIM_ROOMS)
 	$(call link,$(SIM_LINK))
+
+# SEED=n: one seed, told; HTML=file: drawn (WINDOW=ms-ms: only its messages of
+# that time). Else the kept seeds and COUNT more from FROM on, with floors.
+build-sim: $(SIM)
+sim: $(SIM) ## play the simulator: 3,000 seeds; SEED=, HTML=, FROM=, COUNT=
+ifneq ($(SEED),)
+	@$(SIM) --seed $(SEED) $(if $(HTML),--html $(HTML),--tell) $(if $(WINDOW),--window $(WINDOW))
+else
+	@$(SIM) --kept tests/sim/SEEDS --from $(or $(FROM),1) --count $(or $(COUNT),3000) \
+		--workers $(or $(WORKERS),$(shell nproc)) $(if $(COUNT),,--floors)
+endif
+sim-long: $(SIM) ## new seeds for an hour, noted in tests/sim/LEDGER; SECONDS_ALL=
+	@BUILD=$(BUILD) tests/sim/long.sh
+.PHONY: build-sim sim sim-long

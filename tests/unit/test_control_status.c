@@ -94,6 +94,10 @@ static void without_a_quorum_it_says_why(void **state)
 		buffer_text(&text),
 		"\nquorum: no (no quorum: n2, n3 do not answer)\n"
 		"reads: fresh (cut off: answered from the applied state)\n"));
+	buffer_reset(&text);
+	status_text_lines(&status, KV_READS_STRICT, &text);
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nreads: strict (cut off: they fail)\n"));
 	buffer_deinit(&text);
 }
 
