@@ -141,7 +141,7 @@ struct kv_status {
 	uint64_t term;
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
 	bool quorum;   /* a leader with a majority is known */
-	char why[256]; /* when not: the reason, a sentence with "quorum" */
+	char why[256]; /* when not: "no quorum: " and the reason */
 	bool cut_off;  /* fresh reads fall back, strict ones fail */
 	uint64_t commit;
 	uint64_t applied;
