@@ -67,7 +67,7 @@ static void set_why(struct kv_status *s, const struct node_status *n)
 			      : "no leader with a majority is heard";
 	}
 	snprintf(s->why, sizeof s->why, "%s%.240s",
-		 strstr(why, "quorum") == NULL ? "no quorum: " : "", why);
+		 strncmp(why, "no quorum", 9) != 0 ? "no quorum: " : "", why);
 }
 
 static void set_node(struct kv_status *s, const struct node_status *n,

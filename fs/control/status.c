@@ -60,11 +60,15 @@ uint64_t status_lag(const struct kv_status *status)
 		       : 0;
 }
 
-static void member_line(const struct kv_member *member, struct buffer *out)
+static void member_line(const struct kv_member *member, bool is_founded,
+			struct buffer *out)
 {
+	const char *part = !is_founded	   ? "founding"
+			   : member->voter ? "voter"
+					   : "learner";
+
 	buffer_printf(out, "member: %s %s %s%s", member->name, member->address,
-		      member->voter ? "voter" : "learner",
-		      member->leader ? " leader" : "");
+		      part, member->leader ? " leader" : "");
 	if (member->self) {
 		buffer_printf(out, " self\n");
 		return;
@@ -83,14 +87,20 @@ static void member_line(const struct kv_member *member, struct buffer *out)
 	buffer_printf(out, "\n");
 }
 
+/* The reason is a sentence for itself; here "no" is said already. */
 static void quorum_line(const struct kv_status *status, struct buffer *out)
 {
+	static const char no_quorum[] = "no quorum: ";
+	const char *why = status->why;
+
+	if (strncmp(why, no_quorum, strlen(no_quorum)) == 0) {
+		why += strlen(no_quorum);
+	}
 	if (status->quorum) {
 		buffer_printf(out, "quorum: yes\n");
 	} else {
 		buffer_printf(out, "quorum: no (%s)\n",
-			      status->why[0] ? status->why
-					     : "no quorum is known yet");
+			      why[0] ? why : "none is known yet");
 	}
 }
 
@@ -118,7 +128,8 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "disk: %s\n", disk_word(status));
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {
-		member_line(&status->members[i], out);
+		member_line(&status->members[i], status->cluster[0] != '\0',
+			    out);
 	}
 	buffer_printf(out, "commit: %" PRIu64 "\n", status->commit);
 	buffer_printf(out, "applied: %" PRIu64 "\n", status->applied);

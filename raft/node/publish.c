@@ -67,7 +67,7 @@ static void say_quorum(const struct node *n, struct buffer *out)
 	}
 	if (2 * heard > raft->voters) {
 		buffer_printf(out,
-			      "no quorum yet: no leader elected, %zu of %u "
+			      "no quorum: no leader elected yet, %zu of %u "
 			      "voters heard",
 			      heard, (unsigned)raft->voters);
 	} else {

@@ -338,7 +338,7 @@ static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
 		mem_printf("cp %s/identity %s/kept", k->folder, kit->root);
 
 	kit_start(k);
-	assert_true(kit_await_waiting(k, "founding: waiting for n1"));
+	assert_true(kit_await_waiting(k, "not founded yet, waiting for n1"));
 	assert_int_equal(system(command), 0);
 	mem_free(command);
 	kit_start(&kit->nodes[0]);
