@@ -25,14 +25,14 @@ RAFT = $(call room,raft,append check commit election members progress quorum ran
 	replicate runs save sizes snapshot status step)
 NODE = $(call room,raft/node,accept address begin clock conn cut deliver disk drive entry found \
 	identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer peers propose publish \
-	saver segment tail trace wire wire_decode \
-	config)
+	saver segment tail trace wire wire_decode)
 KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
 	read record session status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
+NODE += $(call room,raft/node,config configs members)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,$(patsubst %,snap_%,copy stage wire wire_decode work))
@@ -45,12 +45,12 @@ UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
 	raft_sizes raft_snapshot raft_step
 UNIT_NODE = node_address node_cluster node_cut node_disk node_found node_identity node_log node_log_crash node_log_reset \
-	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire \
-	node_config node_wire_members
+	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
+UNIT_NODE += node_config node_configs node_wire_members
 UNIT_CONTROL = control_control control_job control_message control_status
 UNIT_NODE += $(patsubst %,node_snap_%,copy stage wire work)
 

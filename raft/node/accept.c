@@ -154,7 +154,7 @@ static void on_core(struct node *n, struct conn *c, struct peer *p)
 		conn_close(c, STATUS_MALFORMED, "a message of someone else");
 		return;
 	}
-	drive_receive(n, p);
+	drive_receive(n, c, p);
 }
 
 static void on_peer(struct node *n, struct conn *c, const struct frame *frame)

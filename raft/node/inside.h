@@ -20,7 +20,8 @@
  * accept.c  links: being called          peers.c    all of them
  * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status
- * mark.c    how far was ever applied  cut.c    how much of the log stays */
+ * mark.c    how far was ever applied  cut.c    how much of the log stays
+ * members.c configurations */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -28,6 +29,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "raft/node/configs.h"
 #include "raft/node/conn.h"
 #include "raft/node/cut.h"
 #include "raft/node/found.h"
@@ -42,6 +44,7 @@
 enum {
 	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
 	TAIL_ENTRIES = 1 << 16,
+	CHANGES_MAX = 64,     /* configurations in one append */
 	ACCEPTED_MAX = 64,    /* connections that called */
 	ADDRESSES_MAX = 4,    /* of one host name */
 	LINK_LIMIT_MS = 2000, /* to connect; to answer the HELLO */
@@ -231,12 +234,16 @@ struct node {
 	struct cut cut;
 	struct raft_status role_said; /* by the last log line */
 	raft_index start_applied;
+	struct configs configs;
 
 	/* Scratch of one event. */
 	struct wire_message message;
 	struct raft_run runs[LIMIT_MESSAGE_ENTRIES];
 	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
 	struct entry *gathered[LIMIT_MESSAGE_ENTRIES];
+	struct raft_change changes[CHANGES_MAX];
+	struct wire_config parsed;
+	struct entry *change; /* of a CHANGE, while it is stepped */
 
 	struct inbox inbox;
 
@@ -252,7 +259,7 @@ struct node {
  * acts. entries: those of a PROPOSE. Returns what raft_step() did. */
 int drive_step(struct node *n, struct raft_event *ev);
 void drive_saved(struct node *n, raft_seq seq);
-void drive_receive(struct node *n, struct peer *p);
+void drive_receive(struct node *n, struct conn *c, struct peer *p);
 void drive_turn(struct node *n);
 void drive_deinit(struct node *n);
 /* Fetch (after, last] into n->gathered, one reference each. */
@@ -260,6 +267,22 @@ MUST_USE bool drive_gather(struct node *n, raft_index after, raft_index last);
 /* The entry from memory or disk, one reference; NULL: cut away. A log that
  * can not be read ends the process. */
 struct entry *drive_entry(struct node *n, raft_index index);
+
+/* members.c */
+
+/* What the log says, before the start. STATUS_CORRUPT, STATUS_IO. */
+MUST_USE int members_open(struct node *n, struct buffer *problem);
+/* And what the state says where the log does not. STATUS_CORRUPT. */
+MUST_USE int members_start(struct node *n, const struct node_state *state);
+void members_boot(const struct node *n, struct raft_boot *boot);
+/* Add to ev the configurations among the entries of n->message; false: one
+ * is none. */
+MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
+/* These entries are in the log after keep now, and nothing else. */
+void members_saved(struct node *n, raft_index keep,
+		   struct entry *const *entries, size_t count);
+/* The core says: the one at index is in force. */
+void members_enforced(struct node *n, raft_index index);
 
 /* deliver.c */
 void deliver_init(struct delivery *d, raft_index applied);

@@ -124,10 +124,18 @@ raft_term node_term(const struct node *node, raft_index index);
 MUST_USE int node_reset(struct node *node, struct raft_pos pos,
 			struct buffer *problem);
 
-/* Start the loop and the saver. applied: the state's applied index, at most
- * last (above the commit index found it counts as committed: that is saved
- * later than the state may be); commit() callbacks begin with applied + 1. */
-MUST_USE int node_start(struct node *node, raft_index applied);
+/* What the client's state says of itself. */
+struct node_state {
+	raft_index applied;	  /* 0: it is empty */
+	struct bytes members;	  /* payload of the newest ENTRY_MEMBERS */
+	raft_index members_index; /* that entry's; 0: none was applied yet */
+};
+
+/* Start the loop and the saver. The state's applied index is at most last
+ * (above the commit index found it counts as committed: that is saved later
+ * than the state may be); commit() callbacks begin after it. state is
+ * borrowed. STATUS_CORRUPT: it does not fit the log. */
+MUST_USE int node_start(struct node *node, const struct node_state *state);
 /* Stop the threads: when it returns no callback runs or will. Blocks. */
 void node_stop(struct node *node);
 void node_close(struct node *node); /* after stop, or instead of start */
