@@ -21,8 +21,8 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 room = $(patsubst %,$(1)/%.c,$(2))
 BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
-RAFT = $(call room,raft,append check commit election members progress quorum random read \
-	replicate runs save sizes snapshot status step)
+RAFT = $(call room,raft,append change check commit election members progress quorum random read \
+	replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address begin clock conn cut deliver disk drive entry found \
 	identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer peers propose publish \
 	saver segment tail trace wire wire_decode)
