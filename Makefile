@@ -126,13 +126,13 @@ $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
-	posix/semantics bench/floor bench/small cluster/garbage)
+	posix/semantics bench/floor bench/overwrite bench/small cluster/garbage)
 $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
 $(BUILD)/tests/posix/semantics: $(call objects,$(patsubst %,tests/posix/semantics_%.c,names folders data attributes))
-$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/small: $(BUILD)/tests/bench/measure.o
+$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/overwrite $(BUILD)/tests/bench/small: $(BUILD)/tests/bench/measure.o
 $(BUILD)/tests/cluster/garbage: $(A_BASE)
 $(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
@@ -165,6 +165,8 @@ asan tsan cluster posix docker:
 	@$(RUN) $@
 powercut: all programs ## an acknowledged write survives the power cut of all nodes
 	@BUILD=$(BUILD) tests/cluster/powercut.sh
+bounded: all programs ## 2,000,000 overwrites of 100 files: disk and restart stay bounded
+	@BUILD=$(BUILD) COUNT=2000000 BYTES=100 tests/cluster/bounded.sh
 fuzz: ## fuzz every decoder; SECONDS_EACH=
 	@BUILD=$(BUILD) tests/fuzz/run.sh
 bench: all programs ## the bare commit, and raftfs beside it
@@ -200,5 +202,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut fuzz bench headers tidy deps demo docker install golden pure
+	cluster posix powercut bounded fuzz bench headers tidy deps demo docker install golden pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
