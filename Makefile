@@ -42,8 +42,8 @@ TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstor
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame
-UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
-	raft_sizes raft_snapshot raft_step
+UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
+	raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_cluster node_cut node_disk node_found node_identity node_log node_log_crash node_log_reset \
 	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire
 UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
@@ -107,7 +107,7 @@ $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
 WORLD = $(call objects,$(call room,tests/lib,world world_members world_snap))
 $(call unit_bins,raft_random): $(WORLD)
-$(call unit_bins,raft_append raft_election raft_read raft_snapshot raft_step): $(BUILD)/tests/lib/solo.o
+$(call unit_bins,$(filter-out raft_random,$(UNIT_RAFT))): $(BUILD)/tests/lib/solo.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
