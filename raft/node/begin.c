@@ -181,7 +181,12 @@ static void adopt(struct node *n, struct bytes record,
 	found_cluster_text(founding->cluster, cluster);
 	log_info("founded cluster=%s members=%zu", cluster, founding->count);
 	begin_core(n);
-	peers_founded(n);
+	peers_follow(n);
+	for (size_t i = 0; i < n->peer_count; i++) {
+		if (n->peers[i]->state == PEER_UP) {
+			peer_hand_on(n->peers[i]);
+		}
+	}
 }
 
 void begin_check(struct node *n)

@@ -454,6 +454,10 @@ void drive_turn(struct node *n)
 	n->dirty = false;
 	tick(n);
 	if (n->core != NULL) {
+		if (n->follow) {
+			n->follow = false;
+			peers_follow(n);
+		}
 		peers_settle(n);
 		deliver_turn(n);
 		propose_turn(n);

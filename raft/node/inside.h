@@ -44,9 +44,10 @@
 enum {
 	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
 	TAIL_ENTRIES = 1 << 16,
-	CHANGES_MAX = 64,     /* configurations in one append */
-	ACCEPTED_MAX = 64,    /* connections that called */
-	ADDRESSES_MAX = 4,    /* of one host name */
+	PEERS_MAX = LIMIT_PEERS + 16,	     /* with guests, and a seed */
+	CHANGES_MAX = 64,		     /* configurations in one append */
+	ACCEPTED_MAX = 2 * LIMIT_PEERS + 16, /* connections that called */
+	ADDRESSES_MAX = 4,		     /* of one host name */
 	LINK_LIMIT_MS = 2000, /* to connect; to answer the HELLO */
 	BACKOFF_MIN_MS = 50,
 	BACKOFF_MAX_MS = 1000,
@@ -83,8 +84,13 @@ struct peer {
 	enum peer_state state;
 	struct conn *out; /* dialled; from CONNECTING on */
 	struct conn *in;  /* accepted and greeted, or NULL */
+	bool guest;	  /* of this cluster, but no member as far as is known
+			     here: it may know better */
+	bool seed;	  /* --join: whoever answers there */
+	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */
-	bool told;	  /* the core takes the link to be up */
+	uint64_t links;	  /* connections that were either half, ever */
+	uint64_t told;	  /* the link the core takes to be up; 0: none */
 	bool foreign;	  /* it said last that its cluster is another */
 	uint64_t boot;	  /* newest start of member.id seen */
 	raft_ms heard;
@@ -97,6 +103,12 @@ struct peer {
 	size_t address_count;
 	char problem[160]; /* why it is not up; "" */
 	raft_ms said;	   /* in the log, since it was up last; 0: not yet */
+	bool batched;	   /* the batch of this turn has entries of it */
+	bool owed;	   /* the refusal below, until there is a way */
+	struct wire_refused refused;
+	/* Freed once its handles are closed. */
+	bool closing;
+	bool closed;
 };
 
 /* --- The way of proposals ------------------------------------------------- */
@@ -105,7 +117,7 @@ struct route {
 	bool open;
 	raft_term term; /* of the way: this and the next two */
 	raft_id leader; /* 0: there is none */
-	bool reachable;
+	uint64_t link;	/* to it; 0: none */
 	raft_ms reopen; /* closed by a refusal until then; 0: not */
 };
 
@@ -115,7 +127,6 @@ struct batch {
 	size_t own; /* how many are this node's */
 	struct entry *entries[LIMIT_MESSAGE_ENTRIES];
 	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
-	bool from[LIMIT_VOTERS]; /* peers that have entries in it */
 };
 
 /* --- Acts that wait, entries that are delivered --------------------------- */
@@ -213,7 +224,7 @@ struct node {
 	raft_ms due; /* for which the timer is armed */
 	raft_ms tick_due;
 	struct found found;
-	struct peer peers[LIMIT_VOTERS];
+	struct peer *peers[PEERS_MAX];
 	size_t peer_count;
 	struct conn *accepted[ACCEPTED_MAX];
 	size_t accepted_count;
@@ -236,6 +247,7 @@ struct node {
 	struct raft_status role_said; /* by the last log line */
 	raft_index start_applied;
 	struct configs configs;
+	bool follow; /* links must follow another one */
 
 	/* Scratch of one event. */
 	struct wire_message message;
@@ -297,21 +309,34 @@ void propose_deinit(struct node *n);
 
 /* peers.c */
 void peers_init(struct node *n);
-void peers_founded(struct node *n); /* ids are known; hand on the record */
-void peers_settle(struct node *n);  /* tell the core which links are up */
+/* There is another configuration, or the first: links come and go. */
+void peers_follow(struct node *n);
+/* The configuration in force, else what the data folder tells of the cluster,
+ * else --peers: NULL. */
+const struct wire_config *peers_config(const struct node *n);
+/* Whoever said so, before founding by its name alone; NULL: unknown. */
+struct peer *peer_for(struct node *n, const struct wire_hello *hello);
+/* For one of this cluster that is unknown here; NULL: there are too many. */
+struct peer *peer_guest(struct node *n, const struct wire_hello *hello);
+void peers_settle(struct node *n); /* tell the core which links are up */
 void peers_flush(struct node *n);
 void peers_ping(struct node *n);
+void peers_sweep(struct node *n); /* guests that left */
 void peers_stop(struct node *n);
-struct peer *peer_named(struct node *n, const char *name);
 struct peer *peer_of(struct node *n, raft_id id);     /* NULL: unknown */
 const char *node_name_of(struct node *n, raft_id id); /* "none", "n1" */
 
 /* peer.c */
 void peer_start(struct peer *p);
+/* Both halves; it is freed later. No one may know it any more. */
 void peer_stop(struct peer *p);
 /* Frames for it go here; NULL: not now. */
 struct conn *peer_way(const struct peer *p);
-void peer_soon(struct peer *p); /* it called, so it is there: dial now */
+/* The link, while both halves are up; 0: not now. Another number is another
+ * connection: what was on the one before may be lost, in either direction. */
+uint64_t peer_link(const struct peer *p);
+void peer_moved(struct peer *p); /* its address is another */
+void peer_soon(struct peer *p);	 /* it called, so it is there: dial now */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);
 void peer_note(struct peer *p, const char *problem);

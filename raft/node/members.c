@@ -144,4 +144,5 @@ void members_saved(struct node *n, raft_index keep,
 void members_enforced(struct node *n, raft_index index)
 {
 	CHECK(index == n->configs.index); /* M1 */
+	n->follow = true;
 }

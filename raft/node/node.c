@@ -375,6 +375,7 @@ static void on_sweep(uv_timer_t *sweep)
 	struct node *n = sweep->data;
 
 	n->dirty = true;
+	peers_sweep(n);
 	peers_ping(n);
 	accept_sweep(n);
 }

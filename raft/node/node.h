@@ -164,7 +164,9 @@ struct node_member {
 	raft_id id;
 	char name[LIMIT_NODE_NAME_BYTES + 1];
 	char address[LIMIT_ADDRESS_BYTES + 1];
-	bool voter;
+	const char *standing; /* "voter", "learner", "incoming", "outgoing",
+				 "invited" (id 0: has not come yet) */
+	bool voter;	      /* in either half, once founded */
 	bool connected;
 	raft_ms heard;	  /* anything from it; 0: never */
 	raft_index match; /* leader only */
@@ -177,6 +179,7 @@ struct node_status {
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
+	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
 	size_t member_count;
 	struct node_member members[LIMIT_PEERS];
 };

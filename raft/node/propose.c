@@ -6,7 +6,9 @@
  *   P2  a way is a (term, leader, link); whenever it changes, the client is
  *       told: closed, and then open if there is a new one. What was on the old
  *       way may be lost, and is offered again
- *   P3  all that waits at the end of a turn, own and forwarded, is one event */
+ *   P3  a refusal that finds no way waits for one, or for the link it answers
+ *       to end: then its batch is offered again by P2
+ *   P4  all that waits at the end of a turn, own and forwarded, is one event */
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 
@@ -23,7 +25,7 @@ static struct conn *leader_way(struct node *n)
 {
 	struct peer *p = peer_of(n, n->raft.leader);
 
-	return p != NULL && p->in != NULL ? peer_way(p) : NULL;
+	return p != NULL && peer_link(p) != 0 ? peer_way(p) : NULL;
 }
 
 static void open_route(struct node *n, bool open)
@@ -45,19 +47,29 @@ static void pause_route(struct node *n, raft_ms delay)
 	n->route.reopen = clock_ms() + delay;
 }
 
+static uint64_t link_to(struct node *n, raft_id leader)
+{
+	struct peer *p = peer_of(n, leader);
+
+	if (is_leader(n)) {
+		return 1; /* itself: always the same, and always there */
+	}
+	return p != NULL ? peer_link(p) : 0;
+}
+
 static void update_route(struct node *n)
 {
 	struct route *route = &n->route;
 	raft_id leader = is_leader(n) ? n->identity.self : n->raft.leader;
-	bool reachable = is_leader(n) || leader_way(n) != NULL;
+	uint64_t link = link_to(n, leader);
 
 	if (route->term != n->raft.term || route->leader != leader ||
-	    route->reachable != reachable) {
+	    route->link != link) {
 		route->term = n->raft.term;
 		route->leader = leader;
-		route->reachable = reachable;
+		route->link = link;
 		open_route(n, false);
-		if (reachable) {
+		if (link != 0) {
 			open_route(n, true);
 		}
 	} else if (route->reopen != 0 && clock_ms() >= route->reopen) {
@@ -67,32 +79,43 @@ static void update_route(struct node *n)
 
 /* --- Leading -------------------------------------------------------------- */
 
-static void batch_reset(struct batch *batch)
+static void batch_reset(struct node *n)
 {
+	struct batch *batch = &n->batch;
+
 	for (size_t i = 0; i < batch->count; i++) {
 		entry_unref(batch->entries[i]);
 	}
 	batch->count = batch->bytes = batch->own = 0;
-	for (size_t i = 0; i < COUNT_OF(batch->from); i++) {
-		batch->from[i] = false;
+	for (size_t i = 0; i < n->peer_count; i++) {
+		n->peers[i]->batched = false;
+	}
+}
+
+/* Nothing else would tell the origin before its deadline. */
+static void send_refusal(struct peer *p)
+{
+	struct conn *way = peer_way(p);
+	size_t start;
+
+	if (way != NULL && p->owed) {
+		p->owed = false;
+		wire_encode_refused(conn_frame(way, &start), &p->refused);
+		conn_send(way, start, WIRE_REFUSED);
 	}
 }
 
 static void refuse(struct node *n, struct peer *p, int reason)
 {
-	struct wire_refused refused = {
+	p->owed = true;
+	p->refused = (struct wire_refused){
 		.reason =
 			reason == STATUS_FULL ? STATUS_FULL : STATUS_NOT_LEADER,
 		.term = n->raft.term,
 		.leader = n->raft.leader,
 	};
-	struct conn *way = peer_way(p);
-	size_t start;
 
-	if (way != NULL) {
-		wire_encode_refused(conn_frame(way, &start), &refused);
-		conn_send(way, start, WIRE_REFUSED);
-	}
+	send_refusal(p);
 }
 
 /* Make the event of what is gathered; whoever has entries in it learns of a
@@ -111,14 +134,14 @@ static void propose_batch(struct node *n)
 	}
 	rc = drive_step(n, &ev);
 	for (size_t i = 0; rc != 0 && i < n->peer_count; i++) {
-		if (batch->from[i]) {
-			refuse(n, &n->peers[i], rc);
+		if (n->peers[i]->batched) {
+			refuse(n, n->peers[i], rc);
 		}
 	}
 	if (rc != 0 && batch->own > 0) {
 		pause_route(n, REOPEN_FULL_MS);
 	}
-	batch_reset(batch);
+	batch_reset(n);
 }
 
 /* Payload that a leader may still take, the batch counted. */
@@ -141,7 +164,7 @@ void propose_receive(struct node *n, struct peer *p)
 		return;
 	}
 	if (batch->count + m->count > LIMIT_MESSAGE_ENTRIES ||
-	    batch->bytes + m->payload_bytes > LIMIT_MESSAGE_BYTES) {
+	    batch->bytes + m->payload_bytes > n->config.message_bytes) {
 		propose_batch(n);
 	}
 	if (room(n) < m->payload_bytes) {
@@ -157,7 +180,7 @@ void propose_receive(struct node *n, struct peer *p)
 		batch->entries[batch->count++] = e;
 	}
 	batch->bytes += m->payload_bytes;
-	batch->from[p - n->peers] = true;
+	p->batched = true;
 	n->dirty = true;
 }
 
@@ -182,7 +205,7 @@ static size_t take(struct node *n, size_t bytes_max)
 /* What one event may still hold: a save and a message have this bound. */
 static size_t batch_room(const struct node *n)
 {
-	size_t most = LIMIT_MESSAGE_BYTES;
+	size_t most = n->config.message_bytes;
 	uint64_t free = room(n);
 
 	if (n->batch.count == LIMIT_MESSAGE_ENTRIES || n->batch.bytes >= most ||
@@ -230,13 +253,13 @@ static void forward(struct node *n)
 		    !atomic_exchange(&n->inbox.proposals, false)) {
 			return;
 		}
-		if (take(n, LIMIT_MESSAGE_BYTES) == 0) {
+		if (take(n, n->config.message_bytes) == 0) {
 			return;
 		}
 		atomic_store(&n->inbox.proposals, true);
 		wire_encode_propose(conn_frame(way, &start), n->raft.term,
 				    batch->entries, batch->count);
-		batch_reset(batch);
+		batch_reset(n);
 		conn_send(way, start, WIRE_PROPOSE);
 	}
 	inbox_poke(n);
@@ -258,6 +281,9 @@ void propose_refused(struct node *n, struct peer *p)
 
 void propose_turn(struct node *n)
 {
+	for (size_t i = 0; i < n->peer_count; i++) {
+		send_refusal(n->peers[i]);
+	}
 	update_route(n);
 	if (is_leader(n)) {
 		lead(n);
@@ -273,5 +299,5 @@ void propose_turn(struct node *n)
 
 void propose_deinit(struct node *n)
 {
-	batch_reset(&n->batch);
+	batch_reset(n);
 }
