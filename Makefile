@@ -20,8 +20,8 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 room = $(patsubst %,$(1)/%.c,$(2))
 BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
-RAFT = $(call room,raft,append check commit election members progress quorum random read \
-	replicate runs save sizes snapshot status step)
+RAFT = $(call room,raft,append change check commit election members progress quorum random read \
+	replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address begin clock config conn cut deliver disk drive entry \
 	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
 	peers propose publish reserve saver segment tail trace wire wire_decode)
@@ -31,6 +31,7 @@ TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode ke
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
+NODE += $(call room,raft/node,configs members)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,$(patsubst %,snap_%,copy stage wire wire_decode work))
@@ -40,8 +41,8 @@ TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore 
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame
-UNIT_RAFT = raft_append raft_election raft_progress raft_quorum raft_random raft_read raft_runs \
-	raft_sizes raft_snapshot raft_step
+UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
+	raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
 	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
 	node_segment node_tail node_trace node_wire node_wire_members
@@ -50,6 +51,7 @@ UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash k
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
+UNIT_NODE += node_configs
 UNIT_CONTROL = control_control control_job control_message control_status
 UNIT_NODE += $(patsubst %,node_snap_%,copy stage wire work)
 
@@ -107,7 +109,7 @@ $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
 WORLD = $(call objects,$(call room,tests/lib,world world_members world_snap))
 $(call unit_bins,raft_random): $(WORLD)
-$(call unit_bins,raft_append raft_election raft_read raft_snapshot raft_step): $(BUILD)/tests/lib/solo.o
+$(call unit_bins,$(filter-out raft_random,$(UNIT_RAFT))): $(BUILD)/tests/lib/solo.o
 $(call unit_bins,$(UNIT_RAFT)): $(A_RAFT) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
@@ -126,13 +128,13 @@ $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
-	posix/semantics bench/floor bench/small cluster/garbage)
+	posix/semantics bench/floor bench/overwrite bench/small cluster/garbage)
 $(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
 $(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
 $(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
 $(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
 $(BUILD)/tests/posix/semantics: $(call objects,$(patsubst %,tests/posix/semantics_%.c,names folders data attributes))
-$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/small: $(BUILD)/tests/bench/measure.o
+$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/overwrite $(BUILD)/tests/bench/small: $(BUILD)/tests/bench/measure.o
 $(BUILD)/tests/cluster/garbage: $(A_BASE)
 $(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
 $(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
@@ -170,6 +172,8 @@ asan tsan cluster posix docker:
 	@$(RUN) $@
 powercut: all programs ## an acknowledged write survives the power cut of all nodes
 	@BUILD=$(BUILD) tests/cluster/powercut.sh
+bounded: all programs ## 2,000,000 overwrites of 100 files: disk and restart stay bounded
+	@BUILD=$(BUILD) COUNT=2000000 BYTES=100 tests/cluster/bounded.sh
 fuzz: ## fuzz every decoder; SECONDS_EACH=
 	@BUILD=$(BUILD) tests/fuzz/run.sh
 bench: all programs ## the bare commit, and raftfs beside it
@@ -208,5 +212,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut fuzz bench headers tidy deps demo docker install golden explore pure
+	cluster posix powercut bounded fuzz bench headers tidy deps demo docker install golden explore pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

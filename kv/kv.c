@@ -330,6 +330,21 @@ static void stop_threads(struct kv *kv)
 	pthread_join(kv->keeper_thread, NULL);
 }
 
+static int start_node(struct kv *kv)
+{
+	struct node_state state = {.applied = kv->applier.applied.index};
+	struct buffer members = {0};
+	int rc = membership_load(&kv->store->reader, &state.members_index,
+				 &members);
+
+	if (rc == 0) {
+		state.members = buffer_bytes(&members);
+		rc = node_start(kv->node, &state);
+	}
+	buffer_deinit(&members);
+	return rc;
+}
+
 static int start(struct kv *kv, struct buffer *problem)
 {
 	int rc;
@@ -341,7 +356,7 @@ static int start(struct kv *kv, struct buffer *problem)
 	if (pthread_create(&kv->keeper_thread, NULL, kv_keeper_main, kv) != 0) {
 		log_fatal("no thread to be had");
 	}
-	rc = node_start(kv->node, kv->applier.applied.index);
+	rc = start_node(kv);
 	if (rc != 0) {
 		buffer_printf(problem, "the node does not start: %s",
 			      status_text(rc));

@@ -22,7 +22,9 @@
  *       the log or of the state before it; the one before it is older
  *   R14 the peers are the members of the configuration in force, each once,
  *       in their places
- *   R15 a snapshot that is loaded ends beyond what is committed here; who
+ *   R15 a leader hands over to another voter, and no longer than election_ms;
+ *       one without a vote in its committed configuration is doing so
+ *   R16 a snapshot that is loaded ends beyond what is committed here; who
  *       loads one follows its leader
  *
  * Cheap enough for every step of every build: no loop over entries. */
@@ -167,21 +169,43 @@ static void check_members(const struct raft *r)
 	      learners == m->learner_count); /* R14 */
 }
 
+static void check_transfer(const struct raft *r)
+{
+	const struct transfer *t = &r->transfer;
+	bool found = false;
+	uint32_t i;
+
+	if (r->role != RAFT_LEADER) {
+		CHECK(t->target == 0 && !r->lease_over); /* R15 */
+		return;
+	}
+	CHECK(t->target != 0 || members_is_voter(r) ||
+	      r->members_index > r->commit); /* R15 */
+	if (t->target == 0)
+		return;
+	for (i = 0; i < r->peer_count; i++)
+		found |= r->peer[i].id == t->target && r->peer[i].voter;
+	CHECK(found && t->target != r->config.self); /* R15 */
+	CHECK(r->now < t->until);		     /* R15 */
+	CHECK(!t->told || r->lease_over);	     /* R15 */
+}
+
 static void check_snapshot(const struct raft *r)
 {
 	if (!snapshot_is_loading(r))
 		return;
-	CHECK(r->role == RAFT_FOLLOWER && r->leader != 0);    /* R15 */
-	CHECK(r->loading.index > r->commit);		      /* R15 */
-	CHECK(r->loading.term <= r->hard.term);		      /* R15 */
-	CHECK(r->loading_change.index <= r->loading.index);   /* R15 */
-	CHECK(members_are_valid(&r->loading_change.members)); /* R15 */
+	CHECK(r->role == RAFT_FOLLOWER && r->leader != 0);    /* R16 */
+	CHECK(r->loading.index > r->commit);		      /* R16 */
+	CHECK(r->loading.term <= r->hard.term);		      /* R16 */
+	CHECK(r->loading_change.index <= r->loading.index);   /* R16 */
+	CHECK(members_are_valid(&r->loading_change.members)); /* R16 */
 }
 
 void raft_check(const struct raft *r)
 {
 	check_log(r);
 	check_members(r);
+	check_transfer(r);
 	check_snapshot(r);
 	check_saves(r);
 	check_role(r);

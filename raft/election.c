@@ -9,11 +9,12 @@
  *      '------------------+-------------------------------------------'
  *        election_follow(): leader heard, higher term, no quorum, disk stalled
  *
- * A lone voter goes from FOLLOWER to CANDIDATE at once. A candidate that fails
- * asks for pre-votes again, so that terms do not climb in vain (row 11).
- * A member asked to vote within election_ms of hearing a leader refuses
- * without looking at the term, except that leader itself: this is what the
- * leader's read lease rests on, whatever happens to the term in between. */
+ * A lone voter goes from FOLLOWER to CANDIDATE at once, and so does whom the
+ * leader tells to (transfer.c). A candidate that fails asks for pre-votes
+ * again, so that terms do not climb in vain (row 11). A member asked to vote
+ * within election_ms of hearing a leader refuses without looking at the term,
+ * except that leader itself: this is what the leader's read lease rests on,
+ * whatever happens to the term in between. */
 #include "raft/random.h"
 #include "raft/state.h"
 
@@ -24,13 +25,24 @@ void election_delay(struct raft *r)
 				     r->config.election_ms);
 }
 
+/* Has the only voter led since it is that? Then no other has, or could have,
+ * and there is no promise to keep. Its own vote alone says little: it may have
+ * lost that election. But a leader of this term whose log had the configuration
+ * before would have needed its vote. */
+static bool has_led_alone(const struct raft *r)
+{
+	struct raft_pos last = runs_last_pos(&r->runs);
+	raft_index before = runs_agree(&r->runs, last.index, r->hard.term - 1);
+
+	return r->hard.vote == r->config.self && last.term == r->hard.term &&
+	       runs_term(&r->runs, before) < r->hard.term &&
+	       r->members_index <= before;
+}
+
 void election_init(struct raft *r, const struct raft_boot *boot)
 {
-	/* The only voter, and in its own last term it helped no other: it may
-	 * be the only one since yesterday, and the leader before still serve.
-	 */
-	bool own = boot->hard.vote == r->config.self || boot->fresh;
-	bool lone = own && members_is_lone_voter(r);
+	bool founder = boot->fresh || r->members_index <= 1;
+	bool lone = members_is_lone_voter(r) && (founder || has_led_alone(r));
 
 	r->role = RAFT_FOLLOWER;
 	r->reason = RAFT_BECAUSE_STARTED;
@@ -56,6 +68,8 @@ static void leave_role(struct raft *r, enum raft_reason reason)
 	for (i = 0; i < r->peer_count; i++)
 		r->peer[i].answer = PROGRESS_SILENT;
 	r->uncommitted = 0;
+	r->transfer = (struct transfer){0};
+	r->lease_over = false;
 	r->round_heard = 0;
 	r->reason = reason;
 }
@@ -123,6 +137,7 @@ static void ask(struct raft *r, enum raft_msg_kind kind, raft_term term)
 		.kind = kind,
 		.term = term,
 		.pos = runs_last_pos(&r->runs),
+		.transfer = r->reason == RAFT_BECAUSE_TRANSFER,
 	};
 	uint32_t i;
 
@@ -183,6 +198,12 @@ static void prevote_count(struct raft *r)
 	}
 }
 
+static bool may_campaign(const struct raft *r)
+{
+	return members_may_stand(r) && r->role != RAFT_LEADER &&
+	       !snapshot_is_loading(r) && runs_room(&r->runs, r->hard.term + 1);
+}
+
 /* --- Being asked
  * -------------------------------------------------------------- */
 
@@ -199,6 +220,8 @@ bool election_is_promised(const struct raft *r, const struct raft_msg *m)
 	/* While loading nothing can be saved, so no vote. */
 	if (snapshot_is_loading(r))
 		return true;
+	if (m->kind == RAFT_VOTE && m->transfer)
+		return false; /* its leader has freed us (row 59) */
 	if (r->role == RAFT_LEADER)
 		return true; /* with a quorum, or it would not be */
 	return is_bound(r, m->from);
@@ -250,6 +273,16 @@ void election_on_vote(struct raft *r, const struct raft_msg *m)
 	act_send(r, reply, 0);
 }
 
+void election_on_timeout_now(struct raft *r, const struct raft_msg *m)
+{
+	if (r->role != RAFT_FOLLOWER || r->leader != m->from ||
+	    !may_campaign(r) || save_stalled(r)) {
+		r->counters.messages_ignored++;
+		return;
+	}
+	become_candidate(r, RAFT_BECAUSE_TRANSFER);
+}
+
 /* --- Being answered
  * ------------------------------------------------------------ */
 
@@ -297,12 +330,6 @@ void election_on_saved(struct raft *r)
 /* --- Time
  * ---------------------------------------------------------------------- */
 
-static bool may_campaign(const struct raft *r)
-{
-	return members_may_stand(r) && r->role != RAFT_LEADER &&
-	       !snapshot_is_loading(r) && runs_room(&r->runs, r->hard.term + 1);
-}
-
 static uint64_t heard_of(const struct raft *r, const struct progress *p)
 {
 	return members_is_self(r, p) ? RAFT_NEVER : p->heard;
@@ -327,6 +354,21 @@ static void resign(struct raft *r, enum raft_reason reason)
 	election_follow(r, r->hard.term, 0, reason);
 }
 
+/* Not while loading: nobody may change then. */
+static bool follows(const struct raft *r)
+{
+	return r->role == RAFT_FOLLOWER && r->leader != 0 &&
+	       !snapshot_is_loading(r);
+}
+
+/* Who may not stand, a learner for one, still has no leader any more. */
+static void lose_leader(struct raft *r)
+{
+	if (follows(r))
+		election_follow(r, r->hard.term, 0,
+				RAFT_BECAUSE_ELECTION_TIMEOUT);
+}
+
 void election_on_clock(struct raft *r)
 {
 	if (r->role == RAFT_LEADER) {
@@ -334,12 +376,16 @@ void election_on_clock(struct raft *r)
 			resign(r, RAFT_BECAUSE_DISK_STALLED); /* row 43 */
 		else if (r->now >= quorum_lost_at(r))
 			resign(r, RAFT_BECAUSE_NO_QUORUM);
+		else
+			transfer_on_clock(r);
 		return;
 	}
-	if (!may_campaign(r) || r->now < r->election_due)
+	if (r->now < r->election_due)
 		return;
-	if (save_stalled(r) ||
-	    (r->role == RAFT_CANDIDATE && save_of_hard(r) != 0))
+	if (!may_campaign(r))
+		lose_leader(r);
+	else if (save_stalled(r) ||
+		 (r->role == RAFT_CANDIDATE && save_of_hard(r) != 0))
 		election_delay(r); /* the disk has not taken the last one */
 	else if (members_is_lone_voter(r))
 		become_candidate(r, RAFT_BECAUSE_ELECTION_TIMEOUT);
@@ -349,7 +395,10 @@ void election_on_clock(struct raft *r)
 
 raft_ms election_deadline(const struct raft *r)
 {
-	if (r->role == RAFT_LEADER)
-		return quorum_lost_at(r);
-	return may_campaign(r) ? r->election_due : RAFT_NEVER;
+	if (r->role == RAFT_LEADER) {
+		raft_ms lost = quorum_lost_at(r), over = transfer_deadline(r);
+
+		return lost < over ? lost : over;
+	}
+	return may_campaign(r) || follows(r) ? r->election_due : RAFT_NEVER;
 }

@@ -374,7 +374,7 @@ size_t raft_acts_max(void);
  * to an incarnation that was never added, are the driver's to refuse. A started
  * voter grants no (pre-)vote until one full election_ms has passed, because it
  * may have promised a lease before it stopped; unless it is fresh, or the only
- * voter and its last vote was for itself.
+ * voter since the founding or its last election.
  * A broken boot record (runs falling, commit > last, ...) is a bug: the
  * driver has verified the log. */
 struct raft *raft_init(void *memory, const struct raft_config *config,

@@ -10,7 +10,8 @@
  *
  * The lease: a quorum that acknowledged a round sent at time t will elect no
  * other leader before t + election_ms, so reads need no round until
- * t + lease_ms (6.4.1, row 57). A lone voter's never ends.
+ * t + lease_ms (6.4.1, row 57). A lone voter's never ends. Whoever was told to
+ * stand by this leader may be elected at any time: no lease any more (row 58).
  *
  * A follower asks the leader, one request at a time for all that gathered;
  * lost ones are repeated under the same number. */
@@ -58,7 +59,7 @@ raft_ms read_lease_until(const struct raft *r)
 {
 	raft_ms since;
 
-	if (r->role != RAFT_LEADER || r->commit < r->noop)
+	if (r->role != RAFT_LEADER || r->commit < r->noop || r->lease_over)
 		return 0;
 	since = members_agree(r, sent_of);
 	if (since == 0 || since == RAFT_NEVER)

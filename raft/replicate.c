@@ -138,6 +138,8 @@ void replicate_on_link(struct raft *r, raft_id peer, bool up)
 
 	if (p == NULL || peer == r->config.self)
 		return;
+	if (!up)
+		transfer_on_lost(r, peer);
 	progress_reset(p, runs_last(&r->runs));
 	p->wanted = up; /* at once: it may be caught up and idle (row 29) */
 	p->send_due = r->now;
@@ -180,6 +182,19 @@ static bool has_room(const struct raft *r, uint64_t bytes, size_t count)
 	       r->uncommitted + bytes <= r->config.uncommitted_bytes;
 }
 
+static int take(struct raft *r, const uint32_t *sizes, size_t count,
+		uint64_t bytes, enum raft_source source)
+{
+	int rc;
+
+	if (!has_room(r, bytes, count))
+		return STATUS_FULL;
+	rc = append_own(r, sizes, count, source);
+	if (rc == 0)
+		r->uncommitted += bytes;
+	return rc;
+}
+
 int replicate_propose(struct raft *r, const uint32_t *sizes, size_t count)
 {
 	uint64_t bytes = 0;
@@ -192,12 +207,16 @@ int replicate_propose(struct raft *r, const uint32_t *sizes, size_t count)
 		bytes += sizes[i];
 	}
 	if (r->role == RAFT_LEADER)
-		rc = has_room(r, bytes, count)
-			     ? append_own(r, sizes, count, RAFT_FROM_PROPOSAL)
-			     : STATUS_FULL;
-	if (rc == 0)
-		r->uncommitted += bytes;
-	else
+		rc = transfer_is_on(r)
+			     ? STATUS_PENDING
+			     : take(r, sizes, count, bytes, RAFT_FROM_PROPOSAL);
+	if (rc != 0)
 		r->counters.proposals_refused++;
 	return rc;
+}
+
+int replicate_change(struct raft *r, uint32_t size)
+{
+	CHECK(size <= LIMIT_ENTRY_BYTES);
+	return take(r, &size, 1, size, RAFT_FROM_CHANGE);
 }

@@ -81,6 +81,15 @@ struct reads {
 	raft_ms sent[ROUNDS_MAX];
 };
 
+/* --- Handing over (transfer.c) ---------------------------------------------
+ */
+
+struct transfer {
+	raft_id target; /* 0: none is under way */
+	raft_ms until;	/* given up then */
+	bool told;	/* it has been sent TIMEOUT_NOW */
+};
+
 /* --- The core ---------------------------------------------------------------
  */
 
@@ -128,6 +137,8 @@ struct raft {
 	raft_index noop; /* its first entry; commit >= noop: it may count */
 	uint64_t uncommitted;
 	raft_ms heartbeat_due;
+	struct transfer transfer;
+	bool lease_over; /* for this term: somebody was told to stand */
 
 	struct saves saves;
 	struct save_stage stage;
@@ -189,6 +200,7 @@ void election_init(struct raft *r, const struct raft_boot *boot);
 void election_on_prevote(struct raft *r, const struct raft_msg *m);
 void election_on_prevote_reply(struct raft *r, const struct raft_msg *m);
 void election_on_vote(struct raft *r, const struct raft_msg *m);
+void election_on_timeout_now(struct raft *r, const struct raft_msg *m);
 void election_on_vote_reply(struct raft *r, const struct raft_msg *m);
 void election_on_saved(struct raft *r);
 void election_on_clock(struct raft *r);
@@ -211,7 +223,21 @@ void replicate_on_link(struct raft *r, raft_id peer, bool up);
 void replicate_to_all(struct raft *r); /* with or without entries */
 void replicate_flush(struct raft *r);
 int replicate_propose(struct raft *r, const uint32_t *sizes, size_t count);
+int replicate_change(struct raft *r, uint32_t size);
 void replicate_noop(struct raft *r);
+
+/* Changes of members. */
+int change_propose(struct raft *r, const struct raft_members *members,
+		   uint32_t size);
+bool change_is_leave_due(const struct raft *r);
+
+/* Handing over. */
+int transfer_propose(struct raft *r, raft_id target);
+bool transfer_is_on(const struct raft *r);
+void transfer_on_lost(struct raft *r, raft_id peer); /* its link */
+void transfer_on_clock(struct raft *r);
+void transfer_flush(struct raft *r); /* after replicate_flush() */
+raft_ms transfer_deadline(const struct raft *r);
 
 /* Snapshots. */
 bool snapshot_is_loading(const struct raft *r);

@@ -69,6 +69,8 @@ void raft_status(const struct raft *r, struct raft_status *status)
 	status->members_index = r->members_index;
 	status->members_committed = r->members_index <= r->commit;
 	status->joint = r->members.outgoing_count > 0;
+	status->leave_due = change_is_leave_due(r);
+	status->transfer_target = r->transfer.target;
 	status->loading = snapshot_is_loading(r);
 	status->counters = r->counters;
 }

@@ -184,6 +184,9 @@ static void on_current(struct raft *r, const struct raft_event *ev)
 	case RAFT_READ_REPLY:
 		read_on_reply(r, m);
 		break;
+	case RAFT_TIMEOUT_NOW:
+		election_on_timeout_now(r, m);
+		break;
 	default:
 		r->counters.messages_ignored++;
 		break;
@@ -294,11 +297,17 @@ static int on_event(struct raft *r, const struct raft_event *ev)
 		snapshot_on_loaded(r, ev->snap_loaded.pos);
 		break;
 	case RAFT_EV_CHANGE:
+		return change_propose(r, ev->change.members, ev->change.size);
 	case RAFT_EV_TRANSFER:
-		CHECK(!"given by no driver yet");
-		break;
+		return transfer_propose(r, ev->transfer.target);
 	}
 	return 0;
+}
+
+static bool is_request(const struct raft_event *ev)
+{
+	return ev->kind == RAFT_EV_PROPOSE || ev->kind == RAFT_EV_READ ||
+	       ev->kind == RAFT_EV_CHANGE || ev->kind == RAFT_EV_TRANSFER;
 }
 
 static void role_tell(struct raft *r, enum raft_role role, raft_term term,
@@ -330,13 +339,14 @@ int raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 
 	/* A message may come in time although we wake late; a local request
 	 * must not be taken by a leader that should have resigned. */
-	if (ev->kind == RAFT_EV_PROPOSE || ev->kind == RAFT_EV_READ)
+	if (is_request(ev))
 		election_on_clock(r);
 	rc = on_event(r, ev);
 	members_tell(r);
 	election_on_clock(r);
 	read_flush(r);
 	replicate_flush(r);
+	transfer_flush(r);
 	commit_apply(r);
 	save_seal(r);
 	role_tell(r, role, term, leader);

@@ -75,7 +75,7 @@ static void on_closed(struct conn *c, int status, const char *why)
 static void welcome(struct node *n, struct conn *c,
 		    const struct wire_hello *hello)
 {
-	struct peer *p = peer_named(n, hello->name);
+	struct peer *p = peer_for(n, hello);
 
 	CHECK(p != NULL); /* found_judge() knows no others */
 	if (p->in != NULL) {
@@ -94,7 +94,7 @@ static void welcome(struct node *n, struct conn *c,
 /* An old life of the same incarnation: a replay, or a very late caller. */
 static bool outlived(struct node *n, const struct wire_hello *hello)
 {
-	struct peer *p = peer_named(n, hello->name);
+	struct peer *p = peer_for(n, hello);
 
 	return p != NULL && p->member.id == hello->id && hello->boot < p->boot;
 }
@@ -117,7 +117,7 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		self.members = n->identity.founding.members;
 		self.count = n->identity.founding.count;
 	}
-	p = peer_named(n, hello->name);
+	p = peer_for(n, hello);
 	rc = found_judge(&self, hello, NULL, &problem);
 	if (rc == 0 && outlived(n, hello)) {
 		rc = STATUS_INVALID;
@@ -156,7 +156,7 @@ static void on_core(struct node *n, struct conn *c, struct peer *p)
 		conn_close(c, STATUS_MALFORMED, "a message of someone else");
 		return;
 	}
-	drive_receive(n, p);
+	drive_receive(n, c, p);
 }
 
 static void on_peer(struct node *n, struct conn *c, const struct frame *frame)

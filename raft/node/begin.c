@@ -79,6 +79,10 @@ int begin_log(struct node *n, struct buffer *problem)
 			return rc;
 		}
 	}
+	rc = members_open(n, problem);
+	if (rc != 0) {
+		return rc;
+	}
 	if (!n->identity.log_begun) {
 		mark_reset(&n->mark);
 		n->identity.log_begun = true;
@@ -88,24 +92,6 @@ int begin_log(struct node *n, struct buffer *problem)
 }
 
 /* --- The core ------------------------------------------------------------- */
-
-static int by_id(const void *a, const void *b)
-{
-	raft_id x = *(const raft_id *)a, y = *(const raft_id *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void fill_members(const struct node *n, struct raft_members *members)
-{
-	const struct wire_config *f = &n->identity.founding;
-
-	members->voter_count = (uint32_t)f->count;
-	for (size_t i = 0; i < f->count; i++) {
-		members->voters[i] = f->members[i].id;
-	}
-	qsort(members->voters, f->count, sizeof members->voters[0], by_id);
-}
 
 static void fill_config(struct node *n)
 {
@@ -150,7 +136,7 @@ void begin_core(struct node *n)
 	boot.sizes = sizes;
 	boot.fresh =
 		state.last == 1 && state.hard.term == 1 && state.hard.vote == 0;
-	fill_members(n, &boot.members);
+	members_boot(n, &boot);
 	fill_config(n);
 
 	n->now = boot.now;
@@ -194,7 +180,12 @@ static void adopt(struct node *n, struct bytes record,
 	found_cluster_text(founding->cluster, cluster);
 	log_info("founded cluster=%s members=%zu", cluster, founding->count);
 	begin_core(n);
-	peers_founded(n);
+	peers_follow(n);
+	for (size_t i = 0; i < n->peer_count; i++) {
+		if (n->peers[i]->state == PEER_UP) {
+			peer_hand_on(n->peers[i]);
+		}
+	}
 }
 
 void begin_check(struct node *n)

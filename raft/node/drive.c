@@ -67,8 +67,11 @@ static size_t save_entries(struct node *n, const struct raft_act *act,
 
 	switch (act->save.source) {
 	case RAFT_FROM_NOTHING:
-	case RAFT_FROM_CHANGE:
 		return 0;
+	case RAFT_FROM_CHANGE:
+		CHECK(count == 1 && n->change != NULL);
+		entries[0] = entry_ref(n->change);
+		break;
 	case RAFT_FROM_NOOP:
 		CHECK(count == 1);
 		entries[0] = entry_new(ENTRY_NOOP, NULL, 0);
@@ -115,6 +118,7 @@ static void carry_save(struct node *n, const struct raft_act *act)
 		.count = count,
 	};
 
+	members_saved(n, act->save.keep, entries, count);
 	tail_truncate(&n->tail, act->save.keep);
 	for (size_t i = 0; i < count; i++) {
 		tail_append(&n->tail, entries[i]);
@@ -208,6 +212,8 @@ static void carry(struct node *n, const struct raft_act *act)
 		n->client->role(n->context, &n->raft);
 		return;
 	case RAFT_DO_MEMBERS:
+		members_enforced(n, act->members.index);
+		return;
 	case RAFT_DO_SEND_SNAP:
 	case RAFT_DO_LOAD_SNAP:
 		CHECK(!"asked for by no core yet");
@@ -334,14 +340,18 @@ void drive_saved(struct node *n, raft_seq seq)
 	(void)drive_step(n, &ev);
 }
 
-/* n->message is a core's message from p, decoded and checked. */
-void drive_receive(struct node *n, struct peer *p)
+/* n->message is a core's message from p over c, decoded and checked. */
+void drive_receive(struct node *n, struct conn *c, struct peer *p)
 {
 	const struct wire_message *m = &n->message;
 	struct raft_event ev = {.kind = RAFT_EV_RECV, .recv.msg = m->core};
 	size_t runs = 0;
 
 	(void)p;
+	if (!members_receive(n, &ev)) {
+		conn_close(c, STATUS_MALFORMED, "a configuration of no sense");
+		return;
+	}
 	for (size_t i = 0; i < m->count; i++) {
 		if (runs == 0 || n->runs[runs - 1].term != m->entries[i].term) {
 			n->runs[runs++].term = m->entries[i].term;
@@ -446,6 +456,10 @@ void drive_turn(struct node *n)
 	n->dirty = false;
 	tick(n);
 	if (n->core != NULL) {
+		if (n->follow) {
+			n->follow = false;
+			peers_follow(n);
+		}
 		peers_settle(n);
 		deliver_turn(n);
 		propose_turn(n);

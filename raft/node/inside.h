@@ -20,7 +20,8 @@
  * accept.c  links: being called          peers.c    all of them
  * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status
- * mark.c    how far was ever applied  cut.c    how much of the log stays */
+ * mark.c    how far was ever applied  cut.c    how much of the log stays
+ * members.c configurations */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -28,6 +29,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "raft/node/configs.h"
 #include "raft/node/conn.h"
 #include "raft/node/cut.h"
 #include "raft/node/found.h"
@@ -43,8 +45,10 @@
 enum {
 	TAIL_BYTES = LIMIT_UNAPPLIED_BYTES,
 	TAIL_ENTRIES = 1 << 16,
-	ACCEPTED_MAX = 64,    /* connections that called */
-	ADDRESSES_MAX = 4,    /* of one host name */
+	PEERS_MAX = LIMIT_PEERS + 16,	     /* with guests, and a seed */
+	CHANGES_MAX = 64,		     /* configurations in one append */
+	ACCEPTED_MAX = 2 * LIMIT_PEERS + 16, /* connections that called */
+	ADDRESSES_MAX = 4,		     /* of one host name */
 	LINK_LIMIT_MS = 2000, /* to connect; to answer the HELLO */
 	BACKOFF_MIN_MS = 50,
 	BACKOFF_MAX_MS = 1000,
@@ -81,6 +85,10 @@ struct peer {
 	enum peer_state state;
 	struct conn *out; /* dialled; from CONNECTING on */
 	struct conn *in;  /* accepted and greeted, or NULL */
+	bool guest;	  /* of this cluster, but no member as far as is known
+			     here: it may know better */
+	bool seed;	  /* --join: whoever answers there */
+	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */
 	uint64_t links;	  /* connections that were either half, ever */
 	uint64_t told;	  /* the link the core takes to be up; 0: none */
@@ -96,8 +104,12 @@ struct peer {
 	size_t address_count;
 	char problem[160]; /* why it is not up; "" */
 	raft_ms said;	   /* in the log, since it was up last; 0: not yet */
+	bool batched;	   /* the batch of this turn has entries of it */
 	bool owed;	   /* the refusal below, until there is a way */
 	struct wire_refused refused;
+	/* Freed once its handles are closed. */
+	bool closing;
+	bool closed;
 };
 
 /* --- The way of proposals ------------------------------------------------- */
@@ -116,7 +128,6 @@ struct batch {
 	size_t own; /* how many are this node's */
 	struct entry *entries[LIMIT_MESSAGE_ENTRIES];
 	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
-	bool from[LIMIT_VOTERS]; /* peers that have entries in it */
 };
 
 /* --- Acts that wait, entries that are delivered --------------------------- */
@@ -216,7 +227,7 @@ struct node {
 	raft_ms due; /* for which the timer is armed */
 	raft_ms tick_due;
 	struct found found;
-	struct peer peers[LIMIT_VOTERS];
+	struct peer *peers[PEERS_MAX];
 	size_t peer_count;
 	struct conn *accepted[ACCEPTED_MAX];
 	size_t accepted_count;
@@ -238,12 +249,17 @@ struct node {
 	struct cut cut;
 	struct raft_status role_said; /* by the last log line */
 	raft_index start_applied;
+	struct configs configs;
+	bool follow; /* links must follow another one */
 
 	/* Scratch of one event. */
 	struct wire_message message;
 	struct raft_run runs[LIMIT_MESSAGE_ENTRIES];
 	uint32_t sizes[LIMIT_MESSAGE_ENTRIES];
 	struct entry *gathered[LIMIT_MESSAGE_ENTRIES];
+	struct raft_change changes[CHANGES_MAX];
+	struct wire_config parsed;
+	struct entry *change; /* of a CHANGE, while it is stepped */
 
 	struct inbox inbox;
 
@@ -259,7 +275,7 @@ struct node {
  * acts. entries: those of a PROPOSE. Returns what raft_step() did. */
 int drive_step(struct node *n, struct raft_event *ev);
 void drive_saved(struct node *n, raft_seq seq);
-void drive_receive(struct node *n, struct peer *p);
+void drive_receive(struct node *n, struct conn *c, struct peer *p);
 void drive_turn(struct node *n);
 void drive_deinit(struct node *n);
 /* Fetch (after, last] into n->gathered, one reference each. */
@@ -267,6 +283,22 @@ MUST_USE bool drive_gather(struct node *n, raft_index after, raft_index last);
 /* The entry from memory or disk, one reference; NULL: cut away. A log that
  * can not be read ends the process. */
 struct entry *drive_entry(struct node *n, raft_index index);
+
+/* members.c */
+
+/* What the log says, before the start. STATUS_CORRUPT, STATUS_IO. */
+MUST_USE int members_open(struct node *n, struct buffer *problem);
+/* And what the state says where the log does not. STATUS_CORRUPT. */
+MUST_USE int members_start(struct node *n, const struct node_state *state);
+void members_boot(const struct node *n, struct raft_boot *boot);
+/* Add to ev the configurations among the entries of n->message; false: one
+ * is none. */
+MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
+/* These entries are in the log after keep now, and nothing else. */
+void members_saved(struct node *n, raft_index keep,
+		   struct entry *const *entries, size_t count);
+/* The core says: the one at index is in force. */
+void members_enforced(struct node *n, raft_index index);
 
 /* deliver.c */
 void deliver_init(struct delivery *d, raft_index applied);
@@ -280,24 +312,34 @@ void propose_deinit(struct node *n);
 
 /* peers.c */
 void peers_init(struct node *n);
-void peers_founded(struct node *n); /* ids are known; hand on the record */
-void peers_settle(struct node *n);  /* tell the core which links are up */
+/* There is another configuration, or the first: links come and go. */
+void peers_follow(struct node *n);
+/* The configuration in force, else what the data folder tells of the cluster,
+ * else --peers: NULL. */
+const struct wire_config *peers_config(const struct node *n);
+/* Whoever said so, before founding by its name alone; NULL: unknown. */
+struct peer *peer_for(struct node *n, const struct wire_hello *hello);
+/* For one of this cluster that is unknown here; NULL: there are too many. */
+struct peer *peer_guest(struct node *n, const struct wire_hello *hello);
+void peers_settle(struct node *n); /* tell the core which links are up */
 void peers_flush(struct node *n);
 void peers_ping(struct node *n);
+void peers_sweep(struct node *n); /* guests that left */
 void peers_stop(struct node *n);
-struct peer *peer_named(struct node *n, const char *name);
 struct peer *peer_of(struct node *n, raft_id id);     /* NULL: unknown */
 const char *node_name_of(struct node *n, raft_id id); /* "none", "n1" */
 
 /* peer.c */
 void peer_start(struct peer *p);
+/* Both halves; it is freed later. No one may know it any more. */
 void peer_stop(struct peer *p);
 /* Frames for it go here; NULL: not now. */
 struct conn *peer_way(const struct peer *p);
 /* The link, while both halves are up; 0: not now. Another number is another
  * connection: what was on the one before may be lost, in either direction. */
 uint64_t peer_link(const struct peer *p);
-void peer_soon(struct peer *p); /* it called, so it is there: dial now */
+void peer_moved(struct peer *p); /* its address is another */
+void peer_soon(struct peer *p);	 /* it called, so it is there: dial now */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);
 void peer_note(struct peer *p, const char *problem);

@@ -151,6 +151,7 @@ void log_take(struct log *log, const struct record *r)
 			.segment = (uint32_t)s->number,
 			.at = at,
 			.size = size,
+			.kind = (uint32_t)e.kind,
 		};
 		at += size;
 	}

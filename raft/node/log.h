@@ -93,6 +93,10 @@ raft_term log_term(const struct log *log, raft_index index);
  * `bytes` of files stay (the one in use always does); 0: none. Any thread. */
 raft_index log_excess(const struct log *log, uint64_t bytes);
 
+/* The newest entry of that kind below index; 0: none is held. Any thread. */
+raft_index log_find(const struct log *log, enum entry_kind kind,
+		    raft_index below);
+
 /* Read the entry at index: one reference, returned. STATUS_NOT_FOUND outside
  * (base, last]; STATUS_CORRUPT, STATUS_IO. */
 MUST_USE int log_read(struct log *log, raft_index index, struct entry **entry);

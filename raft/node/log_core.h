@@ -20,6 +20,7 @@ struct place {
 	uint32_t segment; /* number */
 	uint32_t at;
 	uint32_t size; /* with the entry's header */
+	uint32_t kind; /* enum entry_kind */
 };
 static_assert(sizeof(struct place) <= 24, "24 bytes for each entry held");
 

@@ -91,3 +91,26 @@ int log_read(struct log *log, raft_index index, struct entry **entry)
 	}
 	return STATUS_NOT_FOUND;
 }
+
+raft_index log_find(const struct log *log, enum entry_kind kind,
+		    raft_index below)
+{
+	pthread_mutex_t *mutex = (pthread_mutex_t *)&log->mutex;
+	raft_index found = 0;
+	size_t i;
+
+	pthread_mutex_lock(mutex);
+	i = log->count;
+	if (below <= log->base.index) {
+		i = 0;
+	} else if (below - log->base.index - 1 < i) {
+		i = (size_t)(below - log->base.index - 1);
+	}
+	for (; i > 0 && found == 0; i--) {
+		if (log->places[i - 1].kind == (uint32_t)kind) {
+			found = log->base.index + i;
+		}
+	}
+	pthread_mutex_unlock(mutex);
+	return found;
+}

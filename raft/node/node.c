@@ -401,6 +401,7 @@ static void on_sweep(uv_timer_t *sweep)
 	struct node *n = sweep->data;
 
 	n->dirty = true;
+	peers_sweep(n);
 	peers_ping(n);
 	accept_sweep(n);
 }
@@ -440,14 +441,20 @@ static void init_handles(struct node *n)
 	CHECK(uv_prepare_start(&n->prepare, on_prepare) == 0);
 }
 
-int node_start(struct node *n, raft_index applied)
+int node_start(struct node *n, const struct node_state *state)
 {
-	struct log_state state;
+	raft_index applied = state->applied;
+	struct log_state log;
 	sigset_t all, before;
+	int rc;
 
-	log_state(n->log, &state);
-	if (applied < state.base.index || applied > state.last) {
+	log_state(n->log, &log);
+	if (applied < log.base.index || applied > log.last) {
 		return STATUS_CORRUPT; /* of two different lives */
+	}
+	rc = members_start(n, state);
+	if (rc != 0) {
+		return rc;
 	}
 	/* Signals are the program's business, and a write to a connection
 	 * that has just ended must not end the process. */

@@ -127,10 +127,18 @@ raft_term node_term(const struct node *node, raft_index index);
 MUST_USE int node_reset(struct node *node, struct raft_pos pos,
 			struct buffer *problem);
 
-/* Start the loop and the saver. applied: the state's applied index, at most
- * last (above the commit index found it counts as committed: that is saved
- * later than the state may be); commit() callbacks begin with applied + 1. */
-MUST_USE int node_start(struct node *node, raft_index applied);
+/* What the client's state says of itself. */
+struct node_state {
+	raft_index applied;	  /* 0: it is empty */
+	struct bytes members;	  /* payload of the newest ENTRY_MEMBERS */
+	raft_index members_index; /* that entry's; 0: none was applied yet */
+};
+
+/* Start the loop and the saver. The state's applied index is at most last
+ * (above the commit index found it counts as committed: that is saved later
+ * than the state may be); commit() callbacks begin after it. state is
+ * borrowed. STATUS_CORRUPT: it does not fit the log. */
+MUST_USE int node_start(struct node *node, const struct node_state *state);
 /* Stop the threads: when it returns no callback runs or will. Blocks. */
 void node_stop(struct node *node);
 void node_close(struct node *node); /* after stop, or instead of start */
@@ -166,7 +174,9 @@ struct node_member {
 	raft_id id;
 	char name[LIMIT_NODE_NAME_BYTES + 1];
 	char address[LIMIT_ADDRESS_BYTES + 1];
-	bool voter;
+	const char *standing; /* "voter", "learner", "incoming", "outgoing",
+				 "invited" (id 0: has not come yet) */
+	bool voter;	      /* in either half, once founded */
 	bool connected;
 	raft_ms heard;	  /* anything from it; 0: never */
 	raft_index match; /* leader only */
@@ -179,6 +189,7 @@ struct node_status {
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
+	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
 	size_t member_count;
 	struct node_member members[LIMIT_PEERS];
 };

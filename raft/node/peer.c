@@ -45,13 +45,14 @@ void peer_note(struct peer *p, const char *problem)
 void peer_is_foreign(struct peer *p, const char *problem)
 {
 	struct node *n = p->node;
-	size_t others = n->peer_count, foreign = 0;
+	size_t others = 0, foreign = 0;
 	char own[33], line[512];
 
 	p->foreign = true;
 	peer_note(p, problem);
-	for (size_t i = 0; i < others; i++) {
-		foreign += n->peers[i].foreign ? 1 : 0;
+	for (size_t i = 0; i < n->peer_count; i++) {
+		others += n->peers[i]->guest ? 0 : 1;
+		foreign += n->peers[i]->foreign ? 1 : 0;
 	}
 	/* Members are the others and this node; it has led or followed when
 	 * the core knows a leader's time. */
@@ -134,6 +135,13 @@ static void connect_to(struct peer *p)
 	}
 }
 
+static void free_closed(struct peer *p)
+{
+	if (p->closing && p->closed && !p->resolving) {
+		mem_free(p);
+	}
+}
+
 static void on_resolved(uv_getaddrinfo_t *resolve, int status,
 			struct addrinfo *list)
 {
@@ -141,6 +149,11 @@ static void on_resolved(uv_getaddrinfo_t *resolve, int status,
 	size_t count = 0;
 
 	p->resolving = false;
+	if (p->closing) {
+		uv_freeaddrinfo(list);
+		free_closed(p);
+		return;
+	}
 	for (struct addrinfo *at = list; at != NULL && count < ADDRESSES_MAX;
 	     at = at->ai_next) {
 		if (at->ai_addrlen <= sizeof p->addresses[0]) {
@@ -354,7 +367,7 @@ static void on_closed(struct conn *c, int status, const char *why)
 	struct node *n = c->owner;
 	struct peer *p = c->peer;
 
-	if (n->stopped) {
+	if (n->stopped || p->closing) {
 		p->out = NULL;
 		return;
 	}
@@ -375,6 +388,12 @@ uint64_t peer_link(const struct peer *p)
 	return peer_way(p) != NULL && p->in != NULL ? p->links : 0;
 }
 
+void peer_moved(struct peer *p)
+{
+	p->address_count = 0;
+	p->attempts = 0;
+}
+
 void peer_start(struct peer *p)
 {
 	p->backoff_ms = BACKOFF_MIN_MS;
@@ -383,14 +402,31 @@ void peer_start(struct peer *p)
 	arm(p, 0);
 }
 
+static void on_timer_closed(uv_handle_t *timer)
+{
+	struct peer *p = timer->data;
+
+	p->closed = true;
+	free_closed(p);
+}
+
 void peer_stop(struct peer *p)
 {
+	struct node *n = p->node;
+
+	p->closing = true;
 	if (p->out != NULL) {
-		conn_close(p->out, STATUS_ENDED, "stopping");
+		conn_close(p->out, STATUS_ENDED, "not wanted any more");
+	}
+	for (size_t i = n->accepted_count; i > 0; i--) {
+		if (n->accepted[i - 1]->peer == p) {
+			conn_close(n->accepted[i - 1], STATUS_ENDED,
+				   "not wanted any more");
+		}
 	}
 	if (p->resolving) {
 		/* Not possible once it runs: then it is waited for. */
 		(void)uv_cancel((uv_req_t *)&p->resolve);
 	}
-	uv_close((uv_handle_t *)&p->timer, NULL);
+	uv_close((uv_handle_t *)&p->timer, on_timer_closed);
 }

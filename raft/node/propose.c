@@ -79,14 +79,16 @@ static void update_route(struct node *n)
 
 /* --- Leading -------------------------------------------------------------- */
 
-static void batch_reset(struct batch *batch)
+static void batch_reset(struct node *n)
 {
+	struct batch *batch = &n->batch;
+
 	for (size_t i = 0; i < batch->count; i++) {
 		entry_unref(batch->entries[i]);
 	}
 	batch->count = batch->bytes = batch->own = 0;
-	for (size_t i = 0; i < COUNT_OF(batch->from); i++) {
-		batch->from[i] = false;
+	for (size_t i = 0; i < n->peer_count; i++) {
+		n->peers[i]->batched = false;
 	}
 }
 
@@ -132,14 +134,14 @@ static void propose_batch(struct node *n)
 	}
 	rc = drive_step(n, &ev);
 	for (size_t i = 0; rc != 0 && i < n->peer_count; i++) {
-		if (batch->from[i]) {
-			refuse(n, &n->peers[i], rc);
+		if (n->peers[i]->batched) {
+			refuse(n, n->peers[i], rc);
 		}
 	}
 	if (rc != 0 && batch->own > 0) {
 		pause_route(n, REOPEN_FULL_MS);
 	}
-	batch_reset(batch);
+	batch_reset(n);
 }
 
 /* Payload that a leader may still take, the batch counted. */
@@ -178,7 +180,7 @@ void propose_receive(struct node *n, struct peer *p)
 		batch->entries[batch->count++] = e;
 	}
 	batch->bytes += m->payload_bytes;
-	batch->from[p - n->peers] = true;
+	p->batched = true;
 	n->dirty = true;
 }
 
@@ -257,7 +259,7 @@ static void forward(struct node *n)
 		atomic_store(&n->inbox.proposals, true);
 		wire_encode_propose(conn_frame(way, &start), n->raft.term,
 				    batch->entries, batch->count);
-		batch_reset(batch);
+		batch_reset(n);
 		conn_send(way, start, WIRE_PROPOSE);
 	}
 	inbox_poke(n);
@@ -280,7 +282,7 @@ void propose_refused(struct node *n, struct peer *p)
 void propose_turn(struct node *n)
 {
 	for (size_t i = 0; i < n->peer_count; i++) {
-		send_refusal(&n->peers[i]);
+		send_refusal(n->peers[i]);
 	}
 	update_route(n);
 	if (is_leader(n)) {
@@ -297,5 +299,5 @@ void propose_turn(struct node *n)
 
 void propose_deinit(struct node *n)
 {
-	batch_reset(&n->batch);
+	batch_reset(n);
 }

@@ -36,24 +36,44 @@ static bool heard_lately(const struct node *n, const struct peer *p)
 	return p->heard != 0 && n->now - p->heard < HEARD_MS;
 }
 
-/* Who is not there, and why. */
-static void say_missing(const struct node *n, struct buffer *out)
+static bool votes(const struct wire_member *member)
 {
-	for (size_t i = 0; i < n->peer_count; i++) {
-		const struct peer *p = &n->peers[i];
+	return member->standing == WIRE_VOTER ||
+	       member->standing == WIRE_INCOMING ||
+	       member->standing == WIRE_OUTGOING;
+}
 
-		if (!heard_lately(n, p)) {
-			buffer_printf(out, "; %s: %s", p->member.name,
-				      p->problem[0] != 0 ? p->problem
-							 : "silent");
+static bool member_heard(struct node *n, const struct wire_member *member)
+{
+	const struct peer *p = peer_of(n, member->id);
+
+	return member->id == n->identity.self ||
+	       (p != NULL && heard_lately(n, p));
+}
+
+/* Who is not there, and why. */
+static void say_missing(struct node *n, struct buffer *out)
+{
+	const struct wire_config *c = peers_config(n);
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_member *member = &c->members[i];
+		const struct peer *p = peer_of(n, member->id);
+
+		if (votes(member) && !member_heard(n, member)) {
+			buffer_printf(out, "; %s: %s", member->name,
+				      p != NULL && p->problem[0] != 0
+					      ? p->problem
+					      : "silent");
 		}
 	}
 }
 
-static void say_quorum(const struct node *n, struct buffer *out)
+static void say_quorum(struct node *n, struct buffer *out)
 {
 	const struct raft_status *raft = &n->raft;
-	size_t heard = 1;
+	const struct wire_config *c = peers_config(n);
+	size_t heard = 0, voters = 0;
 
 	if (raft->role == RAFT_LEADER &&
 	    2 * raft->voters_heard > raft->voters) {
@@ -62,17 +82,20 @@ static void say_quorum(const struct node *n, struct buffer *out)
 	if (raft->role == RAFT_FOLLOWER && raft->leader != 0) {
 		return;
 	}
-	for (size_t i = 0; i < n->peer_count; i++) {
-		heard += heard_lately(n, &n->peers[i]);
+	for (size_t i = 0; i < c->count; i++) {
+		if (votes(&c->members[i])) {
+			voters++;
+			heard += member_heard(n, &c->members[i]) ? 1 : 0;
+		}
 	}
-	if (2 * heard > raft->voters) {
+	if (2 * heard > voters) {
 		buffer_printf(out,
-			      "no quorum: no leader elected yet, %zu of %u "
+			      "no quorum: no leader elected yet, %zu of %zu "
 			      "voters heard",
-			      heard, (unsigned)raft->voters);
+			      heard, voters);
 	} else {
-		buffer_printf(out, "no quorum: %zu of %u voters heard", heard,
-			      (unsigned)raft->voters);
+		buffer_printf(out, "no quorum: %zu of %zu voters heard", heard,
+			      voters);
 		say_missing(n, out);
 	}
 	if (raft->disk_stalled) {
@@ -80,7 +103,7 @@ static void say_quorum(const struct node *n, struct buffer *out)
 	}
 }
 
-static void say_waiting(const struct node *n, struct buffer *out)
+static void say_waiting(struct node *n, struct buffer *out)
 {
 	if (n->failed) {
 		buffer_printf(out, "%s", n->failure);
@@ -91,22 +114,19 @@ static void say_waiting(const struct node *n, struct buffer *out)
 	}
 }
 
-static void fill_member(struct node *n, const struct wire_member *member,
-			struct node_member *to)
+static void fill_self(const struct node *n, struct node_member *to)
 {
-	const struct peer *p = peer_named(n, member->name);
+	to->id = n->identity.self;
+	to->connected = true;
+	to->heard = n->now;
+	to->match = n->raft.role == RAFT_LEADER ? n->raft.saved : 0;
+}
+
+static void fill_peer(const struct node *n, const struct peer *p,
+		      struct node_member *to)
+{
 	struct raft_peer_status progress;
 
-	*to = (struct node_member){.id = member->id};
-	name_copy(to->name, sizeof to->name, member->name);
-	name_copy(to->address, sizeof to->address, member->address);
-	to->voter = n->identity.founded;
-	if (p == NULL) {
-		to->connected = true;
-		to->heard = n->now;
-		to->match = n->raft.role == RAFT_LEADER ? n->raft.saved : 0;
-		return;
-	}
 	to->id = p->member.id;
 	to->connected = p->state == PEER_UP && p->in != NULL;
 	to->heard = p->heard;
@@ -116,17 +136,43 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	}
 }
 
+static void fill_member(struct node *n, const struct wire_member *member,
+			struct node_member *to)
+{
+	struct wire_hello by_name = {.id = member->id};
+	const struct peer *p;
+
+	*to = (struct node_member){.id = member->id};
+	name_copy(to->name, sizeof to->name, member->name);
+	name_copy(to->address, sizeof to->address, member->address);
+	to->standing = config_standing_text(member->standing);
+	to->voter = n->identity.founded && votes(member);
+	if (member->id == n->identity.self ||
+	    (member->id == 0 && !n->identity.founded &&
+	     strcmp(member->name, n->identity.name) == 0)) {
+		fill_self(n, to);
+		return;
+	}
+	name_copy(by_name.name, sizeof by_name.name, member->name);
+	p = n->identity.founded ? peer_of(n, member->id)
+				: peer_for(n, &by_name);
+	if (p != NULL) {
+		fill_peer(n, p, to);
+	}
+}
+
 void publish_status(struct node *n)
 {
 	struct node_status *s = &n->published;
+	const struct wire_config *c = peers_config(n);
 	const struct wire_member *members = n->configured;
 	size_t count = n->configured_count;
 	struct buffer waiting = {0};
 	struct log_state log;
 
-	if (n->identity.founded) {
-		members = n->identity.founding.members;
-		count = n->identity.founding.count;
+	if (c != NULL) {
+		members = c->members;
+		count = c->count;
 	}
 	say_waiting(n, &waiting);
 	log_state(n->log, &log);
@@ -140,6 +186,10 @@ void publish_status(struct node *n)
 		       buffer_text(&waiting));
 	s->log_bytes = log.bytes;
 	s->bad_frames = n->bad_frames;
+	name_copy(s->transfer, sizeof s->transfer,
+		  n->raft.transfer_target != 0
+			  ? node_name_of(n, n->raft.transfer_target)
+			  : "");
 	s->member_count = count;
 	for (size_t i = 0; i < count; i++) {
 		fill_member(n, &members[i], &s->members[i]);

@@ -156,11 +156,14 @@ static void settle_time(struct raft *r, const struct bounds *bounds)
 /* A leader's view of a peer; nobody else has one: election begins it anew. */
 static void settle_peer(struct raft *r, struct progress *p)
 {
-	if (r->role != RAFT_LEADER || p == &r->peer[r->self_slot]) {
-		raft_index match = r->role == RAFT_LEADER ? p->match : 0;
+	if (r->role != RAFT_LEADER || p->id == r->config.self) {
+		struct progress old = *p;
 
-		progress_init(p, p->id, p->voter, 0, 0);
-		p->match = match;
+		progress_init(p, p->id, 0, 0);
+		p->voter = old.voter;
+		p->outgoing = old.outgoing;
+		p->answer = old.answer;
+		p->match = r->role == RAFT_LEADER ? old.match : 0;
 		return;
 	}
 	p->heard = IMAGE_NOW;
@@ -213,17 +216,6 @@ raft_seq image_settle(struct raft *r, const struct bounds *bounds)
 /* --- Names ------------------------------------------------------------------
  */
 
-static uint32_t reorder_bits(uint32_t set, const struct order *order)
-{
-	uint32_t i, moved = 0;
-
-	for (i = 0; i < NODES_MAX; i++) {
-		if ((set >> i & 1) != 0)
-			moved |= 1u << (order->to[i + 1] - 1);
-	}
-	return moved;
-}
-
 void image_reorder(struct raft *r, const struct order *order)
 {
 	struct progress peer[NODES_MAX];
@@ -233,9 +225,6 @@ void image_reorder(struct raft *r, const struct order *order)
 	r->hard.vote = order->to[r->hard.vote];
 	r->leader = order->to[r->leader];
 	r->heard_from = order->to[r->heard_from];
-	r->granted = reorder_bits(r->granted, order);
-	r->refused = reorder_bits(r->refused, order);
-	r->self_slot = order->to[r->self_slot + 1] - 1;
 	memcpy(peer, r->peer, sizeof(peer));
 	for (i = 0; i < r->peer_count; i++) {
 		raft_id id = order->to[peer[i].id];

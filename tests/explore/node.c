@@ -86,10 +86,11 @@ static uint16_t rank_of(const struct model *m)
 			rank += (uint32_t)r->peer[i].match +
 				(r->peer[i].state == PROGRESS_REPLICATE ? 2u
 									: 0u);
-	} else if (r->role == RAFT_CANDIDATE)
-		rank += 8 +
-			(uint32_t)__builtin_popcount(r->granted | r->refused);
-	else
+	} else if (r->role == RAFT_CANDIDATE) {
+		rank += 8;
+		for (i = 0; i < r->peer_count; i++)
+			rank += r->peer[i].answer != PROGRESS_SILENT;
+	} else
 		rank += (r->hard.vote == r->config.self ? 24u
 			 : r->hard.vote != 0		? 8u
 							: 0u) +

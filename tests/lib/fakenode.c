@@ -152,9 +152,9 @@ int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
 	return 0;
 }
 
-int node_start(struct node *n, raft_index applied)
+int node_start(struct node *n, const struct node_state *state)
 {
-	n->applied = applied;
+	n->applied = state->applied;
 	n->commit = n->log->commit;
 	return 0;
 }

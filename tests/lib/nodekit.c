@@ -63,6 +63,11 @@ static void apply(struct kit_node *k, const struct entry *e)
 
 	CHECK(e->index == k->applied + 1);
 	k->applied = e->index;
+	if (e->kind == ENTRY_MEMBERS) {
+		buffer_reset(&k->members);
+		buffer_append_bytes(&k->members, entry_bytes(e));
+		k->members_index = e->index;
+	}
 	if (e->kind != ENTRY_COMMAND) {
 		return;
 	}
@@ -239,6 +244,7 @@ void kit_deinit(struct kit *kit)
 		kit_stop(k);
 		pthread_mutex_destroy(&k->mutex);
 		pthread_cond_destroy(&k->changed);
+		buffer_deinit(&k->members);
 		mem_free(k->waiting);
 		mem_free(k->numbers);
 		mem_free(k->seen);
@@ -272,6 +278,7 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 
 void kit_start(struct kit_node *k)
 {
+	struct node_state state = {0};
 	struct buffer problem = {0};
 
 	if (kit_open(k, &problem) != 0) {
@@ -280,7 +287,10 @@ void kit_start(struct kit_node *k)
 	buffer_deinit(&problem);
 	k->taken = 0;
 	k->route = false;
-	CHECK(node_start(k->node, k->applied) == 0);
+	state.applied = k->applied;
+	state.members = buffer_bytes(&k->members);
+	state.members_index = k->members_index;
+	CHECK(node_start(k->node, &state) == 0);
 }
 
 void kit_start_all(struct kit *kit)
@@ -304,6 +314,8 @@ void kit_forget(struct kit_node *k)
 	CHECK(k->node == NULL);
 	k->applied = 0;
 	k->applied_count = 0;
+	buffer_reset(&k->members);
+	k->members_index = 0;
 	memset(k->seen, 0, KIT_NUMBERS_MAX);
 }
 

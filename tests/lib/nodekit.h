@@ -35,6 +35,8 @@ struct kit_node {
 	size_t applied_count;
 	uint8_t *seen; /* by number */
 	raft_index applied;
+	struct buffer members; /* payload of the newest ENTRY_MEMBERS applied */
+	raft_index members_index;
 	uint64_t read_ticket;
 	raft_index read_index;
 	int read_status;

@@ -543,6 +543,24 @@ int world_read(struct world *w, raft_id node, bool lease, uint64_t *ticket)
 	return rc;
 }
 
+int world_change(struct world *w, raft_id node,
+		 const struct raft_members *members)
+{
+	struct raft_event ev = {.kind = RAFT_EV_CHANGE};
+
+	ev.change.members = members;
+	ev.change.size = 20;
+	return world_step(w, node, ev);
+}
+
+int world_transfer(struct world *w, raft_id node, raft_id target)
+{
+	struct raft_event ev = {.kind = RAFT_EV_TRANSFER};
+
+	ev.transfer.target = target;
+	return world_step(w, node, ev);
+}
+
 void world_compact(struct world *w, raft_id node, raft_index index)
 {
 	struct world_node *n = &w->node[node];

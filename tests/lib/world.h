@@ -20,8 +20,8 @@
  *   W8  the configuration in force is the newest of the log, or the state's
  *   W9  what a leader commits is durable at a majority of the configuration
  *       in force there, of each half while it is joint
- *   W10 a snapshot is asked for only by a leader whose log has been cut; it
- *       is loaded when all saves are durable, and none is made meanwhile
+ *   W10 a snapshot is asked for only if the log has been cut; it is loaded
+ *       when all saves are durable, and none is made meanwhile
  * One thread; everything ends the process when broken. */
 #ifndef TESTS_LIB_WORLD_H
 #define TESTS_LIB_WORLD_H
@@ -133,7 +133,7 @@ struct world {
 	struct world_message **tail;
 	size_t message_count;
 	struct world_snapshot *snapshots; /* in order of sending */
-	uint64_t loads;
+	uint64_t loads, changed;
 	struct raft_act *acts;
 	uint64_t value; /* of the last proposal */
 	uint32_t change_count;
@@ -165,6 +165,9 @@ void world_start(struct world *w, raft_id node, bool fresh);
 int world_propose(struct world *w, raft_id node, size_t count, uint32_t size);
 /* Return 0 or why it was refused; *ticket names it in the act. */
 int world_read(struct world *w, raft_id node, bool lease, uint64_t *ticket);
+int world_change(struct world *w, raft_id node,
+		 const struct raft_members *members);
+int world_transfer(struct world *w, raft_id node, raft_id target);
 /* Cut the log in memory and on disk after index, which is applied. */
 void world_compact(struct world *w, raft_id node, raft_index index);
 

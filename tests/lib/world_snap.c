@@ -59,7 +59,7 @@ void world_snap_send(struct world *w, struct world_node *n, raft_id to)
 	 * what it asked for in an earlier one; that is one request then. */
 	if (n->sending[to])
 		return;
-	CHECK(s.role == RAFT_LEADER && s.first > 1); /* W10 */
+	CHECK(s.first > 1); /* W10 */
 	n->sending[to] = true;
 	snapshot = mem_zalloc(sizeof(*snapshot));
 	snapshot->from = n->id;

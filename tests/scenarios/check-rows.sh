@@ -10,7 +10,7 @@ complain() {
 	failed=1
 }
 
-for row in $(seq 1 29) $(seq 41 44) $(seq 48 63); do
+for row in $(seq 1 44) $(seq 48 63); do
 	grep -q "^$row " ROWS || complain "row $row is not in ROWS"
 done
 while read -r row test name; do

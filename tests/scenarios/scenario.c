@@ -6,20 +6,19 @@
  * expected lines, a blank line. Nodes are A, B, ... Each has a clock of its
  * own. Commands:
  *
- *   cluster 3 [learners=1] [entries=8] [inflight=4] [uncommitted=9999]
- *   boot A [term=2] [vote=B] [log=1,1,2] [commit=1]   restart with this disk
- *   crash A; start A [fresh]     what is not saved is lost
- *   timeout A                    its clock goes to its deadline
- *   wait A 600; pass 600         time for one, for all
- *   deliver [A->B] [#2]          all there is, of one link, only the 2nd
- *   drop A->B [#2]; copy A->B [#2]
- *   cut A B; cut A->B; heal      messages sent are lost
- *   manual A; save A [2]; auto A who completes saves and loads
- *   snap A->B [drop|copy]        a snapshot on its way arrives, is lost
- *   load A [crash]               what A is to load, right before a crash
- *   propose A 2 [100]            entries, bytes of each
+ *   cluster 3 [learners=1] [others=1] [entries=8] [inflight=4]
+ * [uncommitted=9999] boot A [term=2] [vote=B] [log=1,1,2] [commit=1]   restart
+ * with this disk crash A; start A [fresh]     what is not saved is lost timeout
+ * A                    its clock goes to its deadline wait A 600; pass 600 time
+ * for one, for all deliver [A->B] [#2]          all there is, of one link, only
+ * the 2nd drop A->B [#2]; copy A->B [#2] cut A B; cut A->B; heal      messages
+ * sent are lost manual A; save A [2]; auto A who completes saves and loads snap
+ * A->B [drop|copy]        a snapshot on its way arrives, is lost load A [crash]
+ * what A is to load, right before a crash propose A 2 [100]            entries,
+ * bytes of each change A voters=AB [outgoing=BC] [learners=D]; leave A a
+ * configuration; out of the joint one transfer A [B]               hand over
  *   read A [lease]; link A B up|down; applied A; compact A 5
- *   status; log; messages; reads
+ *   status; log; members; messages
  *   quietly COMMAND              without the messages
  *   elect A                      quietly timeout A and deliver */
 #include <stdio.h>
@@ -303,12 +302,6 @@ static void cmd_save(struct stage *s, const struct words *words)
 	}
 }
 
-static void tell_refusal(struct stage *s, int rc)
-{
-	if (rc != 0)
-		fprintf(s->out, "refused: %s\n", status_text(rc));
-}
-
 static void cmd_propose(struct stage *s, const struct words *words)
 {
 	tell_refusal(s, world_propose(s->w, node_of(s, words->word[1]),
@@ -395,32 +388,21 @@ static const struct command {
 	const char *name;
 	void (*run)(struct stage *s, const struct words *words);
 } commands[] = {
-	{"applied", cmd_applied},
-	{"auto", cmd_auto},
-	{"boot", cmd_boot},
-	{"cluster", cmd_cluster},
-	{"compact", cmd_compact},
-	{"copy", on_link_messages},
-	{"crash", cmd_crash},
-	{"cut", cmd_cut},
-	{"deliver", on_link_messages},
-	{"drop", on_link_messages},
-	{"elect", cmd_elect},
-	{"heal", cmd_heal},
-	{"link", cmd_link},
-	{"load", cmd_load},
-	{"log", cmd_log},
-	{"manual", cmd_manual},
-	{"messages", cmd_messages},
-	{"pass", cmd_pass},
-	{"propose", cmd_propose},
-	{"read", cmd_read},
-	{"save", cmd_save},
-	{"snap", cmd_snap},
-	{"start", cmd_start},
-	{"status", cmd_status},
-	{"timeout", cmd_timeout},
-	{"wait", cmd_wait},
+	{"applied", cmd_applied},   {"auto", cmd_auto},
+	{"boot", cmd_boot},	    {"change", cmd_change},
+	{"cluster", cmd_cluster},   {"compact", cmd_compact},
+	{"copy", on_link_messages}, {"crash", cmd_crash},
+	{"cut", cmd_cut},	    {"deliver", on_link_messages},
+	{"drop", on_link_messages}, {"elect", cmd_elect},
+	{"heal", cmd_heal},	    {"leave", cmd_leave},
+	{"link", cmd_link},	    {"load", cmd_load},
+	{"log", cmd_log},	    {"manual", cmd_manual},
+	{"members", cmd_members},   {"messages", cmd_messages},
+	{"pass", cmd_pass},	    {"propose", cmd_propose},
+	{"read", cmd_read},	    {"save", cmd_save},
+	{"snap", cmd_snap},	    {"start", cmd_start},
+	{"status", cmd_status},	    {"timeout", cmd_timeout},
+	{"transfer", cmd_transfer}, {"wait", cmd_wait},
 };
 
 static void run_words(struct stage *s, struct words *words)

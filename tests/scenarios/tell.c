@@ -32,8 +32,8 @@ void tell_message(FILE *out, const struct raft_msg *m)
 	switch (m->kind) {
 	case RAFT_PREVOTE:
 	case RAFT_VOTE:
-		fprintf(out, " last (%llu,%llu)", (ull)m->pos.term,
-			(ull)m->pos.index);
+		fprintf(out, " last (%llu,%llu)%s", (ull)m->pos.term,
+			(ull)m->pos.index, m->transfer ? " transfer" : "");
 		break;
 	case RAFT_PREVOTE_REPLY:
 		fprintf(out, m->reject ? " no, is in T%llu" : " yes",
@@ -211,6 +211,13 @@ void tell_status(struct stage *s, const struct world_node *n)
 		(ull)st.commit, (ull)st.settled);
 	if (st.disk_stalled)
 		fprintf(s->out, " disk stalled");
+	if (st.loading)
+		fprintf(s->out, " loading");
+	if (st.leave_due)
+		fprintf(s->out, " leave due");
+	if (st.transfer_target != 0)
+		fprintf(s->out, " handing over to %c",
+			letter(st.transfer_target));
 	if (st.role == RAFT_LEADER) {
 		fprintf(s->out, " uncommitted %llu lease ",
 			(ull)st.uncommitted_bytes);

@@ -51,3 +51,9 @@ bool link_of(struct stage *s, const char *word, raft_id *from, raft_id *to)
 	*to = node_of(s, word + 3);
 	return true;
 }
+
+void tell_refusal(struct stage *s, int rc)
+{
+	if (rc != 0)
+		fprintf(s->out, "refused: %s\n", status_text(rc));
+}

@@ -230,11 +230,13 @@ static void a_lost_log_is_never_begun_again(void **state)
 static void a_state_from_beyond_the_log_is_refused(void **state)
 {
 	struct kit *kit = *state;
+	struct node_state beyond = {.applied = 5};
 	struct buffer problem = {0};
 
 	assert_int_equal(kit_open(&kit->nodes[0], &problem), 0);
 
-	assert_int_equal(node_start(kit->nodes[0].node, 5), STATUS_CORRUPT);
+	assert_int_equal(node_start(kit->nodes[0].node, &beyond),
+			 STATUS_CORRUPT);
 	node_close(kit->nodes[0].node);
 	kit->nodes[0].node = NULL;
 	buffer_deinit(&problem);

@@ -166,6 +166,10 @@ static void an_observer_votes_and_follows_but_does_not_stand(void **state)
 
 	assert_int_equal(solo_status(&s).leader, 2);
 	solo_saved(&s, 2);
+	s.now = raft_deadline(s.core);
+	solo_clock(&s, 0);
+	assert_int_equal(solo_status(&s).role, RAFT_FOLLOWER);
+	assert_int_equal(solo_status(&s).leader, 0); /* lost, but no more */
 	assert_true(raft_deadline(s.core) == UINT64_MAX);
 	solo_deinit(&s);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random clusters, networks and crashes keep every promise of tests/lib/world.h
- * and get on once they heal. RANDOM_SEED=n runs one seed, RANDOM_COUNT=n that
+/* Random clusters, networks, crashes, changes of members, hand-overs and
+ * snapshots keep every promise of tests/lib/world.h, and get on once they heal.
+ * RANDOM_SEED=n runs one seed, RANDOM_COUNT=n that
  * many from it; without them, a fixed few seconds' worth. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -20,6 +22,8 @@ struct run {
 	/* Rates, in a thousand, drawn anew for each run. */
 	uint64_t speed, loss, copy, disorder, crash, stall, cut, compact;
 	uint64_t hurry; /* of snapshots */
+	uint64_t change, transfer;
+	uint64_t back; /* of those that are down */
 	bool paused[WORLD_NODES + 1];
 };
 
@@ -152,12 +156,94 @@ static void snapshots_move(struct run *run)
 		world_load(w, id, happens(run, run->crash * 10));
 }
 
+static bool has(const raft_id *list, uint32_t count, raft_id id)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (list[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Another set of voters: mostly one more, one less, or one for another. */
+static void draw_voters(struct run *run, const struct raft_members *now,
+			struct raft_members *next)
+{
+	uint64_t flips =
+		happens(run, 100) ? run->w->node_count : 1 + below(run, 2);
+	bool votes[WORLD_NODES + 1] = {0};
+	raft_id id;
+
+	for (id = 1; id <= run->w->node_count; id++)
+		votes[id] = has(now->voters, now->voter_count, id);
+	while (flips-- > 0) {
+		id = some_node(run);
+		votes[id] = !votes[id];
+	}
+	for (id = 1; id <= run->w->node_count; id++) {
+		if (votes[id])
+			next->voters[next->voter_count++] = id;
+	}
+	if (next->voter_count == 0)
+		next->voters[next->voter_count++] = some_node(run);
+}
+
+static void draw_learners(struct run *run, struct raft_members *next)
+{
+	uint64_t rate = below(run, 700);
+	raft_id id;
+
+	for (id = 1; id <= run->w->node_count; id++) {
+		if (!has(next->voters, next->voter_count, id) &&
+		    !has(next->outgoing, next->outgoing_count, id) &&
+		    happens(run, rate))
+			next->learners[next->learner_count++] = id;
+	}
+}
+
+/* What a driver does that is told to, or has caught up, or whatever. */
+static void change_some(struct run *run, raft_id id)
+{
+	const struct raft_members *now = raft_members(run->w->node[id].core);
+	struct raft_members next = {0};
+	bool plain = now->outgoing_count > 0 || happens(run, 300);
+
+	if (plain) {
+		next.voter_count = now->voter_count;
+		memcpy(next.voters, now->voters, sizeof(next.voters));
+	} else {
+		next.outgoing_count = now->voter_count;
+		memcpy(next.outgoing, now->voters, sizeof(next.outgoing));
+		draw_voters(run, now, &next);
+	}
+	draw_learners(run, &next);
+	if (world_change(run->w, id, &next) == 0)
+		run->w->changed++;
+}
+
+static void leave_some(struct run *run, raft_id id)
+{
+	struct raft_status s;
+
+	raft_status(run->w->node[id].core, &s);
+	if (s.leave_due)
+		change_some(run, id);
+}
+
 static void local_some(struct run *run, raft_id id)
 {
 	struct world *w = run->w;
 	struct raft_event link = {.kind = RAFT_EV_LINK};
 	uint64_t ticket;
 
+	if (happens(run, run->change))
+		change_some(run, id);
+	if (happens(run, 200))
+		leave_some(run, id);
+	if (happens(run, run->transfer))
+		world_transfer(w, id, below(run, 2) * some_node(run));
 	switch (below(run, 5)) {
 	case 0:
 		world_propose(w, id, 1 + below(run, 5),
@@ -186,7 +272,7 @@ static void act_once(struct run *run)
 	struct world_node *n = &run->w->node[id];
 	uint64_t i;
 
-	if (happens(run, n->up ? run->crash : 20))
+	if (happens(run, n->up ? run->crash : run->back))
 		crash_or_start(run, id);
 	if (happens(run, run->cut))
 		cut_some(run);
@@ -234,6 +320,8 @@ static void calm(struct run *run, raft_ms ms)
 		bool busy = true;
 
 		pass(run, 5);
+		for (id = 1; id <= run->w->node_count; id++)
+			leave_some(run, id);
 		while (busy) {
 			busy = run->w->message_count > 0;
 			deliver_oldest(run);
@@ -248,35 +336,50 @@ static void calm(struct run *run, raft_ms ms)
 	}
 }
 
-static raft_id leader_of(struct run *run)
+/* The newest. */
+static raft_id leader_of(struct run *run, struct raft_status *s)
 {
-	struct raft_status s;
+	raft_term term = 0;
+	raft_id id, leader = 0;
 
-	raft_status(run->w->node[1].core, &s);
-	return s.leader;
+	for (id = 1; id <= run->w->node_count; id++) {
+		raft_status(run->w->node[id].core, s);
+		if (s->role == RAFT_LEADER && s->term > term) {
+			leader = id;
+			term = s->term;
+		}
+	}
+	CHECK(leader != 0);
+	raft_status(run->w->node[leader].core, s);
+	return leader;
 }
 
 static void gets_on(struct run *run)
 {
 	struct world *w = run->w;
+	struct raft_peer_status peer;
+	struct raft_status s;
 	uint64_t ticket, done, i;
 	raft_index before;
 	raft_id id, leader;
 
 	calm(run, 8000);
-	leader = leader_of(run);
-	CHECK(leader != 0);
+	leader = leader_of(run, &s);
+	CHECK(s.members_committed && !s.joint && s.transfer_target == 0);
 	before = w->committed;
 	CHECK(world_propose(w, leader, 3, 10) == 0);
 	calm(run, 500);
 	CHECK(w->committed >= before + 3);
 	done = w->reads_done;
 	for (id = 1; id <= w->node_count; id++) {
+		if (raft_peer(w->node[leader].core, id, &peer) != 0)
+			continue;
 		CHECK(world_read(w, id, id % 2 == 0, &ticket) == 0);
 		CHECK(w->node[id].applied == w->committed);
+		done++;
 	}
 	calm(run, 500);
-	CHECK(w->reads_done == done + w->node_count);
+	CHECK(w->reads_done == done);
 	for (i = 1; i <= w->tickets; i++)
 		CHECK(w->ticket[i].node == 0); /* W7 */
 	world_check_logs(w);
@@ -296,6 +399,8 @@ static void one_run(uint64_t seed)
 		.uncommitted_bytes = 5000,
 	};
 	struct run run = {.random = seed};
+	struct raft_members members = {0};
+	raft_id id, founders;
 	uint32_t i, hurry;
 
 	random_next(&run.random);
@@ -308,13 +413,20 @@ static void one_run(uint64_t seed)
 	run.cut = below(&run, 3) * below(&run, 8);
 	run.compact = below(&run, 2) * 200;
 	run.hurry = 10 + below(&run, 300);
+	run.change = below(&run, 2) * below(&run, 150);
+	run.transfer = below(&run, 2) * below(&run, 60);
+	run.back = 1 + below(&run, 40);
 	/* Some clusters can hardly elect anyone before the next timeout. */
 	hurry = 1 + (uint32_t)below(&run, 8);
 	config.heartbeat_ms /= hurry;
 	config.election_ms /= hurry;
 	config.lease_ms /= hurry;
 	config.message_entries = 1 + (uint32_t)below(&run, 8);
-	run.w = world_new(1 + (uint32_t)below(&run, 5), &config, seed);
+	founders = 1 + below(&run, 5);
+	run.w = world_new((uint32_t)(founders + below(&run, 4)), &config, seed);
+	for (id = 1; id <= founders; id++)
+		members.voters[members.voter_count++] = id;
+	world_found(run.w, &members);
 	for (i = 0; i < ACTIONS; i++) {
 		act_once(&run);
 		if (i % 64 == 0)
@@ -328,10 +440,11 @@ static void one_run(uint64_t seed)
 	gets_on(&run);
 	if (getenv("RANDOM_VERBOSE") != NULL)
 		printf("seed %llu: %u nodes, committed %llu, loads %llu, "
-		       "reads %llu ok %llu failed\n",
+		       "changes %llu, reads %llu ok %llu failed\n",
 		       (unsigned long long)seed, run.w->node_count,
 		       (unsigned long long)run.w->committed,
 		       (unsigned long long)run.w->loads,
+		       (unsigned long long)run.w->changed,
 		       (unsigned long long)run.w->reads_done,
 		       (unsigned long long)run.w->reads_failed);
 	world_free(run.w);
