@@ -15,7 +15,7 @@ mkdir -p "$good/h"
 "$history" setup "$start" 1 || exit 1
 "$history" setup "$good/tree" 3 || exit 1
 for w in 1 2 3; do
-	"$history" write "$good/tree" "$w" 3 1 7 0.8 "$good/h/w$w" || exit 1
+	"$history" write "$good/tree" "$w" 3 1 7 2.5 "$good/h/w$w" || exit 1
 done
 # Writer 1 is not refused anything by a local folder: say that it was, once,
 # for a file that it then did not make.
