@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "tests/explore/search.h"
+#include "tests/explore/step.h"
 #include "tests/explore/walk.h"
 
 enum { WALK_CHOICES = 400 };
@@ -118,6 +119,14 @@ static void report(const struct search *s, double took)
 	fflush(stdout);
 }
 
+static void tell_void(struct model *m)
+{
+	m->say = stdout;
+	step_say(m, m->void_node, m->void_choice);
+	m->say = NULL;
+	printf("broken: a reply matters that comes too late to matter\n");
+}
+
 static bool explore(const struct options *o, struct model *m)
 {
 	struct search *s = search_new(m, o->nearest);
@@ -133,9 +142,11 @@ static bool explore(const struct options *o, struct model *m)
 		}
 	}
 	report(s, now_s() - start);
-	holds = s->broken == NULL;
-	if (!holds)
+	holds = s->broken == NULL && m->void_choice == 0;
+	if (s->broken != NULL)
 		search_story(s, stdout);
+	else if (!holds)
+		tell_void(m);
 	else if (going)
 		printf("not complete: nothing is broken in what was seen\n");
 	else

@@ -211,16 +211,17 @@ static uint32_t edges_of(struct model *m, struct site *s, struct edge *edges,
 	return count;
 }
 
-/* What does not matter must not matter. */
-static uint32_t edge_void(struct model *m, const struct site *s,
-			  struct edge *edge, uint32_t choice)
+/* What can not matter must not: else states were left out that count. */
+static uint32_t edges_of_void(struct model *m, struct site *s,
+			      struct edge *edges, uint32_t choice)
 {
 	if (step_choice(m, s->node, choice) == 0)
 		return 0;
-	edge->choice = choice;
-	edge->outcome = step_broken(m, "a reply is heard that comes too late");
-	edge->site = 0;
-	return 1;
+	if (m->void_choice == 0) {
+		m->void_node = s->node;
+		m->void_choice = choice;
+	}
+	return edges_of(m, s, edges, choice);
 }
 
 const struct site *site_open(struct model *m, uint32_t site)
@@ -250,7 +251,7 @@ const struct site *site_open(struct model *m, uint32_t site)
 
 		CHECK(count + 4 <= CHOICES_MAX);
 		if (is_void(&packet_at(m, mail[i])->msg, sight)) {
-			count += edge_void(m, s, edges + count, choice);
+			count += edges_of_void(m, s, edges + count, choice);
 			continue;
 		}
 		count += edges_of(m, s, edges + count, choice);

@@ -352,13 +352,13 @@ static uint32_t attempt(struct model *m, uint32_t node, uint32_t choice)
 	return intern_add(&m->outcomes, &o, sizeof(o));
 }
 
-uint32_t step_broken(struct model *m, const char *text)
+static uint32_t broken(struct model *m)
 {
 	struct outcome o;
 
 	memset(&o, 0, sizeof(o));
 	o.node = BROKEN;
-	o.sent[0] = intern_add(&m->bundles, text, strlen(text) + 1);
+	o.sent[0] = intern_add(&m->bundles, m->broken, strlen(m->broken) + 1);
 	return intern_add(&m->outcomes, &o, sizeof(o));
 }
 
@@ -370,8 +370,7 @@ static uint32_t compute(struct model *m, uint32_t node, uint32_t choice)
 	rescue = &here;
 	rescue_text = m->broken;
 	rescue_size = sizeof(m->broken);
-	number = setjmp(here) == 0 ? attempt(m, node, choice)
-				   : step_broken(m, m->broken);
+	number = setjmp(here) == 0 ? attempt(m, node, choice) : broken(m);
 	rescue = NULL;
 	return number;
 }

@@ -11,9 +11,6 @@
 uint32_t step_choice(struct model *m, uint32_t node, uint32_t choice);
 const struct outcome *step_outcome(const struct model *m, uint32_t number);
 
-/* The outcome of what breaks an invariant; text: which. */
-uint32_t step_broken(struct model *m, const char *text);
-
 /* Say what happens, to m->say. */
 void step_say(struct model *m, uint32_t node, uint32_t choice);
 

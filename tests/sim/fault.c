@@ -23,9 +23,27 @@ static struct sim_random *r(void)
 	return &sim.fault;
 }
 
+/* Where it hurts, in some runs: who leads or wants to. */
 static int any_node(void)
 {
-	return (int)sim_below(r(), sim_nodes());
+	int node = (int)sim_below(r(), sim_nodes());
+	struct raft_status status;
+
+	if (!sim_chance(r(), sim.rates.aim)) {
+		return node;
+	}
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		int at = (node + i) % (int)sim_nodes();
+
+		if (sim_core(at) != NULL) {
+			raft_status(sim_core(at), &status);
+			if (status.role == RAFT_LEADER ||
+			    status.role == RAFT_CANDIDATE) {
+				return at;
+			}
+		}
+	}
+	return node;
 }
 
 static uint64_t up_to_ms(uint64_t ms)
@@ -361,8 +379,9 @@ static void do_cut(void)
 	partition.number++;
 	sim_count(SIM_PARTITIONS);
 	say(SIM_EV_CUT, SIM_WORLD, "%s", name);
-	task_after(100 * SIM_MS +
-			   up_to_ms(sim_below(r(), 2) == 0 ? 1500 : 10000),
+	task_after(sim.plan.election_ms / 4 * SIM_MS +
+			   up_to_ms(sim.plan.election_ms *
+				    (sim_below(r(), 2) == 0 ? 3 : 16)),
 		   on_heal, NULL, partition.number);
 }
 
@@ -514,6 +533,14 @@ static void calm_rates(void)
 
 	s->lose = s->lose_other = s->duplicate = s->reorder = s->corrupt = 0;
 	s->refuse = s->slow_sync = 0;
+	if (s->is_slow) {
+		s->jitter_ns = SIM_MS;
+		for (int i = 0; i < SIM_NODES_MAX; i++) {
+			for (int j = 0; j < SIM_NODES_MAX; j++) {
+				sim.links.delay_ns[i][j] = SIM_MS;
+			}
+		}
+	}
 }
 
 static void calm_down(void)

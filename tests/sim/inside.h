@@ -46,6 +46,7 @@ struct sim_rates {
 	uint64_t step_ns;  /* a task's step takes as long */
 	/* Network, each frame or connection. */
 	uint64_t delay_ns, jitter_ns; /* of a good link */
+	bool is_slow;		      /* more than elections bear */
 	unsigned lose, duplicate, reorder, corrupt, tear;
 	unsigned lose_other; /* frames that are not a core's */
 	unsigned refuse;
@@ -60,6 +61,7 @@ struct sim_rates {
 	uint32_t kill_ms, power_ms, stop_ms, pause_ms, cut_ms, break_ms;
 	uint32_t stall_ms, full_ms, sync_fail_ms, rot_ms, jump_ms, all_ms;
 	uint32_t wipe_ms;
+	unsigned aim;		     /* at a leader or candidate */
 	uint32_t down_ms, outage_ms; /* how long a node stays down */
 	unsigned outage;	     /* that it is a long one */
 };

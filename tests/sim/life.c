@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fs/tree/tree.h"
+#include "raft/node/wire.h"
 #include "tests/sim/inside.h"
 
 static struct {
@@ -142,6 +143,24 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 	}
 	sim_leave(was);
 	return rc;
+}
+
+void __real_wire_encode_core(struct buffer *out, const struct raft_msg *msg,
+			     struct entry *const *entries, size_t count);
+void __wrap_wire_encode_core(struct buffer *out, const struct raft_msg *msg,
+			     struct entry *const *entries, size_t count);
+
+void __wrap_wire_encode_core(struct buffer *out, const struct raft_msg *msg,
+			     struct entry *const *entries, size_t count)
+{
+	int was;
+
+	__real_wire_encode_core(out, msg, entries, count);
+	was = sim_enter(SIM_WORLD);
+	if (oracle()->sent != NULL) {
+		oracle()->sent(task_current()->node, msg);
+	}
+	sim_leave(was);
 }
 
 /* --- Start ------------------------------------------------------------------

@@ -91,6 +91,10 @@ static void draw_network(struct sim_rates *s, const struct sim_plan *p)
 {
 	uint64_t most = p->heartbeat_ms * SIM_MS / 5;
 
+	if (maybe(15)) { /* so slow that elections meet: until the calm */
+		most = p->election_ms * SIM_MS / 2;
+		s->is_slow = true;
+	}
 	s->delay_ns = scaled(SIM_MS / 20, most);
 	s->jitter_ns = maybe(70) ? scaled(SIM_MS / 50, most) : 0;
 	s->lose = rate(40, 200000);
@@ -119,26 +123,28 @@ static void draw_disk(struct sim_rates *s)
 	s->slow_ns = scaled(10 * SIM_MS, 2 * SIM_S);
 }
 
-/* The mean time between two of a kind; 0: none in this run. */
+/* The mean time between two of a kind, from low on; 0: none in this run. */
 static uint32_t every(unsigned percent, uint32_t low_ms)
 {
-	return maybe(percent) ? (uint32_t)scaled(low_ms, 32 * low_ms) : 0;
+	return maybe(percent) ? (uint32_t)scaled(low_ms, 16 * low_ms) : 0;
 }
 
-static void draw_faults(struct sim_rates *s)
+/* What makes elections comes as often as elections can take place. */
+static void draw_faults(struct sim_rates *s, uint32_t election_ms)
 {
-	s->kill_ms = every(50, 500);
-	s->power_ms = every(50, 500);
-	s->all_ms = every(15, 2000);
-	s->stop_ms = every(25, 1000);
-	s->pause_ms = every(40, 400);
-	s->cut_ms = every(60, 500);
-	s->break_ms = every(40, 200);
-	s->stall_ms = every(30, 700);
+	s->kill_ms = every(50, election_ms);
+	s->power_ms = every(50, election_ms);
+	s->all_ms = every(15, 4 * election_ms);
+	s->stop_ms = every(25, 2 * election_ms);
+	s->pause_ms = every(40, election_ms);
+	s->cut_ms = every(60, election_ms);
+	s->break_ms = every(40, election_ms / 2);
+	s->stall_ms = every(30, election_ms);
 	s->full_ms = every(15, 2000);
 	s->sync_fail_ms = every(20, 1000);
 	s->rot_ms = every(10, 2000);
 	s->jump_ms = every(20, 500);
+	s->aim = maybe(60) ? (unsigned)between(100000, 900000) : 0;
 	s->down_ms = (uint32_t)scaled(5, 2000);
 	s->outage = rate(40, 300000);
 	s->outage_ms = (uint32_t)scaled(4000, 16000);
@@ -169,7 +175,7 @@ void plan_draw(void)
 	draw_schedule(&sim.rates);
 	draw_network(&sim.rates, p);
 	draw_disk(&sim.rates);
-	draw_faults(&sim.rates);
+	draw_faults(&sim.rates, p->election_ms);
 	draw_clocks();
 	if (sim.options.nodes != 0) {
 		p->nodes = sim.options.nodes;

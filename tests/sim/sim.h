@@ -254,6 +254,9 @@ struct sim_oracle {
 	void (*stepped)(int node, const struct raft *core,
 			const struct raft_event *event, int rc,
 			const struct raft_out *out);
+	/* A core's message leaves: from now on others may have seen it, and
+	 * what it stands for must be on the sender's disk (row 2). */
+	void (*sent)(int node, const struct raft_msg *msg);
 	/* The machine has applied an operation within the batch that is open:
 	 * after a crash it may be applied again by the next life. */
 	void (*applied)(int node, const struct kv_at *at,

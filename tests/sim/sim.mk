@@ -11,7 +11,7 @@ SIM_WRAPS = malloc calloc realloc free vasprintf abort exit _exit check_failed \
 	pthread_cond_timedwait pthread_cond_signal pthread_cond_broadcast setpriority \
 	clock_gettime getrandom open openat close read write pread pwrite fsync fdatasync flock \
 	fstat stat access mkdir rename renameat unlink unlinkat rmdir fdopendir readdir closedir \
-	setsockopt options_listen raft_init raft_step
+	setsockopt options_listen raft_init raft_step wire_encode_core
 SIM_LINK = $(patsubst %,-Xlinker --wrap=%,$(SIM_WRAPS)) $(filter-out -luv -ljansson,$(LIBS))
 SIM_OBJECTS = $(call objects,$(SIM_C))
 SIM_ROOMS = $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)

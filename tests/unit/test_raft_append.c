@@ -106,6 +106,13 @@ static void entries_with_a_gap_are_ignored(void **state)
 
 	assert_int_equal(solo_status(&s).last, 1);
 	assert_int_equal(solo_status(&s).counters.messages_ignored, 1);
+
+	/* The same after the entry that is there: nothing is contradicted. */
+	ev.recv.msg.pos = POS(1, 1);
+	solo_step(&s, ev);
+
+	assert_int_equal(solo_status(&s).last, 1);
+	assert_int_equal(solo_status(&s).counters.messages_ignored, 2);
 	solo_deinit(&s);
 }
 
