@@ -424,6 +424,7 @@ static void cut(struct node *n)
 		.flushed = atomic_load(&n->inbox.flushed),
 		.applied = n->delivery.applied,
 		.settled = n->raft.settled,
+		.tight = atomic_load(&n->inbox.tight),
 	};
 	struct log_state state;
 	raft_index oldest;

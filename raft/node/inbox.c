@@ -68,6 +68,11 @@ void node_flushed(struct node *n, raft_index index)
 	atomic_store(&n->inbox.flushed, index);
 }
 
+void node_tight(struct node *n, bool tight)
+{
+	atomic_store(&n->inbox.tight, tight);
+}
+
 void node_read_index(struct node *n, uint64_t ticket, bool lease)
 {
 	struct inbox *inbox = &n->inbox;

@@ -180,6 +180,7 @@ struct inbox {
 	atomic_bool stalled; /* delivery waits for node_applied() */
 	_Atomic raft_index applied;
 	_Atomic raft_index flushed;
+	atomic_bool tight;
 	_Atomic raft_seq saved;
 	struct raft_pos base;
 	struct inbox_read *reads;

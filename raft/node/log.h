@@ -112,6 +112,12 @@ MUST_USE int log_cut(struct log *log, raft_index index);
  * changed then. Other errors poison the log as those of log_save() do. */
 MUST_USE int log_reset(struct log *log, struct raft_pos pos);
 
+/* What to do when the disk has no room for the segment that a save or a reset
+ * needs: wait a little, or make some (log_cut may be called), and return true
+ * to have it tried again; false gives up: STATUS_NO_SPACE, and the log is
+ * poisoned as ever. NULL: gives up at once. On the saver's thread. */
+void log_on_full(struct log *log, bool (*full)(void *context), void *context);
+
 /* The next segment is prepared ahead by one other thread, or when a save
  * needs it, by that. Once log_wants_spare(), log_prepare() writes the zeros;
  * a failure (STATUS_NO_SPACE, ...) harms nothing yet. Any thread. */

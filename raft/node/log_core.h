@@ -44,6 +44,8 @@ struct log {
 	uint64_t begun;	 /* segment of the last reset; 0: none */
 	uint32_t end;	 /* where the next one goes */
 	bool is_poisoned;
+	bool (*full)(void *context);
+	void *full_context;
 	struct buffer scratch;
 	struct buffer problem;
 

@@ -316,6 +316,7 @@ static void save_commit(struct node *n)
 {
 	struct log_state state;
 	struct log_record record;
+	int rc = 0;
 
 	log_state(n->log, &state);
 	record = (struct log_record){
@@ -324,7 +325,11 @@ static void save_commit(struct node *n)
 						      : state.last,
 		.keep = state.last,
 	};
-	if (record.commit > state.commit && log_save(n->log, &record) != 0) {
+	if (record.commit > state.commit) {
+		rc = log_save(n->log, &record);
+	}
+	/* Without room for it, the mark knows. */
+	if (rc != 0 && rc != STATUS_NO_SPACE) {
 		log_fatal("cannot write the log: %s", log_problem(n->log));
 	}
 }
@@ -333,9 +338,10 @@ static void stop(struct node *n)
 {
 	n->stopped = true;
 	if (n->saver != NULL) {
-		saver_stop(n->saver);
+		if (saver_stop(n->saver)) {
+			save_commit(n);
+		}
 		n->saver = NULL;
-		save_commit(n);
 	}
 	pthread_mutex_lock(&n->inbox.mutex);
 	n->inbox.alive = false;

@@ -147,6 +147,9 @@ void node_applied(struct node *node, raft_index index);
 /* (any) The state is durable up to index: the log may be cut up to there as
  * far as every member has it too. */
 void node_flushed(struct node *node, raft_index index);
+/* (any) The data disk is nearly full: keep as little log as can be, until told
+ * that it is not any more. */
+void node_tight(struct node *node, bool tight);
 /* (any) Ask for a read index; read_done() answers each ticket exactly once,
  * refusals included. lease: the leader's lease may answer it. */
 void node_read_index(struct node *node, uint64_t ticket, bool lease);

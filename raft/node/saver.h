@@ -3,7 +3,9 @@
  *
  * All saves queued at one moment become one record and one sync; there is no
  * timer and no waiting for company. A sync that fails ends the process with
- * one line (log_fatal): what was acknowledged must not be guessed at.
+ * one line (log_fatal): what was acknowledged must not be guessed at. Only a
+ * disk that has no room for the next segment is waited for: nothing was written
+ * then. Cuts go on meanwhile, for they make room.
  *
  * A second, idle-priority thread of its own prepares the next segment
  * (zero-written) so that a save seldom waits for one. */
@@ -22,8 +24,10 @@ typedef void (*saver_cut_done)(void *context, struct raft_pos base);
 
 struct saver *saver_start(struct log *log, saver_done done,
 			  saver_cut_done cut_done, void *context);
-/* Finish what is queued, then stop and free. Blocks for that long. */
-void saver_stop(struct saver *s);
+/* Finish what is queued, then stop and free. Blocks for that long. Return
+ * false: the disk was full, and what was queued last is not saved (nor was it
+ * ever reported). */
+bool saver_stop(struct saver *s);
 
 /* Queue a save. The record's entry references are given; its array is copied.
  * seq rises. Never blocks on the disk. */

@@ -403,6 +403,69 @@ static void row_47_no_space_for_a_spare_stops_no_save(void **state)
 	assert_holds(f);
 }
 
+/* The disk is full, and what is queued needs a segment. */
+static void GIVEN_A_FULL_DISK(struct fixture *f)
+{
+	stop(f);
+	for (raft_index i = 0; i < 9; i++) {
+		logkit_append(&f->kit, &f->model, 1, i, 1, 3500);
+	}
+	assert_true(log_wants_spare(f->kit.log));
+	faultdisk_limit(f->kit.disk, 1);
+	f->saver = saver_start(f->kit.log, on_done, on_cut, f);
+	queue(f, 1, 9, 1, 3500);
+}
+
+static void a_save_waits_for_room_and_then_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	GIVEN_A_FULL_DISK(f);
+	queue(f, 1, 10, 1, 100);
+	(void)usleep(50000);
+	assert_int_equal(f->report_count, 0);
+	faultdisk_limit(f->kit.disk, UINT64_MAX);
+	await_report(f, 2);
+
+	assert_holds(f);
+}
+
+/* Row 47: no rollback and no end; the log makes room for itself. */
+static void row_47_a_cut_makes_room_for_the_save_that_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	GIVEN_A_FULL_DISK(f);
+	(void)usleep(50000);
+	assert_int_equal(f->report_count, 0);
+	faultdisk_limit(f->kit.disk, 3 * LOGKIT_SEGMENT_BYTES);
+	saver_cut(f->saver, 3);
+	await_report(f, 1);
+
+	assert_int_equal(f->cut_base, 3);
+	f->model.base = f->model.commit = 3;
+	assert_holds(f);
+}
+
+static void a_saver_that_is_stopped_gives_up_what_it_can_not_save(void **state)
+{
+	struct fixture *f = *state;
+	struct logkit_model *before;
+
+	GIVEN_A_FULL_DISK(f);
+	before = mem_copy(&f->model, sizeof f->model);
+	before->last--; /* without the one that is queued */
+	queue(f, 1, 10, 1, 100);
+	assert_false(saver_stop(f->saver));
+	f->saver = NULL;
+
+	assert_int_equal(f->report_count, 0);
+	logkit_close(&f->kit);
+	assert_int_equal(logkit_open(&f->kit), 0);
+	assert_null(logkit_differs(f->kit.log, before, 0));
+	mem_free(before);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -419,6 +482,9 @@ int main(void)
 		cmocka_unit_test(
 			row_44_a_failed_sync_ends_the_process_with_one_line),
 		TEST(row_47_no_space_for_a_spare_stops_no_save),
+		TEST(a_save_waits_for_room_and_then_goes_on),
+		TEST(row_47_a_cut_makes_room_for_the_save_that_waits),
+		TEST(a_saver_that_is_stopped_gives_up_what_it_can_not_save),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/saver", tests, NULL,
