@@ -11,8 +11,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
 ALL_CPPFLAGS = -I. -I$(BUILD) -D_GNU_SOURCE -DPB_ENABLE_MALLOC \
 	-DRAFTFS_VERSION='"$(VERSION)"' $(CPPFLAGS)
-ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP \
-	$(CFLAGS) $(SANITIZE)
+ALL_CFLAGS = -std=c11 $(WARNINGS) -fno-strict-aliasing -pthread -MMD -MP $(CFLAGS) $(SANITIZE)
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3 2>/dev/null)
 FUSE_LIBS = -lfuse3
 LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
@@ -23,34 +22,36 @@ BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random read \
 	replicate runs save sizes snapshot status step transfer)
-NODE = $(call room,raft/node,accept address begin clock conn cut deliver disk drive entry found \
-	identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer peers propose publish \
-	saver segment tail trace wire wire_decode)
+NODE = $(call room,raft/node,accept address begin clock config conn cut deliver disk drive entry \
+	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
+	peers propose publish reserve saver segment tail trace wire wire_decode)
 KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
-	read record session status store_rocksdb swap worker)
+	read record session space status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
-NODE += $(call room,raft/node,config configs members)
+NODE += $(call room,raft/node,configs members)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,$(patsubst %,snap_%,copy stage wire wire_decode work))
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,faultdisk faultdisk_file logkit memstore memstore_copy nodekit toy treegen \
-	treekit treemodel treemodel_ops)
+TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore memstore_copy memversion \
+	nodekit toy treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
 	raft_runs raft_sizes raft_snapshot raft_step raft_transfer
-UNIT_NODE = node_address node_cluster node_cut node_disk node_found node_identity node_log node_log_crash node_log_reset \
-	node_mark node_open node_refuse node_saver node_segment node_tail node_trace node_wire
-UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_store kv_swap
+UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
+	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
+	node_segment node_tail node_trace node_wire node_wire_members
+UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
+	kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
-UNIT_NODE += node_config node_configs node_wire_members
+UNIT_NODE += node_configs
 UNIT_CONTROL = control_control control_job control_message control_status
 UNIT_NODE += $(patsubst %,node_snap_%,copy stage wire work)
 
@@ -100,6 +101,7 @@ $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
+include $(wildcard tests/sim/*.mk)
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 	$(call link,-lcmocka $(UNIT_LIBS))
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
@@ -113,7 +115,7 @@ $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
 # A fake node and clock stand before the real ones, for these tests alone.
 FAKENODE = $(call objects,tests/lib/fakenode.c tests/lib/kvkit.c tests/lib/otherkit.c)
-$(call unit_bins,kv_client kv_install kv_install_crash kv_keeper kv_kv): $(FAKENODE)
+$(call unit_bins,kv_client kv_install kv_install_crash kv_keeper kv_kv kv_space): $(FAKENODE)
 $(FAKENODE): | $(PROTO_H)
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
@@ -147,15 +149,20 @@ SOLO = $(BUILD)/tests/lib/raftfs-solo
 $(BUILD)/tests/lib/solokv.o: | $(PROTO_H)
 $(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_PROTO) $(A_BASE)
 	$(call link,$(FUSE_LIBS) $(LIBS))
+# The core's behaviours, all of them within bounds.
+EXPLORE = $(BUILD)/tests/explore/explore
+$(EXPLORE): $(call objects,$(call room,tests/explore,explore image intern model node oracle packet \
+	say search step story walk) tests/scenarios/tell.c) $(A_RAFT) $(A_BASE)
+	$(call link,-lxxhash)
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS) $(NOSYNC) $(SOLO)
+programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE)
 unit-list:
 	@echo $(UNIT_BINS)
 units: $(UNIT_BINS)
 check: ## unit tests, golden scripts, house rules: a minute, no root, network or FUSE
 	@$(RUN) check
-test: deps ## every test: check, sanitizers, cluster, posix, docker, fuzz
-	@$(RUN) check asan tsan cluster posix docker fuzz
+test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
+	@$(RUN) check sim asan tsan cluster posix docker fuzz
 asan: ## under the address and undefined-behaviour sanitizers
 tsan: ## under the thread sanitizer
 cluster: all programs ## real daemons killed, stopped, cut off, without power
@@ -190,6 +197,9 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 SCENARIO = $(BUILD)/tests/scenarios/scenario
 $(SCENARIO): $(call objects,$(call room,tests/scenarios,scenario members tell words)) $(WORLD) $(A_RAFT) $(A_BASE)
 	$(call link)
+explore: $(EXPLORE) ## every behaviour of three cores; TERMS=3 CRASHES=2 PROPOSALS=2 SECONDS= ...
+	$(EXPLORE) $(strip $(foreach v,TERMS CRASHES PROPOSALS NODES HEARTBEATS ENTRIES LAG PREVOTES \
+		PROMISES SECONDS STATES NEAREST QUIET WALK SEED,$(if $($(v)),$(v)=$($(v)))))
 golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
 	tests/scenarios/run.sh $(SCENARIO)
 	tests/scenarios/check-rows.sh
@@ -202,5 +212,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut bounded fuzz bench headers tidy deps demo docker install golden pure
+	cluster posix powercut bounded fuzz bench headers tidy deps demo docker install golden explore pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -204,6 +204,7 @@ static int apply_entry(struct applier *a, struct kv_batch *b,
 int applier_apply(struct applier *a, struct entry *const *entries, size_t count)
 {
 	struct kv_batch *b = a->store->ops->begin(a->store, on_note, a);
+	struct applied before = a->applied;
 	int rc = 0;
 
 	CHECK(count > 0);
@@ -212,10 +213,16 @@ int applier_apply(struct applier *a, struct entry *const *entries, size_t count)
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		rc = apply_entry(a, b, entries[i]);
 	}
-	if (rc != 0) {
+	if (rc == 0) {
+		applied_stage(b, &a->applied); /* K2 */
+		rc = a->store->ops->commit(a->store, b);
+	} else {
 		a->store->ops->abort(a->store, b);
-		return rc;
 	}
-	applied_stage(b, &a->applied); /* K2 */
-	return a->store->ops->commit(a->store, b);
+	if (rc != 0) {
+		a->applied = before;
+		a->event_count = 0;
+		feed_forget(a->feed);
+	}
+	return rc;
 }

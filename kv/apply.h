@@ -60,6 +60,7 @@ size_t applier_batch(struct entry *const *entries, size_t count);
 
 /* Apply them as one batch; the first is applied.index + 1. On return it is
  * committed, and the notes are in the feed, not yet told.
+ * STATUS_NO_SPACE: nothing has happened; the same entries may be tried again.
  * STATUS_IO, STATUS_CORRUPT ...: the node can not go on. */
 MUST_USE int applier_apply(struct applier *a, struct entry *const *entries,
 			   size_t count);

@@ -177,15 +177,40 @@ bool kv_leads_quorum(struct kv *kv)
 	return quorum;
 }
 
+static bool is_voter(struct kv *kv, raft_id id)
+{
+	struct node_status *status = mem_alloc(sizeof *status);
+	bool voter = false;
+
+	node_status(kv->node, status);
+	for (size_t i = 0; i < status->member_count; i++) {
+		voter = voter || (status->members[i].id == id &&
+				  status->members[i].voter);
+	}
+	mem_free(status);
+	return voter;
+}
+
 static void on_alive(struct kv *kv, raft_id from, const struct alive *a)
 {
-	struct heard heard = {a->session, a->sent_ms};
+	struct heard heard = {a->session, a->sent_ms, false};
 	struct buffer reply = {0};
+	bool voter = is_voter(kv, from);
+	bool low = node_space_low(kv->node);
 	bool heard_it;
+	bool tell = false;
 
 	pthread_mutex_lock(&kv->lock);
-	heard_it = kv->leading && roster_hear(&kv->roster, a, kv_now_ms());
+	heard_it = kv->leading &&
+		   roster_hear(&kv->roster, a, from, voter, kv_now_ms());
+	if (heard_it) {
+		tell = kv_space_tick(kv, low);
+	}
+	heard.full = kv->full;
 	pthread_mutex_unlock(&kv->lock);
+	if (tell) {
+		kv_space_tell(kv);
+	}
 	if (heard_it && kv_leads_quorum(kv)) {
 		heard_encode(&heard, &reply);
 		node_send(kv->node, from, buffer_bytes(&reply));
@@ -200,6 +225,9 @@ static void on_heard(struct kv *kv, const struct heard *h)
 	if (h->session == kv->proposals.session && h->sent_ms > kv->word_ms &&
 	    h->sent_ms <= kv->alive_ms) {
 		kv->word_ms = h->sent_ms;
+	}
+	if (h->session == kv->proposals.session && !kv->leading) {
+		(void)kv_space_set(kv, h->full);
 	}
 	pthread_mutex_unlock(&kv->lock);
 }
@@ -241,6 +269,7 @@ static void on_role(void *context, const struct raft_status *status)
 		kv->barriers.cut_off = false;
 	}
 	kv->leading = leads;
+	kv->voters = status->voters > 0 ? status->voters : 1;
 	kv->leader = status->leader;
 	pthread_mutex_unlock(&kv->lock);
 	if (found) {
@@ -259,6 +288,7 @@ static raft_id alive_due(struct kv *kv, uint64_t now, struct buffer *message)
 		/* Before the holds are read: what a note of an entry up to
 		 * here made this node hold is among them. */
 		.applied = atomic_load(&kv->applied),
+		.low = kv->low,
 	};
 	uint64_t gap = kv->alive_soon ? ALIVE_GAP_MS : kv->session_ms / 5;
 
@@ -309,6 +339,8 @@ static raft_ms on_tick(void *context, raft_ms now)
 	struct barrier_list barriers = TAILQ_HEAD_INITIALIZER(barriers);
 	struct buffer message = {0};
 	bool quorum = kv->leading && kv_leads_quorum(kv);
+	bool low = node_space_low(kv->node);
+	bool tell;
 	bool was_cut_off;
 	bool is_cut_off;
 	bool silent;
@@ -319,11 +351,16 @@ static raft_ms on_tick(void *context, raft_ms now)
 	pthread_mutex_lock(&kv->lock);
 	proposals_expire(&kv->proposals, now, &answers);
 	was_cut_off = kv->barriers.cut_off;
+	if (kv->tick_due_ms != 0 &&
+	    kv_elapsed(kv->tick_due_ms, now) >= KV_STOPPED_MS) {
+		barriers_renew(&kv->barriers, now);
+	}
 	barriers_expire(&kv->barriers, now, &barriers);
 	is_cut_off = kv->barriers.cut_off;
 	if (is_cut_off && !was_cut_off) {
 		proposals_shorten(&kv->proposals, kv_patience(kv));
 	}
+	tell = kv_space_tick(kv, low);
 	silent = silence(kv, now, quorum);
 	leader = alive_due(kv, now, &message);
 	duties(kv, now);
@@ -331,6 +368,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	due = now + (TAILQ_EMPTY(&kv->barriers.asking) ? KV_TICK_MS
 						       : KV_TICK_BUSY_MS);
 	due = kv->proposals.due_ms < due ? kv->proposals.due_ms : due;
+	kv->tick_due_ms = due;
 	pthread_mutex_unlock(&kv->lock);
 
 	if (silent) {
@@ -339,10 +377,13 @@ static raft_ms on_tick(void *context, raft_ms now)
 	}
 	if (is_cut_off && !was_cut_off) {
 		log_warn("no leader with a quorum answers: reads fall back to "
-			 "the applied state");
+			 "the applied state, strict ones fail");
 	}
 	proposals_tell(&answers);
 	barriers_tell(&barriers);
+	if (tell) {
+		kv_space_tell(kv);
+	}
 	if (leader != 0) {
 		node_send(kv->node, leader, buffer_bytes(&message));
 	}

@@ -212,6 +212,7 @@ void alive_encode(const struct alive *a, struct buffer *out)
 	m.alive.sent_ms = a->sent_ms;
 	m.alive.applied = a->applied;
 	m.alive.many = a->many;
+	m.alive.low = a->low;
 	m.alive.held.funcs.encode = give_slice;
 	m.alive.held.arg = &held;
 	peer_encode(&m, out);
@@ -224,6 +225,7 @@ void heard_encode(const struct heard *h, struct buffer *out)
 	m.has_heard = true;
 	m.heard.session = h->session;
 	m.heard.sent_ms = h->sent_ms;
+	m.heard.full = h->full;
 	peer_encode(&m, out);
 }
 
@@ -244,7 +246,8 @@ int peer_decode(struct bytes message, enum peer_kind *kind, struct alive *a,
 	}
 	if (m.has_heard) {
 		*kind = PEER_HEARD;
-		*h = (struct heard){m.heard.session, m.heard.sent_ms};
+		*h = (struct heard){m.heard.session, m.heard.sent_ms,
+				    m.heard.full};
 		return 0;
 	}
 	*kind = PEER_ALIVE;
@@ -253,6 +256,7 @@ int peer_decode(struct bytes message, enum peer_kind *kind, struct alive *a,
 		.sent_ms = m.alive.sent_ms,
 		.applied = m.alive.applied,
 		.many = m.alive.many,
+		.low = m.alive.low,
 		.held = held.bytes,
 	};
 	return 0;

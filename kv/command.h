@@ -55,12 +55,14 @@ struct alive {
 	uint64_t sent_ms;
 	uint64_t applied;
 	bool many;
+	bool low;	   /* its data disk is nearly full */
 	struct bytes held; /* be64 ids */
 };
 
 struct heard {
 	uint64_t session;
 	uint64_t sent_ms;
+	bool full; /* propose nothing that adds to the state */
 };
 
 void alive_encode(const struct alive *a, struct buffer *out);

@@ -11,6 +11,7 @@ uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 		    kv_done done, void *context)
 {
 	uint64_t now = kv_now_ms();
+	bool full = kv_is_full(kv, operation);
 	uint64_t id = 0;
 	int status = 0;
 	uint64_t limit;
@@ -21,6 +22,8 @@ uint64_t kv_propose(struct kv *kv, struct bytes operation, uint64_t deadline_ms,
 	wake = kv->route_open;
 	if (kv->closing) {
 		status = STATUS_ENDED;
+	} else if (full) {
+		status = STATUS_NO_SPACE;
 	} else if (now >= limit) {
 		status = STATUS_TIMED_OUT;
 	} else {
@@ -78,8 +81,9 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 		status = STATUS_ENDED;
 	} else if (leased && index <= atomic_load(&kv->applied)) {
 		status = 0; /* applied just now */
-	} else if (!strict && !leased && kv->barriers.cut_off) {
-		fell_back = true;
+	} else if (!leased && kv->barriers.cut_off) {
+		fell_back = !strict;
+		status = strict ? STATUS_NO_QUORUM : 0;
 	} else {
 		waiter = barriers_add(&kv->barriers, strict, index, kv_now_ms(),
 				      ready, context);

@@ -96,6 +96,11 @@ void feed_tell(struct feed *f)
 		tell(f, n->index, bytes_of(f->bytes.data + n->start, n->size));
 	}
 	pthread_mutex_unlock(&f->lock);
+	feed_forget(f);
+}
+
+void feed_forget(struct feed *f)
+{
 	f->count = 0;
 	buffer_reset(&f->bytes);
 }

@@ -39,7 +39,8 @@ void feed_deinit(struct feed *f);
 void feed_watch(struct feed *f, kv_noted noted, void *context);
 void feed_unwatch(struct feed *f, kv_noted noted, void *context);
 void feed_add(struct feed *f, uint64_t index, struct bytes note);
-void feed_tell(struct feed *f); /* all of them, then forget them */
+void feed_tell(struct feed *f);	  /* all of them, then forget them */
+void feed_forget(struct feed *f); /* the batch was not committed */
 /* The state was replaced by the one at index: an empty note. None waits. */
 void feed_gap(struct feed *f, uint64_t index);
 

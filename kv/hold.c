@@ -129,7 +129,19 @@ struct roster_entry *roster_find(struct roster *r, uint64_t session,
 	return found;
 }
 
-bool roster_hear(struct roster *r, const struct alive *a, uint64_t now_ms)
+size_t roster_lows(const struct roster *r)
+{
+	const struct roster_entry *at;
+	size_t count = 0;
+
+	for (at = r->sessions; at != NULL; at = at->hh.next) {
+		count += at->low && at->voter ? 1 : 0;
+	}
+	return count;
+}
+
+bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
+		 bool voter, uint64_t now_ms)
 {
 	struct roster_entry *e = roster_find(r, a->session, now_ms);
 
@@ -139,6 +151,10 @@ bool roster_hear(struct roster *r, const struct alive *a, uint64_t now_ms)
 	e->heard_ms = now_ms;
 	e->applied = a->applied;
 	e->many = a->many;
+	e->low = a->low;
+	e->voter = voter;
+	e->node = node;
+	e->sent_ms = a->sent_ms;
 	buffer_reset(&e->held);
 	buffer_append_bytes(&e->held, a->held);
 	return true;

@@ -42,6 +42,10 @@ struct roster_entry {
 	uint64_t ended_ms; /* its end was proposed; 0: never */
 	uint64_t applied;
 	bool many;
+	bool low;	    /* its disk is nearly full ... */
+	bool voter;	    /* ... which matters for a voter */
+	uint64_t node;	    /* raft id; 0: not heard yet */
+	uint64_t sent_ms;   /* of its last keep-alive */
 	struct buffer held; /* be64, rising */
 	UT_hash_handle hh;
 };
@@ -53,7 +57,10 @@ struct roster {
 /* Begin anew: this node just became leader. */
 void roster_reset(struct roster *r);
 /* A keep-alive came. Return false: the roster is full. */
-bool roster_hear(struct roster *r, const struct alive *a, uint64_t now_ms);
+bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
+		 bool voter, uint64_t now_ms);
+/* How many voters' disks are nearly full. */
+size_t roster_lows(const struct roster *r);
 /* The entry of a live session; made if missing, NULL: full. */
 struct roster_entry *roster_find(struct roster *r, uint64_t session,
 				 uint64_t now_ms);

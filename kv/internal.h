@@ -31,12 +31,15 @@
 enum {
 	KV_TICK_MS = 100,     /* deadlines are kept this exactly */
 	KV_TICK_BUSY_MS = 20, /* while barriers ask for a read index */
+	KV_STOPPED_MS = LIMIT_BARRIER_MS / 2, /* a tick so late: not run */
 	KV_DUTY_MS = 1000,
 	KV_OWN_ENTRIES = 64, /* of kv's own, waiting to be handed over */
 	KV_CLOSE_MS = 1000,
 	KV_FLUSH_BYTES = 64 << 20, /* of entries applied since the last */
 	KV_FLUSH_ENTRIES = 100000,
 	KV_FLUSH_MS = 60000,
+	KV_FLUSH_LOW_MS = 2000, /* on a disk that runs full: to cut the log */
+	KV_FULL_MS = 200,	/* between two tries on a full disk */
 };
 
 /* Entries committed and not yet applied. */
@@ -55,6 +58,9 @@ struct kv_below {
 	int (*store_peek)(void *context, const char *path, struct store **store,
 			  struct buffer *problem);
 	void *context;
+	/* Times and sizes in it are the node's; NULL: as they come. */
+	const struct node_config *node;
+	uint64_t flush_entries, flush_ms; /* 0: KV_FLUSH_... */
 };
 
 struct kv {
@@ -72,8 +78,11 @@ struct kv {
 	struct store *store; /* of swap.h */
 	pthread_mutex_t marker_lock;
 	struct marker marker;	      /* marker_lock */
+	bool flush_failed;	      /* keeper: for want of room, try again */
 	struct applier applier;	      /* apply */
+	uint64_t unlooked;	      /* apply: bytes since the last look */
 	struct feed feed;	      /* apply; watchers come and go */
+	atomic_bool refusing;	      /* low or full, for callers to look at */
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
 	pthread_t apply_thread;
 	pthread_t keeper_thread;
@@ -93,13 +102,17 @@ struct kv {
 	struct roster roster;
 	struct entry *own[KV_OWN_ENTRIES]; /* kv's own: END, BIRTH */
 	size_t own_count;
-	bool closing;  /* nothing new is taken in */
-	bool stopping; /* the threads end */
+	uint64_t tick_due_ms; /* the next one; 0: none was yet */
+	bool closing;	      /* nothing new is taken in */
+	bool stopping;	      /* the threads end */
 
 	bool route_open;
 	uint64_t route_lost_ms;
 	bool leading;
-	raft_id leader; /* 0: unknown */
+	raft_id leader;	 /* 0: unknown */
+	uint32_t voters; /* in all, at least 1 */
+	bool low;	 /* this node's data disk is nearly full */
+	bool full;	 /* as the leader says: nothing that adds is taken */
 
 	uint64_t opening; /* number of the opening wanted or in use */
 	bool open_offered;
@@ -108,6 +121,7 @@ struct kv {
 	uint64_t alive_ms; /* the last was sent */
 	bool alive_soon;
 
+	bool flush_wanted; /* by the apply thread, which waits for room */
 	bool duty;	   /* the keeper is to do the leader's duties */
 	uint64_t duty_ms;  /* last done */
 	bool born;	   /* operations wait for the birth */
@@ -117,11 +131,25 @@ struct kv {
 	uint64_t dirty_bytes;
 	uint64_t dirty_entries;
 	uint64_t dirty_ms; /* when the first of them came */
+
+	/* A flush is due after so much. */
+	uint64_t flush_entries;
+	uint64_t flush_ms;
 };
 
 MUST_USE int kv_open_on(const struct kv_config *config,
 			const struct kv_below *below, struct kv **kv,
 			struct buffer *problem);
+
+/* space.c */
+/* Is this operation to be refused with STATUS_NO_SPACE? */
+bool kv_is_full(const struct kv *kv, struct bytes operation);
+/* Lock held. low: this node's disk. Return whether something changed: for
+ * tick: of which kv_space_tell() should tell. */
+bool kv_space_set(struct kv *kv, bool full);
+MUST_USE bool kv_space_tick(struct kv *kv, bool low);
+/* A leader to all it has heard, at once: until they know they go on adding. */
+void kv_space_tell(struct kv *kv);
 
 /* install.c; on the node's snapshot thread, see node_client. */
 int kv_on_snapshot(void *context, const char *folder,
@@ -152,6 +180,7 @@ void kv_ask(struct kv *kv, bool hurry);
 bool kv_leads_quorum(struct kv *kv);
 
 /* worker.c */
+MUST_USE bool kv_pause_full(struct kv *kv);
 void *kv_apply_main(void *kv);
 void kv_queue_push(struct kv_queue *q, struct entry *e); /* e is given */
 void kv_queue_clear(struct kv_queue *q);

@@ -77,23 +77,54 @@ int kv_flush(struct kv *kv, struct buffer *problem)
 	return rc;
 }
 
+/* On a full disk it is tried again with the reserve, about once a second: until
+ * then the log is not cut, and nothing is lost. */
 static void flush_or_die(struct kv *kv)
 {
 	struct buffer problem = {0};
+	int rc = STATUS_NO_SPACE;
 
-	if (kv_flush(kv, &problem) != 0) {
+	if (node_space_has(kv->node, kv->store->ops->need(kv->store))) {
+		rc = kv_flush(kv, &problem);
+	} else {
+		buffer_printf(&problem, "the state waits for room on the disk "
+					"to be made durable");
+	}
+	if (rc == STATUS_NO_SPACE) {
+		if (!kv->flush_failed) {
+			log_warn("%s", buffer_text(&problem));
+		}
+	} else if (rc != 0) {
 		log_fatal("%s", buffer_text(&problem));
 	}
+	kv->flush_failed = rc != 0;
 	buffer_deinit(&problem);
+}
+
+/* The disk runs full: what a later flush would need is needed now, while there
+ * is a reserve. */
+static void look_at_space(struct kv *kv)
+{
+	bool was_low = node_space_low(kv->node);
+
+	node_space_look(kv->node);
+	if (!was_low && node_space_low(kv->node)) {
+		flush_or_die(kv);
+	}
 }
 
 /* Lock held. */
 static bool flush_due(const struct kv *kv)
 {
-	return kv->dirty_bytes >= KV_FLUSH_BYTES ||
-	       kv->dirty_entries >= KV_FLUSH_ENTRIES ||
+	uint64_t patience = kv->low && KV_FLUSH_LOW_MS < kv->flush_ms
+				    ? KV_FLUSH_LOW_MS
+				    : kv->flush_ms;
+
+	return kv->flush_failed || kv->flush_wanted ||
+	       kv->dirty_bytes >= KV_FLUSH_BYTES ||
+	       kv->dirty_entries >= kv->flush_entries ||
 	       (kv->dirty_entries > 0 &&
-		kv_now_ms() - kv->dirty_ms >= KV_FLUSH_MS);
+		kv_now_ms() - kv->dirty_ms >= patience);
 }
 
 /* --- The leader's duties -------------------------------------------------- */
@@ -268,14 +299,19 @@ void *kv_keeper_main(void *context)
 		bool duty;
 
 		pthread_mutex_lock(&kv->lock);
-		if (!kv->stopping && !kv->duty && !flush_due(kv)) {
+		if (!kv->stopping && !kv->duty &&
+		    (kv->flush_failed || !flush_due(kv))) {
 			wait_a_second(kv);
 		}
 		stopping = kv->stopping;
 		due = flush_due(kv) && !stopping;
+		kv->flush_wanted = false;
 		duty = kv->duty && !stopping;
 		kv->duty = false;
 		pthread_mutex_unlock(&kv->lock);
+		if (!stopping) {
+			look_at_space(kv);
+		}
 		if (duty) {
 			kv_duties(kv);
 		}

@@ -370,17 +370,20 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 {
 	struct kv *kv = kv_new(config);
 	struct node_peer peers[LIMIT_PEERS];
-	struct node_config node = {
-		.name = config->name,
-		.data = config->data,
-		.listen = config->listen,
-		.peers = peers,
-		.peer_count = config->peer_count,
-		.client = &kv_client,
-		.context = kv,
-	};
+	struct node_config node =
+		below->node != NULL ? *below->node : (struct node_config){0};
 	int rc = config->peer_count <= LIMIT_PEERS ? 0 : STATUS_INVALID;
 
+	node.name = config->name;
+	node.data = config->data;
+	node.listen = config->listen;
+	node.peers = peers;
+	node.peer_count = config->peer_count;
+	node.client = &kv_client;
+	node.context = kv;
+	kv->flush_entries = below->flush_entries != 0 ? below->flush_entries
+						      : KV_FLUSH_ENTRIES;
+	kv->flush_ms = below->flush_ms != 0 ? below->flush_ms : KV_FLUSH_MS;
 	for (size_t i = 0; i < config->peer_count && rc == 0; i++) {
 		peers[i].name = config->peers[i].name;
 		peers[i].address = config->peers[i].address;

@@ -143,8 +143,10 @@ struct kv_status {
 	uint64_t term;
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
 	bool quorum;   /* a leader with a majority is known */
-	char why[256]; /* when not: the reason, a sentence with "quorum" */
-	bool cut_off;  /* fresh reads fall back to the applied state */
+	char why[256]; /* when not: "no quorum: " and the reason */
+	bool disk_low; /* this node's data disk is nearly full */
+	bool full;     /* so are too many: what adds to the tree is refused */
+	bool cut_off;  /* fresh reads fall back, strict ones fail */
 	uint64_t commit;
 	uint64_t applied;
 	uint64_t last; /* of the log */

@@ -41,6 +41,10 @@ struct kv_machine {
 	 * Return 0, or STATUS_IO / STATUS_CORRUPT of the store: fatal. */
 	int (*apply)(void *context, struct kv_batch *b, const struct kv_at *at,
 		     struct bytes operation, struct buffer *result);
+	/* Can the operation make the state larger by more than a few bytes?
+	 * Such ones are refused while the disks are full. NULL: none can. Any
+	 * thread. */
+	bool (*adds)(void *context, struct bytes operation);
 	/* The operation that makes the first state (the root), proposed by
 	 * the first leader with its own uid and gid; applying it again
 	 * changes nothing. */

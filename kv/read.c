@@ -151,20 +151,16 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 		bool asking = at->index == 0;
 
 		next = TAILQ_NEXT(at, link);
-		/* Cut off, nothing fresh waits for an answer. */
-		if (at->due_ms > now_ms &&
-		    !(b->cut_off && asking && !at->strict)) {
-			continue;
-		}
-		if (at->strict) {
-			answer(b, at, STATUS_NO_QUORUM, false, answers);
+		/* Cut off, nothing waits for an answer. */
+		if (at->due_ms > now_ms && !(b->cut_off && asking)) {
 			continue;
 		}
 		if (asking && !b->cut_off) {
 			b->cut_off = true;
 			b->cut_off_ms = at->due_ms - LIMIT_BARRIER_MS;
 		}
-		answer(b, at, 0, true, answers);
+		answer(b, at, at->strict ? STATUS_NO_QUORUM : 0, !at->strict,
+		       answers);
 	}
 }
 
@@ -173,6 +169,18 @@ void barriers_expire(struct barriers *b, uint64_t now_ms,
 {
 	expire_list(b, &b->asking, now_ms, answers);
 	expire_list(b, &b->applying, now_ms, answers);
+}
+
+void barriers_renew(struct barriers *b, uint64_t now_ms)
+{
+	struct barrier *at;
+
+	TAILQ_FOREACH (at, &b->asking, link) {
+		at->due_ms = now_ms + LIMIT_BARRIER_MS;
+	}
+	TAILQ_FOREACH (at, &b->applying, link) {
+		at->due_ms = now_ms + LIMIT_BARRIER_MS;
+	}
 }
 
 static bool interrupt_in(struct barriers *b, struct barrier_list *list,

@@ -14,10 +14,12 @@
  *   B3  one that falls back reads what this node has applied, which never
  *       goes back
  *
- * A fresh barrier that runs out of time cuts the node off: from then on fresh
- * barriers fall back at once, until a ticket (one is always asked for then) is
- * answered. All barriers that came before a ticket share it. An unanswered
- * ticket may be lost: after a while another one is issued beside it.
+ * A barrier that runs out of time while it asks cuts the node off: from then on
+ * fresh barriers fall back and strict ones fail, at once, until a ticket (one
+ * is always asked for then) is answered. All barriers that came before a ticket
+ * share it. An unanswered ticket may be lost: after a while another one is
+ * issued beside it. Time in which the process did not run does not count: it
+ * has not been listening.
  *
  * No lock and no clock, as propose.h. */
 #ifndef KV_READ_H
@@ -76,6 +78,8 @@ void barriers_applied(struct barriers *b, uint64_t applied,
 		      struct barrier_list *answers);
 void barriers_expire(struct barriers *b, uint64_t now_ms,
 		     struct barrier_list *answers);
+/* The process did not run for a while: all waits begin anew. */
+void barriers_renew(struct barriers *b, uint64_t now_ms);
 void barriers_interrupt(struct barriers *b, uint64_t id,
 			struct barrier_list *answers);
 void barriers_end(struct barriers *b, struct barrier_list *answers);

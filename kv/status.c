@@ -67,7 +67,7 @@ static void set_why(struct kv_status *s, const struct node_status *n)
 			      : "no leader with a majority is heard";
 	}
 	snprintf(s->why, sizeof s->why, "%s%.240s",
-		 strstr(why, "quorum") == NULL ? "no quorum: " : "", why);
+		 strncmp(why, "no quorum", 9) != 0 ? "no quorum: " : "", why);
 }
 
 static void set_node(struct kv_status *s, const struct node_status *n,
@@ -109,6 +109,8 @@ void kv_status(struct kv *kv, struct kv_status *status)
 	status->applied = atomic_load(&kv->applied);
 	pthread_mutex_lock(&kv->lock);
 	status->cut_off = kv->barriers.cut_off;
+	status->disk_low = node_space_low(kv->node);
+	status->full = kv->full;
 	status->session = kv->proposals.usable ? kv->proposals.session : 0;
 	status->proposals = kv->proposals.count;
 	pthread_mutex_unlock(&kv->lock);

@@ -39,7 +39,10 @@ struct store_ops {
 	 * STATUS_NO_SPACE, STATUS_IO, ...) nothing is left of it. */
 	int (*checkpoint)(struct store *s, const char *folder);
 	uint64_t (*bytes)(struct store *s); /* on disk, about */
-	void (*close)(struct store *s);	    /* without a flush of its own */
+	/* Room on the disk that a flush would need now, and more for its own
+	 * accounts: with less, nothing should be committed. */
+	uint64_t (*need)(struct store *s);
+	void (*close)(struct store *s); /* without a flush of its own */
 };
 
 /* RocksDB in the folder `path` (made if missing): one column family, its own

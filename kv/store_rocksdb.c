@@ -5,7 +5,11 @@
  *       holds a prefix of the committed batches, never a part of one
  *   S2  it is opened only after the daemon has forked: background threads do
  *       not survive a fork
- *   S3  a message of RocksDB may hold paths: it goes to the log and to the
+ *   S3  it seldom meets a full disk: callers heed need(), and the write
+ *       buffers are a small part of the disk, less than the node's reserve;
+ *       its own log is silent, because Debian's build ends the process when a
+ *       line of that finds no room
+ *   S4  a message of RocksDB may hold paths: it goes to the log and to the
  *       one line for the person who starts the daemon, nowhere else
  *
  * A batch keeps its changes in a write batch with an index, so that it reads
@@ -14,6 +18,7 @@
 #include <rocksdb/c.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/folder.h"
@@ -22,13 +27,17 @@
 #include "kv/store.h"
 
 enum {
-	WRITE_BUFFER_BYTES = 16 << 20,
+	WRITE_BUFFER_BYTES = 16 << 20, /* or the disk's share */
+	WRITE_BUFFER_BYTES_MIN = 1 << 20,
+	WRITE_BUFFER_SHARE = 128,
 	WRITE_BUFFERS = 3,
+	NEED_BYTES = 4 << 20,
 	CACHE_BYTES = 32 << 20,
 	OPEN_FILES = 256,
 	BACKGROUND_JOBS = 2,
 	BLOOM_BITS = 10,
 	MANIFEST_BYTES = 64 << 10, /* preallocated; the default is 4 MiB */
+	INFO_LOG_FATAL = 4,
 	INFO_LOGS = 2,
 	INFO_LOG_BYTES = 1 << 20,
 };
@@ -71,7 +80,11 @@ static int failure(const char *what, char *error)
 	} else if (strstr(error, "lock ") != NULL) {
 		status = STATUS_BUSY;
 	}
-	log_error("state database: %s failed: %s", what, error);
+	if (status == STATUS_NO_SPACE) { /* tried again; the caller tells */
+		log_debug("state database: %s failed: %s", what, error);
+	} else {
+		log_error("state database: %s failed: %s", what, error);
+	}
 	rocksdb_free(error);
 	return status;
 }
@@ -345,6 +358,14 @@ static uint64_t rocks_bytes(struct store *s)
 	       property(r, "rocksdb.cur-size-all-mem-tables");
 }
 
+static uint64_t rocks_need(struct store *s)
+{
+	uint64_t held =
+		property(rocks_of(s), "rocksdb.cur-size-all-mem-tables");
+
+	return held + held / 4 + NEED_BYTES;
+}
+
 static struct kv_view *rocks_view_open(struct store *s)
 {
 	struct rocks *r = rocks_of(s);
@@ -395,10 +416,26 @@ static const struct store_ops rocks_ops = {
 	.flush = rocks_flush,
 	.checkpoint = rocks_checkpoint,
 	.bytes = rocks_bytes,
+	.need = rocks_need,
 	.close = rocks_close,
 };
 
-static rocksdb_options_t *options_new(void)
+static uint64_t write_buffer(const char *path)
+{
+	struct statvfs st;
+	uint64_t share = WRITE_BUFFER_BYTES;
+
+	if (statvfs(path, &st) == 0) {
+		share = (uint64_t)st.f_blocks * st.f_frsize /
+			WRITE_BUFFER_SHARE;
+	}
+	if (share < WRITE_BUFFER_BYTES_MIN) {
+		return WRITE_BUFFER_BYTES_MIN;
+	}
+	return share < WRITE_BUFFER_BYTES ? share : WRITE_BUFFER_BYTES;
+}
+
+static rocksdb_options_t *options_new(const char *path)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 	rocksdb_block_based_table_options_t *table =
@@ -417,12 +454,13 @@ static rocksdb_options_t *options_new(void)
 
 	rocksdb_options_set_create_if_missing(o, 1);
 	rocksdb_options_set_paranoid_checks(o, 1);
-	rocksdb_options_set_write_buffer_size(o, WRITE_BUFFER_BYTES);
+	rocksdb_options_set_write_buffer_size(o, write_buffer(path));
 	rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
 	rocksdb_options_set_manifest_preallocation_size(o, MANIFEST_BYTES);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	rocksdb_options_set_info_log_level(o, INFO_LOG_FATAL); /* S3 */
 	rocksdb_options_set_keep_log_file_num(o, INFO_LOGS);
 	rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
 	rocksdb_options_set_stats_dump_period_sec(o, 0);
@@ -430,13 +468,13 @@ static rocksdb_options_t *options_new(void)
 	return o;
 }
 
-static struct rocks *rocks_new(void)
+static struct rocks *rocks_new(const char *path)
 {
 	struct rocks *r = mem_zalloc(sizeof *r);
 
 	r->store.reader.ops = &newest_reader;
 	r->store.ops = &rocks_ops;
-	r->options = options_new();
+	r->options = options_new(path);
 	r->read = rocksdb_readoptions_create();
 	r->write = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_disable_WAL(r->write, 1);
@@ -473,7 +511,7 @@ int store_open_rocksdb(const char *path, struct store **store,
 			      strerror(errno));
 		return status;
 	}
-	r = rocks_new();
+	r = rocks_new(path);
 	r->db = rocksdb_open(r->options, path, &error);
 	if (r->db == NULL && strstr(error, "ompression") != NULL) {
 		/* A build of the library without lz4. */
@@ -489,7 +527,7 @@ int store_open_rocksdb(const char *path, struct store **store,
 int store_peek_rocksdb(const char *path, struct store **store,
 		       struct buffer *problem)
 {
-	struct rocks *r = rocks_new();
+	struct rocks *r = rocks_new(path);
 	char *error = NULL;
 	int rc;
 

@@ -207,6 +207,15 @@ static uint64_t front_bytes(struct store *s)
 	return bytes;
 }
 
+static uint64_t front_need(struct store *s)
+{
+	struct behind *b = hold(front_of(s));
+	uint64_t need = b->store->ops->need(b->store);
+
+	let_go(b);
+	return need;
+}
+
 /* --- Closing -------------------------------------------------------------- */
 
 /* Nobody uses b any more. Return whether nothing is left of it. */
@@ -294,6 +303,7 @@ static const struct store_ops front_ops = {
 	.flush = front_flush,
 	.checkpoint = front_checkpoint,
 	.bytes = front_bytes,
+	.need = front_need,
 	.close = front_close,
 };
 

@@ -6,6 +6,7 @@
  * index for all to see, then the answers of proposals and barriers, then word
  * to the node. */
 #include <inttypes.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -159,25 +160,103 @@ static void finish_batch(struct kv *kv, uint64_t bytes, size_t count)
 	}
 }
 
+/* Wait before the next try. False: the node stops. */
+bool kv_pause_full(struct kv *kv)
+{
+	struct timespec until;
+	bool stopping;
+	int rc = clock_gettime(CLOCK_MONOTONIC, &until);
+
+	CHECK(rc == 0);
+	until.tv_nsec += KV_FULL_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&kv->lock);
+	while (!kv->stopping && rc == 0) {
+		rc = pthread_cond_timedwait(&kv->apply_wake, &kv->lock, &until);
+	}
+	stopping = kv->stopping;
+	pthread_mutex_unlock(&kv->lock);
+	return !stopping;
+}
+
+/* Looked at now and then, and before each batch on a disk that runs full. */
+static bool has_room(struct kv *kv)
+{
+	if (kv->unlooked < node_space_pace(kv->node) &&
+	    !node_space_low(kv->node)) {
+		return true;
+	}
+	kv->unlooked = 0;
+	node_space_look(kv->node);
+	return node_space_has(kv->node, kv->store->ops->need(kv->store));
+}
+
+static int try_batch(struct kv *kv, struct entry **entries, size_t count)
+{
+	return has_room(kv) ? applier_apply(&kv->applier, entries, count)
+			    : STATUS_NO_SPACE;
+}
+
+/* Have the keeper flush: a flushed state needs less room. */
+static void want_flush(struct kv *kv)
+{
+	pthread_mutex_lock(&kv->lock);
+	kv->flush_wanted = true;
+	pthread_cond_signal(&kv->keeper_wake);
+	pthread_mutex_unlock(&kv->lock);
+}
+
+/* A batch for which there is no room on the disk is tried until there is, or
+ * the node stops: then it is replayed at the next start. False: not applied. */
+static bool apply_batch(struct kv *kv, struct entry **entries, size_t count)
+{
+	bool waited = false;
+	int rc;
+
+	while ((rc = try_batch(kv, entries, count)) == STATUS_NO_SPACE) {
+		if (!waited) {
+			log_warn("the state waits for room on the disk");
+		}
+		waited = true;
+		want_flush(kv);
+		if (!kv_pause_full(kv)) {
+			return false;
+		}
+	}
+	if (rc != 0) {
+		log_fatal("the state can not go on: entries %" PRIu64
+			  " to %" PRIu64 " do not apply: %s",
+			  entries[0]->index, entries[count - 1]->index,
+			  status_text(rc));
+	}
+	if (waited) {
+		log_info("the state goes on: there is room");
+	}
+	return true;
+}
+
 static void apply_all(struct kv *kv, struct entry **entries, size_t count)
 {
+	/* Not what follows a batch that was given up. */
+	bool applies =
+		count > 0 && entries[0]->index == kv->applier.applied.index + 1;
+
 	while (count > 0) {
 		size_t part = applier_batch(entries, count);
-		uint64_t first = entries[0]->index;
 		uint64_t bytes = 0;
-		int rc = applier_apply(&kv->applier, entries, part);
 
-		if (rc != 0) {
-			log_fatal("the state can not go on: entries %" PRIu64
-				  " to %" PRIu64 " do not apply: %s",
-				  first, entries[part - 1]->index,
-				  status_text(rc));
-		}
+		applies = applies && apply_batch(kv, entries, part);
 		for (size_t i = 0; i < part; i++) {
 			bytes += entries[i]->size;
+			kv->unlooked += entries[i]->size;
 			entry_unref(entries[i]);
 		}
-		finish_batch(kv, bytes, part);
+		if (applies) {
+			finish_batch(kv, bytes, part);
+		}
 		entries += part;
 		count -= part;
 	}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh - run groups of tests and count them.
 #
-# usage: tests/run.sh GROUP...     (check asan tsan cluster posix docker fuzz)
+# usage: tests/run.sh GROUP...     (check sim asan tsan cluster posix docker fuzz)
 #
 # A test is a program: exit code 0 passed, 77 skipped (its last line says why),
 # anything else failed. Each has a time limit: 120 s, or what its line
@@ -21,6 +21,7 @@ LOGS=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 skips=()
 group_end=0
+REASONS='^FAILED|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
 mkdir -p "$LOGS"
 export BUILD MAKE
 
@@ -44,6 +45,8 @@ report() { # RC NAME SECONDS LOG
 	*)
 		failed=$((failed + 1))
 		echo "FAIL $2 ($3 s, exit code $1, log: $4)"
+		# The reason may stand far above what the daemons said last.
+		grep -m 15 -nE "$REASONS" "$4" | sed 's/^/  > /'
 		tail -n 40 "$4" | sed 's/^/    /'
 		;;
 	esac
@@ -148,6 +151,12 @@ group_tsan() {
 	sanitized tsan '-fsanitize=thread'
 	run_test tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
 	unset TSAN_OPTIONS
+}
+
+# Whole clusters in one process, by seeds: with floors for what they count.
+group_sim() {
+	build sim/build build-sim || return
+	run_test sim/seeds 600 "$MAKE" --no-print-directory sim
 }
 
 group_cluster() {

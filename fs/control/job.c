@@ -2,7 +2,9 @@
 /* What each command does, over the map and the tree's read side.
  *
  *   J1  a job is waiting exactly while kv owes it one callback
- *   J2  the errno of an answer is the one a mount gives for the same case
+ *   J2  the errno of an answer is the one a mount gives for the same case, but
+ *       for EAGAIN: before the cluster is founded a mount shows an empty root,
+ *       and here it is said that nothing is known yet
  *   J3  what is streamed is one frozen view: never half old, half new
  *
  * Links are not followed: a path that meets one gets ELOOP. */
@@ -136,6 +138,33 @@ static enum job_turn answer_refusal(struct job *job,
 	return JOB_ANSWERS;
 }
 
+static bool is_born(struct job *job)
+{
+	struct fs_attr root;
+
+	return fs_getattr(kv_newest(job->env->kv), FS_ROOT, &root) == 0;
+}
+
+/* rc: what the tree said of a path. Without a root it knows of nothing. */
+static enum job_turn answer_path(struct job *job,
+				 struct message_response *response, int rc)
+{
+	struct kv_status *status;
+
+	if (rc != -ENOENT || is_born(job)) {
+		return answer(response, -rc);
+	}
+	status = mem_zalloc(sizeof *status);
+	kv_status(job->env->kv, status);
+	answer(response, EAGAIN);
+	explain(response, !status->quorum && status->why[0]
+				  ? status->why
+				  : "nothing of the cluster's state is here "
+				    "yet");
+	mem_free(status);
+	return JOB_ANSWERS;
+}
+
 /* --- Paths --------------------------------------------------------------- */
 
 /* -ENOENT also while there is no root yet, or when what the path names is
@@ -237,7 +266,7 @@ static enum job_turn start_set(struct job *job,
 			   .data = buffer_bytes(&job->data)};
 	int rc = split(job, kv_newest(job->env->kv), &op.dir, &op.name);
 
-	return rc != 0 ? answer(response, -rc) : propose(job, &op);
+	return rc != 0 ? answer_path(job, response, rc) : propose(job, &op);
 }
 
 static enum job_turn start_rm(struct job *job,
@@ -253,7 +282,7 @@ static enum job_turn start_rm(struct job *job,
 	}
 	rc = resolve(r, job->path, &attr);
 	if (rc != 0) {
-		return answer(response, -rc);
+		return answer_path(job, response, rc);
 	}
 	if (S_ISDIR(attr.mode)) {
 		op.kind = FS_OP_RMDIR;
@@ -334,7 +363,8 @@ static enum job_turn start_get(struct job *job,
 	} else if (rc == 0 && !S_ISREG(job->attr.mode)) {
 		rc = -EINVAL;
 	}
-	return rc != 0 ? answer(response, -rc) : next_chunk(job, response);
+	return rc != 0 ? answer_path(job, response, rc)
+		       : next_chunk(job, response);
 }
 
 static enum job_turn start_ls(struct job *job,
@@ -342,9 +372,6 @@ static enum job_turn start_ls(struct job *job,
 {
 	int rc = open_view(job);
 
-	if (rc == -ENOENT && is_root(job->path)) {
-		return answer(response, 0); /* no root yet lists as empty */
-	}
 	if (rc == 0 && !S_ISDIR(job->attr.mode)) {
 		answer(response, 0); /* a file lists as itself */
 		response->data = bytes_of(job->path, strlen(job->path) + 1);
@@ -353,7 +380,8 @@ static enum job_turn start_ls(struct job *job,
 	if (rc == 0) {
 		rc = fs_dir_end(&job->view->reader, job->attr.ino, &job->end);
 	}
-	return rc != 0 ? answer(response, -rc) : next_chunk(job, response);
+	return rc != 0 ? answer_path(job, response, rc)
+		       : next_chunk(job, response);
 }
 
 /* --- The way of a request ------------------------------------------------ */

@@ -72,6 +72,9 @@ static void set_words(json_t *object, const struct kv_status *status,
 				  text_of(status_reads_word(reads)));
 	rc |= json_object_set_new(object, "cut_off",
 				  json_boolean(status->cut_off));
+	rc |= json_object_set_new(object, "disk_low",
+				  json_boolean(status->disk_low));
+	rc |= json_object_set_new(object, "full", json_boolean(status->full));
 	rc |= json_object_set_new(object, "members", members_of(status));
 	CHECK(rc == 0);
 }

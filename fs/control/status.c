@@ -40,6 +40,19 @@ const char *status_reads_word(enum kv_reads reads)
 	return "unknown";
 }
 
+static const char *cut_off_text(enum kv_reads reads)
+{
+	switch (reads) {
+	case KV_READS_FRESH:
+		return " (cut off: answered from the applied state)";
+	case KV_READS_STRICT:
+		return " (cut off: they fail)";
+	case KV_READS_LOCAL:
+		return "";
+	}
+	return "";
+}
+
 uint64_t status_lag(const struct kv_status *status)
 {
 	return status->commit > status->applied
@@ -47,11 +60,15 @@ uint64_t status_lag(const struct kv_status *status)
 		       : 0;
 }
 
-static void member_line(const struct kv_member *member, struct buffer *out)
+static void member_line(const struct kv_member *member, bool is_founded,
+			struct buffer *out)
 {
+	const char *part = !is_founded	   ? "founding"
+			   : member->voter ? "voter"
+					   : "learner";
+
 	buffer_printf(out, "member: %s %s %s%s", member->name, member->address,
-		      member->voter ? "voter" : "learner",
-		      member->leader ? " leader" : "");
+		      part, member->leader ? " leader" : "");
 	if (member->self) {
 		buffer_printf(out, " self\n");
 		return;
@@ -70,15 +87,30 @@ static void member_line(const struct kv_member *member, struct buffer *out)
 	buffer_printf(out, "\n");
 }
 
+/* The reason is a sentence for itself; here "no" is said already. */
 static void quorum_line(const struct kv_status *status, struct buffer *out)
 {
+	static const char no_quorum[] = "no quorum: ";
+	const char *why = status->why;
+
+	if (strncmp(why, no_quorum, strlen(no_quorum)) == 0) {
+		why += strlen(no_quorum);
+	}
 	if (status->quorum) {
 		buffer_printf(out, "quorum: yes\n");
 	} else {
 		buffer_printf(out, "quorum: no (%s)\n",
-			      status->why[0] ? status->why
-					     : "no quorum is known yet");
+			      why[0] ? why : "none is known yet");
 	}
+}
+
+static const char *disk_word(const struct kv_status *status)
+{
+	if (status->disk_low) {
+		return "nearly full (writes are refused)";
+	}
+	return status->full ? "ok (others' are nearly full: writes are refused)"
+			    : "ok";
 }
 
 void status_text_lines(const struct kv_status *status, enum kv_reads reads,
@@ -92,12 +124,12 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "leader: %s\n", status->leader);
 	quorum_line(status, out);
 	buffer_printf(out, "reads: %s%s\n", status_reads_word(reads),
-		      status->cut_off && reads == KV_READS_FRESH
-			      ? " (cut off: answered from the applied state)"
-			      : "");
+		      status->cut_off ? cut_off_text(reads) : "");
+	buffer_printf(out, "disk: %s\n", disk_word(status));
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {
-		member_line(&status->members[i], out);
+		member_line(&status->members[i], status->cluster[0] != '\0',
+			    out);
 	}
 	buffer_printf(out, "commit: %" PRIu64 "\n", status->commit);
 	buffer_printf(out, "applied: %" PRIu64 "\n", status->applied);

@@ -42,7 +42,8 @@ static void opendir_ready(struct request *r, int error, bool fell_back)
 		request_reply_error(r, error);
 		return;
 	}
-	handle->end_is_fresh = true;
+	/* Else the first READDIR asks: the root opens for everyone. */
+	handle->end_is_fresh = ops_reads_of(m, r->ino) == m->config.reads;
 	r->fi.fh = (uintptr_t)handle;
 	if (!request_reply_open(r)) {
 		handle_unuse(&m->handles, handle);
@@ -65,7 +66,7 @@ void on_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		opendir_ready(r, 0, false);
 		return;
 	}
-	request_barrier(r, m->config.reads, opendir_ready);
+	request_barrier(r, ops_reads_of(m, ino), opendir_ready);
 }
 
 /* --- readdir ---------------------------------------------------------------*/

@@ -108,6 +108,13 @@ static void getattr_ready(struct request *r, int error, bool fell_back)
 	request_cohere(r, getattr_reply);
 }
 
+enum kv_reads ops_reads_of(const struct mount *m, uint64_t ino)
+{
+	return ino == FS_ROOT && m->config.reads == KV_READS_STRICT
+		       ? KV_READS_FRESH
+		       : m->config.reads;
+}
+
 void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
@@ -128,13 +135,7 @@ void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		request_reply_attr(r, &r->attr);
 		return;
 	}
-	/* The way to .raftfs and to statfs leads through the root, and they
-	 * answer without a quorum, strict reads or not. */
-	request_barrier(r,
-			ino == FS_ROOT && m->config.reads == KV_READS_STRICT
-				? KV_READS_FRESH
-				: m->config.reads,
-			getattr_ready);
+	request_barrier(r, ops_reads_of(m, ino), getattr_ready);
 }
 
 /* --- readlink --------------------------------------------------------------*/

@@ -15,6 +15,10 @@ int ops_refuse_name(uint64_t dir, const char *name);
 bool ops_is_born(struct mount *m);
 /* The root as it shows before that. */
 struct fs_attr ops_unborn_root(const struct mount *m);
+/* How its attributes are read, and whether it can be opened. The way to .raftfs
+ * and to statfs leads through the root, and they answer without a quorum:
+ * strict reads of it are fresh ones. */
+enum kv_reads ops_reads_of(const struct mount *m, uint64_t ino);
 
 void on_lookup(fuse_req_t req, fuse_ino_t dir, const char *name);
 void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -45,6 +45,37 @@ static int apply(void *context, struct kv_batch *b, const struct kv_at *at,
 	return 0;
 }
 
+/* What frees space always works, and what only changes attributes or names
+ * that are there: rm, truncate, mv and chmod. */
+static bool adds(void *context, struct bytes operation)
+{
+	struct fs_op op;
+
+	(void)context;
+	if (fs_op_decode(operation, &op) != 0) {
+		return false;
+	}
+	switch (op.kind) {
+	case FS_OP_CREATE:
+	case FS_OP_MKDIR:
+	case FS_OP_SYMLINK:
+	case FS_OP_MKNOD:
+	case FS_OP_LINK:
+	case FS_OP_SET:
+		return true;
+	case FS_OP_WRITE:
+		return op.data.size > 0;
+	case FS_OP_BIRTH:
+	case FS_OP_UNLINK:
+	case FS_OP_RMDIR:
+	case FS_OP_RENAME:
+	case FS_OP_SETATTR:
+	case FS_OP_PURGE:
+		break;
+	}
+	return false;
+}
+
 /* uid and gid, as fs_machine() was told, packed in the context. */
 static void birth(void *context, struct buffer *operation)
 {
@@ -72,6 +103,7 @@ void fs_machine(uint32_t uid, uint32_t gid, struct kv_machine *machine)
 	*machine = (struct kv_machine){
 		.context = (void *)(uintptr_t)((uint64_t)uid << 32 | gid),
 		.apply = apply,
+		.adds = adds,
 		.birth = birth,
 		.tidy = tidy,
 	};

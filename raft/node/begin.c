@@ -101,7 +101,6 @@ static void fill_config(struct node *n)
 	config->seed = random_id();
 	config->lease_ms = config->election_ms - config->election_ms / 5;
 	config->message_entries = LIMIT_MESSAGE_ENTRIES;
-	config->message_bytes = LIMIT_MESSAGE_BYTES;
 	config->inflight_messages = LIMIT_INFLIGHT_MESSAGES;
 	config->inflight_bytes = LIMIT_INFLIGHT_BYTES;
 	config->uncommitted_bytes = LIMIT_UNCOMMITTED_BYTES;
@@ -144,7 +143,7 @@ void begin_core(struct node *n)
 	n->base = state.base.index;
 	tail_init(&n->tail, state.last, TAIL_BYTES, TAIL_ENTRIES);
 	deliver_init(&n->delivery, n->start_applied);
-	n->saver = saver_start(n->log, inbox_saved, inbox_cut, n);
+	n->saver = saver_start(n->log, inbox_saved, inbox_cut, inbox_full, n);
 	n->out.capacity = raft_acts_max();
 	n->out.acts = mem_alloc(n->out.capacity * sizeof *n->out.acts);
 	n->core = raft_init(mem_zalloc(raft_size()), &n->config, &boot);

@@ -63,7 +63,7 @@ static raft_index below_pins(struct cut *c, const struct cut_view *v,
 		if (c->pins[i].number == 0) {
 			continue;
 		}
-		if (v->tight || v->now >= c->pins[i].since + CUT_PIN_MS ||
+		if (v->now >= c->pins[i].since + CUT_PIN_MS ||
 		    c->pins[i].index < v->excess.pinned) {
 			c->pins[i].number = 0;
 			continue;
@@ -76,15 +76,11 @@ static raft_index below_pins(struct cut *c, const struct cut_view *v,
 raft_index cut_look(struct cut *c, const struct cut_view *v)
 {
 	raft_index safe = least(v->flushed, v->applied); /* C1 */
-	raft_index tail = most(less(safe, CUT_TAIL_ENTRIES), v->excess.tail);
+	raft_index tail = most(less(safe, v->tail), v->excess.tail);
 	raft_index settled = least(v->settled, tail); /* C2 */
 	raft_index limit = most(v->excess.limit,
 				less(v->last, LIMIT_LOG_ENTRIES)); /* C3 */
 
-	if (v->tight) { /* C5 */
-		settled = v->settled;
-		limit = v->excess.tail;
-	}
 	c->looked_at = v->applied;
 	c->looked_ms = v->now;
 	return below_pins(c, v, least(most(settled, limit), safe));

@@ -13,9 +13,6 @@
  *       nothing. A pin is lost after CUT_PIN_MS, or when the log is larger
  *       than CUT_PIN_BYTES for it; that transfer is to be given up
  *
- *   C5  on a disk that is nearly full no tail stays, no pin is held, and who
- *       is away is waited for only as far as CUT_TAIL_BYTES go
- *
  * The loop's. Whole segments go, so what stays is up to one more of them. */
 #ifndef RAFT_NODE_CUT_H
 #define RAFT_NODE_CUT_H
@@ -67,7 +64,7 @@ struct cut_view {
 	raft_index flushed; /* durable in the state */
 	raft_index applied;
 	raft_index settled; /* every member has saved up to here */
-	bool tight;	    /* the disk is nearly full */
+	raft_index tail;    /* entries: CUT_TAIL_ENTRIES, or fewer */
 	struct cut_excess excess;
 };
 

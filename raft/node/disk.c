@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -187,6 +188,36 @@ static int folder_list(struct disk *d,
 	return rc;
 }
 
+static int file_allocate(struct disk *d, const char *name, uint64_t bytes)
+{
+	int fd = openat(folder_fd(d), name,
+			O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
+	int rc;
+
+	if (fd < 0) {
+		return status_of_errno();
+	}
+	errno = posix_fallocate(fd, 0, (off_t)bytes);
+	rc = errno != 0 ? status_of_errno() : 0;
+	(void)close(fd);
+	if (rc != 0) {
+		(void)unlinkat(folder_fd(d), name, 0);
+	}
+	return rc;
+}
+
+static int folder_space(struct disk *d, uint64_t *free, uint64_t *total)
+{
+	struct statvfs st;
+
+	if (fstatvfs(folder_fd(d), &st) < 0) {
+		return status_of_errno();
+	}
+	*free = (uint64_t)st.f_bavail * st.f_frsize;
+	*total = (uint64_t)st.f_blocks * st.f_frsize;
+	return 0;
+}
+
 static void folder_free(struct disk *d)
 {
 	struct folder *folder;
@@ -211,6 +242,8 @@ int disk_system(const char *path, struct disk **disk)
 		.remove = file_remove,
 		.sync_folder = folder_sync,
 		.list = folder_list,
+		.allocate = file_allocate,
+		.space = folder_space,
 		.free = folder_free,
 	};
 	struct folder *folder;

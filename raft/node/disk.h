@@ -44,6 +44,11 @@ struct disk_ops {
 	int (*list)(struct disk *d,
 		    void (*visit)(void *context, const char *name),
 		    void *context);
+	/* Make the file with so many bytes of the disk of its own: all, or
+	 * nothing is left of it. STATUS_EXISTS. */
+	int (*allocate)(struct disk *d, const char *name, uint64_t bytes);
+	/* Bytes of the file system: free for this process, and in all. */
+	int (*space)(struct disk *d, uint64_t *free, uint64_t *total);
 	void (*free)(struct disk *d);
 };
 

@@ -147,12 +147,15 @@ void found_waiting(const struct found *f, struct buffer *out)
 	const struct found_peer *peer = missing(f);
 
 	if (peer == NULL) {
-		buffer_printf(out, "founding: waiting for %s to begin",
+		buffer_printf(out,
+			      "the cluster is not founded yet, waiting for %s "
+			      "to begin",
 			      f->peers[0].member.name);
 		return;
 	}
-	buffer_printf(out, "founding: waiting for %s (%s)", peer->member.name,
-		      peer->member.address);
+	buffer_printf(out,
+		      "the cluster is not founded yet, waiting for %s (%s)",
+		      peer->member.name, peer->member.address);
 	if (peer->problem[0] != 0) {
 		buffer_printf(out, ": %s", peer->problem);
 	}

@@ -46,7 +46,8 @@ void found_make(const struct found *f, const uint8_t *cluster,
 /* May an empty node take over this record? STATUS_FOREIGN: no (F1). */
 MUST_USE int found_accept(const struct found *f,
 			  const struct wire_config *founding);
-/* "founding: waiting for n2 (10.0.0.2:7000): connection refused". */
+/* "the cluster is not founded yet, waiting for n2 (10.0.0.2:7000): connection
+ * refused". */
 void found_waiting(const struct found *f, struct buffer *out);
 
 /* May the two speak? expected: the name that was dialled; NULL for a peer

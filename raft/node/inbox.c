@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "raft/node/inside.h"
 
+enum { FULL_BYTES = 2 * LIMIT_SEGMENT_BYTES }; /* a saver wants room */
 enum { SEND_BYTES_MAX = 4 << 20 }; /* of node_send(), not yet on its way */
 
 void inbox_init(struct inbox *inbox)
@@ -66,11 +67,6 @@ void node_applied(struct node *n, raft_index index)
 void node_flushed(struct node *n, raft_index index)
 {
 	atomic_store(&n->inbox.flushed, index);
-}
-
-void node_tight(struct node *n, bool tight)
-{
-	atomic_store(&n->inbox.tight, tight);
 }
 
 void node_read_index(struct node *n, uint64_t ticket, bool lease)
@@ -130,6 +126,14 @@ void inbox_cut(void *context, struct raft_pos base)
 	n->inbox.base = base;
 	pthread_mutex_unlock(&n->inbox.mutex);
 	inbox_poke(n);
+}
+
+/* The core sees a disk that stalls; the reserve may end that. */
+void inbox_full(void *context)
+{
+	struct node *n = context;
+
+	(void)reserve_has(&n->reserve, FULL_BYTES);
 }
 
 /* --- On the loop ---------------------------------------------------------- */

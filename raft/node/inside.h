@@ -37,6 +37,7 @@
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
 #include "raft/node/node.h"
+#include "raft/node/reserve.h"
 #include "raft/node/saver.h"
 #include "raft/node/tail.h"
 #include "raft/node/wire.h"
@@ -180,7 +181,6 @@ struct inbox {
 	atomic_bool stalled; /* delivery waits for node_applied() */
 	_Atomic raft_index applied;
 	_Atomic raft_index flushed;
-	atomic_bool tight;
 	_Atomic raft_seq saved;
 	struct raft_pos base;
 	struct inbox_read *reads;
@@ -198,12 +198,15 @@ struct node {
 	size_t configured_count;
 	char listen[LIMIT_ADDRESS_BYTES + 1];
 	struct raft_config config;
+	uint32_t segment_bytes;
+	raft_index cut_tail; /* entries */
 	const struct node_client *client;
 	void *context;
 	char *folder;
 	int lock_fd, listen_fd;
 	struct disk *disk, *log_disk;
 	struct mark mark;
+	struct reserve reserve;
 	struct log *log;
 
 	/* The loop's own. */
@@ -373,6 +376,7 @@ void inbox_poke(struct node *n);
 void inbox_turn(struct node *n);
 void inbox_saved(void *context, raft_seq seq);
 void inbox_cut(void *context, struct raft_pos base);
+void inbox_full(void *context);
 
 /* publish.c */
 void publish_lease(struct node *n);

@@ -337,13 +337,16 @@ int log_save(struct log *log, const struct log_record *record)
 	if (size > last_segment(log)->bytes - log->end) {
 		rc = log_advance(log);
 	}
+	if (rc == STATUS_NO_SPACE) {
+		return rc;
+	}
 	if (rc == 0) {
 		encode(log, record, &r);
 		rc = write_record(log, &r);
 	}
 	if (rc != 0) {
 		log->is_poisoned = true;
-		return rc;
+		return rc == STATUS_NO_SPACE ? STATUS_IO : rc;
 	}
 	log_take(log, &r);
 	if (log->scratch.capacity > SCRATCH_KEPT_BYTES) {

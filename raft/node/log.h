@@ -71,8 +71,10 @@ void log_state(const struct log *log, struct log_state *state);
 void log_runs(const struct log *log, size_t sizes_max, struct raft_run **runs,
 	      size_t *run_count, uint32_t **sizes, size_t *size_count);
 
-/* Write one record and sync it: durable on return. After any error the log is
- * poisoned: every later save fails; the process must end (never retried).
+/* Write one record and sync it: durable on return. STATUS_NO_SPACE: there is no
+ * room for the next segment; nothing was written, and the same save may be
+ * tried again once there is. After any other error the log is poisoned: every
+ * later save fails; the process must end (never retried).
  * The record's keep must be at least base and at most last, and not below the
  * commit index; its bytes at most log_record_bytes_max(). A commit index that
  * is behind the one saved before leaves that as it is. */
@@ -111,12 +113,6 @@ MUST_USE int log_cut(struct log *log, raft_index index);
  * below the commit index, or of a term the log does not know; nothing is
  * changed then. Other errors poison the log as those of log_save() do. */
 MUST_USE int log_reset(struct log *log, struct raft_pos pos);
-
-/* What to do when the disk has no room for the segment that a save or a reset
- * needs: wait a little, or make some (log_cut may be called), and return true
- * to have it tried again; false gives up: STATUS_NO_SPACE, and the log is
- * poisoned as ever. NULL: gives up at once. On the saver's thread. */
-void log_on_full(struct log *log, bool (*full)(void *context), void *context);
 
 /* The next segment is prepared ahead by one other thread, or when a save
  * needs it, by that. Once log_wants_spare(), log_prepare() writes the zeros;

@@ -44,8 +44,6 @@ struct log {
 	uint64_t begun;	 /* segment of the last reset; 0: none */
 	uint32_t end;	 /* where the next one goes */
 	bool is_poisoned;
-	bool (*full)(void *context);
-	void *full_context;
 	struct buffer scratch;
 	struct buffer problem;
 
@@ -87,7 +85,8 @@ void log_segment_close(struct log *log, struct segment *s); /* NULL is fine */
 
 /* log_spare.c */
 
-/* Begin the next segment: from the spare, or made now. The saver's thread. */
+/* Begin the next segment: from the spare, or made now. STATUS_NO_SPACE: it can
+ * not be made; try again. The saver's thread. */
 MUST_USE int log_advance(struct log *log);
 /* Begin the next segment as the first of a log that is empty after base. Once
  * it is durable, those before it do not count. The saver's thread. */

@@ -200,24 +200,6 @@ static int write_header(struct log *log, const struct segment_header *h,
 	return rc;
 }
 
-void log_on_full(struct log *log, bool (*full)(void *context), void *context)
-{
-	log->full = full;
-	log->full_context = context;
-}
-
-/* The caller made log->spare busy. */
-static int make_room_and_spare(struct log *log)
-{
-	int rc = spare_make(log);
-
-	while (rc == STATUS_NO_SPACE && log->full != NULL &&
-	       log->full(log->full_context)) {
-		rc = spare_make(log);
-	}
-	return rc;
-}
-
 static int add_segment(struct log *log, const struct segment_header *h)
 {
 	struct disk *disk = log->disk;
@@ -228,7 +210,12 @@ static int add_segment(struct log *log, const struct segment_header *h)
 	CHECK(h->number <= UINT32_MAX);
 	segment_name(h->number, name);
 	if (!spare_take(log)) {
-		rc = make_room_and_spare(log);
+		rc = spare_make(log);
+		if (rc == STATUS_NO_SPACE) { /* nothing has begun */
+			rc = log_trouble(log, rc, name, "prepare");
+			spare_settle(log, SPARE_NONE);
+			return rc;
+		}
 	}
 	if (rc == 0) {
 		rc = write_header(log, h, &file);
@@ -241,6 +228,7 @@ static int add_segment(struct log *log, const struct segment_header *h)
 	}
 	if (rc != 0) {
 		rc = log_trouble(log, rc, name, "prepare");
+		rc = rc == STATUS_NO_SPACE ? STATUS_IO : rc; /* half done */
 	}
 	spare_settle(log, SPARE_NONE);
 	if (rc != 0) {

@@ -19,6 +19,10 @@
 #include "raft/node/inside.h"
 #include "raft/node/options.h"
 
+enum {
+	START_BYTES = 4 << 20
+}; /* on the disk: identity, accounts of the state */
+
 /* --- The data folder ------------------------------------------------------ */
 
 static void remove_one(void *context, const char *name)
@@ -45,6 +49,7 @@ static void remove_folder(struct node *n)
 	if (n->disk != NULL) {
 		(void)n->disk->ops->remove(n->disk, "identity.new");
 		(void)n->disk->ops->remove(n->disk, "identity");
+		(void)n->disk->ops->remove(n->disk, "reserve");
 		(void)n->disk->ops->remove(n->disk, "lock");
 	}
 	(void)rmdir(n->folder);
@@ -91,15 +96,12 @@ static int open_identity(struct node *n, const char *name,
 static int open_log(struct node *n, struct buffer *problem)
 {
 	char *path = mem_printf("%s/log", n->folder);
-	struct log_config config = {.segment_bytes = LIMIT_SEGMENT_BYTES};
+	struct log_config config = {.segment_bytes = n->segment_bytes};
 	bool made = false;
 	int rc = options_folder(path, &made, problem);
 
 	if (rc == 0) {
 		rc = open_disk(path, &n->log_disk, problem);
-	}
-	if (rc == 0 && made) {
-		rc = n->disk->ops->sync_folder(n->disk);
 	}
 	if (rc == 0) {
 		config.disk = n->log_disk;
@@ -162,6 +164,8 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	if (rc != 0) {
 		return rc;
 	}
+	reserve_open(&n->reserve, n->disk);
+	(void)reserve_has(&n->reserve, START_BYTES);
 	is_new = n->identity.boot == 0;
 	found_init(&n->found, name, n->identity.self, n->configured,
 		   n->configured_count);
@@ -197,6 +201,7 @@ static void free_node(struct node *n)
 		n->log_disk->ops->free(n->log_disk);
 	}
 	mark_close(&n->mark);
+	reserve_close(&n->reserve);
 	if (n->disk != NULL) {
 		n->disk->ops->free(n->disk);
 	}
@@ -287,6 +292,26 @@ void node_log(const struct node *n, raft_index *base, raft_index *commit,
 	*last = state.last;
 }
 
+void node_space_look(struct node *n)
+{
+	reserve_look(&n->reserve);
+}
+
+bool node_space_has(struct node *n, uint64_t bytes)
+{
+	return reserve_has(&n->reserve, bytes);
+}
+
+uint64_t node_space_pace(const struct node *n)
+{
+	return reserve_pace(&n->reserve);
+}
+
+bool node_space_low(const struct node *n)
+{
+	return reserve_is_low(&n->reserve);
+}
+
 int node_read(struct node *n, raft_index index, struct entry **entry)
 {
 	return log_read(n->log, index, entry);
@@ -328,8 +353,10 @@ static void save_commit(struct node *n)
 	if (record.commit > state.commit) {
 		rc = log_save(n->log, &record);
 	}
-	/* Without room for it, the mark knows. */
-	if (rc != 0 && rc != STATUS_NO_SPACE) {
+	if (rc == STATUS_NO_SPACE) { /* the mark knows it too */
+		log_warn("the commit index is not saved: %s",
+			 log_problem(n->log));
+	} else if (rc != 0) {
 		log_fatal("cannot write the log: %s", log_problem(n->log));
 	}
 }
@@ -338,10 +365,9 @@ static void stop(struct node *n)
 {
 	n->stopped = true;
 	if (n->saver != NULL) {
-		if (saver_stop(n->saver)) {
-			save_commit(n);
-		}
+		saver_stop(n->saver);
 		n->saver = NULL;
+		save_commit(n);
 	}
 	pthread_mutex_lock(&n->inbox.mutex);
 	n->inbox.alive = false;

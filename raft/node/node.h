@@ -2,9 +2,9 @@
 /* node.h - the driver's face: one Raft node with its log, links and loop.
  *
  * The node owns the data folder's raft side: `lock`, `identity` (name,
- * incarnation, boot count, cluster id, founding members) and `log/`. It runs
- * a loop thread (libuv) that alone steps the core, and the saver's thread. It
- * knows nothing of what payloads mean.
+ * incarnation, boot count, cluster id, founding members), `reserve` and `log/`.
+ * It runs a loop thread (libuv) that alone steps the core, and the saver's
+ * thread. It knows nothing of what payloads mean.
  *
  * Its client (kv) is called back on the loop thread and must return at once;
  * node_* functions marked (any) may be called from any thread. */
@@ -88,6 +88,9 @@ struct node_config {
 	const struct node_peer *peers; /* founding nodes, self included */
 	size_t peer_count;
 	uint32_t heartbeat_ms, election_ms, disk_stall_ms; /* 0: limits.h */
+	/* For simulations, which are small: a segment file, the payload of a
+	 * message, entries that a cut leaves. 0: limits.h */
+	uint32_t segment_bytes, message_bytes, cut_tail_entries;
 	const struct node_client *client;
 	void *context;
 };
@@ -147,9 +150,6 @@ void node_applied(struct node *node, raft_index index);
 /* (any) The state is durable up to index: the log may be cut up to there as
  * far as every member has it too. */
 void node_flushed(struct node *node, raft_index index);
-/* (any) The data disk is nearly full: keep as little log as can be, until told
- * that it is not any more. */
-void node_tight(struct node *node, bool tight);
 /* (any) Ask for a read index; read_done() answers each ticket exactly once,
  * refusals included. lease: the leader's lease may answer it. */
 void node_read_index(struct node *node, uint64_t ticket, bool lease);
@@ -159,6 +159,16 @@ void node_read_index(struct node *node, uint64_t ticket, bool lease);
 bool node_lease(const struct node *node, raft_index *index);
 /* (any) Send bytes (at most 64 KiB) to a member, best effort. to: its id. */
 void node_send(struct node *node, raft_id to, struct bytes message);
+
+/* (any) Room on the data disk (reserve.h). look: measure, and make the reserve
+ * when there is plenty; blocks on the disk. low: as of the last look: nothing
+ * should be added that the node could do without. */
+void node_space_look(struct node *node);
+bool node_space_low(const struct node *node);
+/* (any) Is so much room there? Measures, and uses the reserve for it. */
+bool node_space_has(struct node *node, uint64_t bytes);
+/* (any) Bytes that may be written until the next look. */
+uint64_t node_space_pace(const struct node *node);
 
 struct node_member {
 	raft_id id;

@@ -2,6 +2,7 @@
 #include "raft/node/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "raft/node/address.h"
 
 /* --- Options -------------------------------------------------------------- */
@@ -139,6 +141,13 @@ int options_take(struct node *n, const struct node_config *config,
 	if (n->config.disk_stall_ms == 0) {
 		n->config.disk_stall_ms = LIMIT_DISK_STALL_MS;
 	}
+	n->config.message_bytes = config->message_bytes != 0
+					  ? config->message_bytes
+					  : LIMIT_MESSAGE_BYTES;
+	n->segment_bytes = config->segment_bytes != 0 ? config->segment_bytes
+						      : LIMIT_SEGMENT_BYTES;
+	n->cut_tail = config->cut_tail_entries != 0 ? config->cut_tail_entries
+						    : CUT_TAIL_ENTRIES;
 	if (rc == 0 && n->config.election_ms < 2 * n->config.heartbeat_ms) {
 		buffer_printf(problem, "the election timeout must be at least "
 				       "twice the heartbeat");
@@ -221,7 +230,7 @@ int options_listen(const char *text, int *fd, struct buffer *problem)
 
 /* --- The folder ----------------------------------------------------------- */
 
-int options_folder(const char *path, bool *made, struct buffer *problem)
+static int make_folder(const char *path, bool *made)
 {
 	struct stat st;
 
@@ -234,6 +243,38 @@ int options_folder(const char *path, bool *made, struct buffer *problem)
 			return 0;
 		}
 		errno = ENOTDIR;
+	}
+	return -1;
+}
+
+/* Its name is durable once the folder it is in is synced. That one may not be
+ * ours to read: then its whole file system is. */
+static int sync_name(const char *path)
+{
+	char *parent = mem_printf("%s/..", path);
+	int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc, error;
+
+	if (fd >= 0) {
+		rc = fsync(fd);
+	} else {
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = fd >= 0 ? syncfs(fd) : -1;
+	}
+	error = errno;
+	if (fd >= 0) {
+		close(fd);
+	}
+	mem_free(parent);
+	errno = error;
+	return rc;
+}
+
+int options_folder(const char *path, bool *made, struct buffer *problem)
+{
+	/* Also when it was there: who made it may have come no further. */
+	if (make_folder(path, made) == 0 && sync_name(path) == 0) {
+		return 0;
 	}
 	buffer_printf(problem, "cannot make the folder %s: %s", path,
 		      strerror(errno));

@@ -15,7 +15,8 @@ MUST_USE int options_take(struct node *n, const struct node_config *config,
 MUST_USE int options_listen(const char *address, int *fd,
 			    struct buffer *problem);
 
-/* Make the folder, 0700, if it is missing: then *made is set. */
+/* Make the folder, 0700, if it is missing: then *made is set. Its name is
+ * durable on return. */
 MUST_USE int options_folder(const char *path, bool *made,
 			    struct buffer *problem);
 

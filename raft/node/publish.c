@@ -90,7 +90,7 @@ static void say_quorum(struct node *n, struct buffer *out)
 	}
 	if (2 * heard > voters) {
 		buffer_printf(out,
-			      "no quorum yet: no leader elected, %zu of %zu "
+			      "no quorum: no leader elected yet, %zu of %zu "
 			      "voters heard",
 			      heard, voters);
 	} else {

@@ -24,7 +24,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { PREPARE_RETRY_MS = 10000, FULL_RETRY_MS = 500, PREPARER_NICE = 10 };
+enum { PREPARE_RETRY_MS = 10000, PREPARER_NICE = 10 };
 
 enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET };
 
@@ -53,13 +53,12 @@ struct saver {
 	struct log *log;
 	saver_done done;
 	saver_cut_done cut_done;
+	saver_full full;
 	void *context;
 	pthread_t saver;
 	pthread_t preparer;
 	struct batch batch;
-	bool is_full; /* it was said */
-	bool gave_up; /* stopping, and the disk is full: nothing more is saved
-		       */
+	bool is_dropping; /* stopping, without room for what is queued */
 	atomic_uint_fast64_t queued_bytes;
 
 	pthread_mutex_t mutex; /* for all below */
@@ -75,20 +74,6 @@ enum { ENTRY_OVERHEAD_BYTES = 64 };
 static size_t entry_cost(const struct entry *e)
 {
 	return e->size + (size_t)ENTRY_OVERHEAD_BYTES;
-}
-
-static struct timespec time_after(unsigned ms)
-{
-	struct timespec when;
-
-	clock_gettime(CLOCK_MONOTONIC, &when);
-	when.tv_sec += ms / 1000;
-	when.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (when.tv_nsec >= 1000000000) {
-		when.tv_nsec -= 1000000000;
-		when.tv_sec++;
-	}
-	return when;
 }
 
 /* --- Merging ---------------------------------------------------------------
@@ -171,25 +156,78 @@ static void prepare_if_wanted(struct saver *s)
 	}
 }
 
+static struct timespec time_in(unsigned ms)
+{
+	struct timespec when;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &when) == 0);
+	when.tv_sec += ms / 1000;
+	when.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (when.tv_nsec >= 1000000000) {
+		when.tv_sec++;
+		when.tv_nsec -= 1000000000;
+	}
+	return when;
+}
+
+/* Wait before the next try. False: the saver is to stop. */
+static bool pause_full(struct saver *s)
+{
+	struct timespec when = time_in(SAVER_RETRY_MS);
+	bool stopping;
+
+	pthread_mutex_lock(&s->mutex);
+	while (!s->is_stopping &&
+	       pthread_cond_timedwait(&s->work_came, &s->mutex, &when) == 0) {
+	}
+	stopping = s->is_stopping;
+	pthread_mutex_unlock(&s->mutex);
+	return !stopping;
+}
+
+/* Save the batch, however long the disk is full. False: it was dropped. */
+static bool save(struct saver *s)
+{
+	bool waited = false;
+	int rc;
+
+	while (!s->is_dropping) {
+		rc = log_save(s->log, &s->batch.record);
+		if (rc == 0) {
+			if (waited) {
+				log_info("the log goes on: there is room");
+			}
+			return true;
+		}
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot save the log: %s",
+				  log_problem(s->log));
+		}
+		if (!waited) {
+			log_warn("the log waits for room on the disk: %s",
+				 log_problem(s->log));
+		}
+		waited = true;
+		s->full(s->context);
+		s->is_dropping = !pause_full(s);
+	}
+	return false;
+}
+
 static void flush(struct saver *s)
 {
 	struct batch *b = &s->batch;
+	bool saved;
 
 	if (b->seq == 0) {
 		return;
 	}
-	if (!s->gave_up && log_save(s->log, &b->record) != 0 && !s->gave_up) {
-		log_fatal("cannot save the log: %s", log_problem(s->log));
-	}
+	saved = save(s);
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
-	if (!s->gave_up) {
+	if (saved) {
 		s->done(s->context, b->seq);
 	}
 	batch_reset(b);
-	if (s->is_full && !s->gave_up) {
-		s->is_full = false;
-		log_info("the data disk has room again: the log goes on");
-	}
 	prepare_if_wanted(s);
 }
 
@@ -209,56 +247,10 @@ static void reset(struct saver *s, const struct work *w)
 	int rc = log_reset(s->log, w->pos);
 
 	CHECK(rc != STATUS_INVALID);
-	if (s->gave_up) {
-		return;
-	}
 	if (rc != 0) {
 		log_fatal("cannot reset the log: %s", log_problem(s->log));
 	}
 	w->reset_done(s->context, w->pos);
-}
-
-/* With the mutex held: the first cut that waits, taken out of the queue. Those
- * before it in the queue are of entries far behind it. */
-static struct work *take_cut(struct saver *s)
-{
-	struct work *w;
-
-	STAILQ_FOREACH (w, &s->queue, link) {
-		if (w->kind == WORK_CUT) {
-			STAILQ_REMOVE(&s->queue, w, work, link);
-			return w;
-		}
-	}
-	return NULL;
-}
-
-/* In the middle of a save: there is no room for the segment it needs. Wait for
- * a cut or a little while. */
-static bool on_full(void *context)
-{
-	struct saver *s = context;
-	struct timespec when = time_after(FULL_RETRY_MS);
-	struct work *w;
-
-	if (!s->is_full) {
-		s->is_full = true;
-		log_error("no space left on the data disk: the log waits, and "
-			  "nothing is acknowledged until there is room");
-	}
-	pthread_mutex_lock(&s->mutex);
-	w = take_cut(s);
-	if (w == NULL && !s->is_stopping) {
-		(void)pthread_cond_timedwait(&s->work_came, &s->mutex, &when);
-		w = take_cut(s);
-	}
-	s->gave_up = w == NULL && s->is_stopping;
-	pthread_mutex_unlock(&s->mutex);
-	if (w != NULL) {
-		cut(s, w->pos.index);
-		mem_free(w);
-	}
-	return !s->gave_up;
 }
 
 static void process_save(struct saver *s, const struct work *w)
@@ -281,11 +273,15 @@ static void process(struct saver *s, struct work_list *list)
 			break;
 		case WORK_CUT:
 			flush(s);
-			cut(s, w->pos.index);
+			if (!s->is_dropping) {
+				cut(s, w->pos.index);
+			}
 			break;
 		case WORK_RESET:
 			flush(s);
-			reset(s, w);
+			if (!s->is_dropping) {
+				reset(s, w);
+			}
 			break;
 		}
 		mem_free(w);
@@ -349,7 +345,7 @@ static void *run_preparer(void *context)
 		failed = prepare(s, failed);
 		pthread_mutex_lock(&s->mutex);
 		if (failed && !s->is_stopping) {
-			struct timespec when = time_after(PREPARE_RETRY_MS);
+			struct timespec when = time_in(PREPARE_RETRY_MS);
 
 			while (!s->is_stopping &&
 			       pthread_cond_timedwait(&s->spare_taken,
@@ -376,16 +372,17 @@ static void init_condition(pthread_cond_t *condition)
 }
 
 struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, void *context)
+			  saver_cut_done cut_done, saver_full full,
+			  void *context)
 {
 	struct saver *s = mem_zalloc(sizeof *s);
 
 	s->log = log;
 	s->done = done;
 	s->cut_done = cut_done;
+	s->full = full;
 	s->context = context;
 	s->wants_spare = true;
-	log_on_full(log, on_full, s);
 	atomic_init(&s->queued_bytes, 0);
 	STAILQ_INIT(&s->queue);
 	CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
@@ -398,10 +395,8 @@ struct saver *saver_start(struct log *log, saver_done done,
 	return s;
 }
 
-bool saver_stop(struct saver *s)
+void saver_stop(struct saver *s)
 {
-	bool saved;
-
 	pthread_mutex_lock(&s->mutex);
 	s->is_stopping = true;
 	pthread_cond_signal(&s->work_came);
@@ -411,14 +406,11 @@ bool saver_stop(struct saver *s)
 	pthread_join(s->preparer, NULL);
 
 	CHECK(STAILQ_EMPTY(&s->queue) && s->batch.seq == 0);
-	log_on_full(s->log, NULL, NULL);
-	saved = !s->gave_up;
 	pthread_mutex_destroy(&s->mutex);
 	pthread_cond_destroy(&s->work_came);
 	pthread_cond_destroy(&s->spare_taken);
 	mem_free(s->batch.record.entries);
 	mem_free(s);
-	return saved;
 }
 
 static void enqueue(struct saver *s, struct work *w)

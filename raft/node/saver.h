@@ -3,9 +3,7 @@
  *
  * All saves queued at one moment become one record and one sync; there is no
  * timer and no waiting for company. A sync that fails ends the process with
- * one line (log_fatal): what was acknowledged must not be guessed at. Only a
- * disk that has no room for the next segment is waited for: nothing was written
- * then. Cuts go on meanwhile, for they make room.
+ * one line (log_fatal): what was acknowledged must not be guessed at.
  *
  * A second, idle-priority thread of its own prepares the next segment
  * (zero-written) so that a save seldom waits for one. */
@@ -21,13 +19,19 @@ struct saver;
 typedef void (*saver_done)(void *context, raft_seq seq);
 /* Called on the saver's thread after a cut: the log now begins after base. */
 typedef void (*saver_cut_done)(void *context, struct raft_pos base);
+/* Called on the saver's thread while a save waits for room on the disk: when
+ * it begins to, and each time before it is tried again (SAVER_RETRY_MS). May
+ * block; should make room if it can. Meanwhile nothing is reported durable, so
+ * to the core it is a disk that stalls. */
+typedef void (*saver_full)(void *context);
+enum { SAVER_RETRY_MS = 100 };
 
 struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, void *context);
-/* Finish what is queued, then stop and free. Blocks for that long. Return
- * false: the disk was full, and what was queued last is not saved (nor was it
- * ever reported). */
-bool saver_stop(struct saver *s);
+			  saver_cut_done cut_done, saver_full full,
+			  void *context);
+/* Finish what is queued, then stop and free. Blocks for that long. What there
+ * is no room for is dropped: it was never reported durable. */
+void saver_stop(struct saver *s);
 
 /* Queue a save. The record's entry references are given; its array is copied.
  * seq rises. Never blocks on the disk. */

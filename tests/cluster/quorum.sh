@@ -3,7 +3,8 @@
 # limit: 180
 # quorum.sh - without a quorum a write gets the documented errno within the
 # timeout, reads answer at once, the status says why, nothing is frozen; when
-# the quorum is back, everything works without a restart.
+# the quorum is back, everything works without a restart. With --reads=strict
+# reads fail instead, but the mount can still be looked at.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
@@ -62,6 +63,36 @@ writes_refused() { # N
 	refused "$1" "n$1: rm" 'rm -f "$1/victim"'
 	refused "$1" "n$1: chmod" 'chmod 600 "$1/victim"'
 	refused "$1" "n$1: touch" 'touch "$1/victim"'
+}
+
+# A strict read without a quorum is an error, never an old value.
+unread() { # N WHAT COMMAND MS
+	local out
+	if out=$(LC_ALL=C in_time "$4" "$2" bash -c "$3" \
+		_ "${MNT[$1]}" 2>&1); then
+		fail "$2: a strict read succeeded without a quorum: $out"
+	fi
+	grep -q 'Connection timed out' <<<"$out" ||
+		fail "$2: not the documented errno: $out"
+	echo "$out"
+}
+
+strict_reads() { # N
+	local m=${MNT[$1]} round
+	for round in 1 2; do
+		unread "$1" "n$1: cat" 'cat "$1/dir/key"' 1500
+		unread "$1" "n$1: stat" 'stat "$1/dir/key"' 300
+		unread "$1" "n$1: ls" 'ls "$1"' 300
+		in_time 300 "n$1: stat of the mount" stat "$m" \
+			>"$CLUSTER_DIR/out" || fail "stat of the mount"
+		in_time 300 "n$1: df" df "$m" || fail "df"
+		in_time 300 "n$1: status" cat "$m/.raftfs/status" \
+			>"$CLUSTER_DIR/status" || fail "status"
+		grep -qx 'reads: strict (cut off: they fail)' "$CLUSTER_DIR/status" ||
+			fail "round $round: $(cat "$CLUSTER_DIR/status")"
+		grep -q '^quorum: no (..*)' "$CLUSTER_DIR/status" ||
+			fail "the status does not say why: $(cat "$CLUSTER_DIR/status")"
+	done
 }
 
 all_work() { # WHAT
@@ -127,3 +158,17 @@ for ((n = 1; n <= NODES; n++)); do
 	[ "$n" = "$alone" ] || node_thaw "$n"
 done
 all_work "stopped"
+
+alone=$(follower)
+note "n$alone reads strictly: the others are stopped"
+node_stop "$alone"
+node_start "$alone" --reads=strict
+all_work "strict"
+for ((n = 1; n <= NODES; n++)); do
+	[ "$n" = "$alone" ] || node_freeze "$n"
+done
+strict_reads "$alone"
+for ((n = 1; n <= NODES; n++)); do
+	[ "$n" = "$alone" ] || node_thaw "$n"
+done
+all_work "strict again"

@@ -73,7 +73,7 @@ is_healthy() {
 		"$(container "$1")" 2>/dev/null)" = healthy ]
 }
 has_quorum() { in_node "$1" 'raftfsctl status' 2>/dev/null | grep -q '^quorum: yes$'; }
-has_no_quorum() { in_node "$1" 'raftfsctl status' 2>/dev/null | grep -q '^quorum: no .*quorum'; }
+has_no_quorum() { in_node "$1" 'raftfsctl status' 2>/dev/null | grep -q '^quorum: no (..*)'; }
 leader() {
 	in_node "$1" 'cat /mnt/raftfs/.raftfs/leader' 2>/dev/null
 }

@@ -17,7 +17,9 @@ struct node {
 	struct node_status status;
 	struct entry *under_way[UNDER_WAY];
 	size_t under_way_count;
+	uint64_t tick_due;
 	struct buffer sent_copy;
+	atomic_bool low;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -241,10 +243,21 @@ void fakenode_clock(uint64_t now_ms)
 
 void fakenode_tick(struct node *n)
 {
-	(void)n->client->tick(n->context, kv_now_ms());
+	n->tick_due = n->client->tick(n->context, kv_now_ms());
 }
 
 void fakenode_sleep(struct node *n, uint64_t ms)
+{
+	uint64_t end = kv_now_ms() + ms;
+
+	while (n->tick_due > kv_now_ms() && n->tick_due < end) {
+		fakenode_clock(n->tick_due);
+		fakenode_tick(n);
+	}
+	fakenode_stop_for(n, end - kv_now_ms());
+}
+
+void fakenode_stop_for(struct node *n, uint64_t ms)
 {
 	fakenode_clock(kv_now_ms() + ms);
 	fakenode_tick(n);
@@ -271,6 +284,34 @@ void fakenode_founding(struct node *n)
 	n->status = (struct node_status){.member_count = 2};
 	strcpy(n->status.members[0].name, "n1");
 	strcpy(n->status.members[1].name, "n2");
+}
+
+void node_space_look(struct node *node)
+{
+	(void)node;
+}
+
+bool node_space_has(struct node *node, uint64_t bytes)
+{
+	(void)node;
+	(void)bytes;
+	return true;
+}
+
+uint64_t node_space_pace(const struct node *node)
+{
+	(void)node;
+	return UINT64_MAX;
+}
+
+bool node_space_low(const struct node *node)
+{
+	return atomic_load(&node->low);
+}
+
+void fakenode_low(struct node *n, bool low)
+{
+	atomic_store(&n->low, low);
 }
 
 void fakenode_lease(struct node *n, bool valid)

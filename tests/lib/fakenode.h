@@ -29,7 +29,10 @@ void fakelog_append(struct fakelog *log, struct entry *e);
 void fakenode_use(struct fakelog *log);
 
 void fakenode_clock(uint64_t now_ms);
-void fakenode_sleep(struct node *n, uint64_t ms); /* move it, then tick */
+/* Move it on, with a tick whenever one is due and at the end. */
+void fakenode_sleep(struct node *n, uint64_t ms);
+/* Move it, then tick: the process did not run meanwhile. */
+void fakenode_stop_for(struct node *n, uint64_t ms);
 void fakenode_tick(struct node *n);
 
 void fakenode_route(struct node *n, bool open);
@@ -38,6 +41,9 @@ void fakenode_role(struct node *n, raft_id leader);
 void fakenode_founding(struct node *n);
 /* From any lease call on: valid, at what is committed. */
 void fakenode_lease(struct node *n, bool valid);
+
+/* Its data disk is nearly full; said at the next tick. */
+void fakenode_low(struct node *n, bool low);
 
 /* Take what is wanted; how many are under way then. */
 size_t fakenode_take(struct node *n);

@@ -201,16 +201,21 @@ static int op_read(struct disk_file *file, uint64_t at, void *data, size_t size)
 	return rc;
 }
 
-static bool has_room(struct faultdisk *f, const struct inode *inode,
-		     uint64_t end)
+static uint64_t used_bytes(struct faultdisk *f)
 {
-	uint64_t total = end > inode->now.size ? end - inode->now.size : 0;
 	struct inode *i;
+	uint64_t total = 0;
 
 	LIST_FOREACH (i, &f->inodes, link) {
 		total += is_named(&f->now, i) ? i->now.size : 0;
 	}
-	return total <= f->limit;
+	return total;
+}
+
+static bool has_room(struct faultdisk *f, const struct inode *inode,
+		     uint64_t end)
+{
+	return used_bytes(f) + (end - inode->now.size) <= f->limit;
 }
 
 static int op_write(struct disk_file *file, uint64_t at, const void *data,
@@ -313,6 +318,42 @@ static int op_list(struct disk *d,
 	return 0;
 }
 
+static int op_allocate(struct disk *d, const char *name, uint64_t bytes)
+{
+	static const uint8_t zeros[4096];
+	struct disk_file *file;
+	int rc = op_open(d, name, true, &file);
+
+	if (rc != 0) {
+		return rc;
+	}
+	for (uint64_t at = 0; rc == 0 && at < bytes; at += sizeof zeros) {
+		uint64_t rest = bytes - at;
+
+		rc = op_write(file, at, zeros,
+			      rest < sizeof zeros ? (size_t)rest
+						  : sizeof zeros);
+	}
+	op_close(file);
+	if (rc != 0) {
+		(void)op_remove(d, name);
+	}
+	return rc;
+}
+
+static int op_space(struct disk *d, uint64_t *free, uint64_t *total)
+{
+	struct faultdisk *f = of(d);
+	uint64_t used;
+
+	pthread_mutex_lock(&f->mutex);
+	used = used_bytes(f);
+	*total = f->limit;
+	*free = used < f->limit ? f->limit - used : 0;
+	pthread_mutex_unlock(&f->mutex);
+	return 0;
+}
+
 static void op_free(struct disk *d)
 {
 	(void)d;
@@ -334,6 +375,8 @@ struct faultdisk *faultdisk_new(void)
 		.remove = op_remove,
 		.sync_folder = op_sync_folder,
 		.list = op_list,
+		.allocate = op_allocate,
+		.space = op_space,
 		.free = op_free,
 	};
 	struct faultdisk *f = mem_zalloc(sizeof *f);

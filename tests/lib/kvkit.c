@@ -90,7 +90,11 @@ int home_open(struct home *h, struct buffer *problem)
 		.machine = &h->machine,
 		.failed = on_failed,
 	};
-	struct kv_below below = {open_memory, peek_memory, h};
+	struct kv_below below = {
+		.store_open = open_memory,
+		.store_peek = peek_memory,
+		.context = h,
+	};
 
 	fakenode_use(&h->log);
 	return kv_open_on(&config, &below, &h->kv, problem);

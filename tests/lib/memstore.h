@@ -14,6 +14,14 @@ struct memdisk;
 struct memdisk *memdisk_new(void);
 void memdisk_free(struct memdisk *d); /* NULL is fine; no store open on it */
 
+/* A crash may keep more than what was flushed: remember each commit since the
+ * last flush. Before a store is opened on it. */
+void memdisk_remember(struct memdisk *d);
+size_t memdisk_unflushed(const struct memdisk *d); /* how many there are */
+/* The store on it is gone, wherever it was, and closed no more: what is
+ * durable is the flushed state and the first `kept` commits after it. */
+void memdisk_crash(struct memdisk *d, size_t kept);
+
 /* A disk that holds what a checkpoint does (its `checkpoint` operation writes
  * files, through disk_system()); returned. STATUS_NOT_FOUND: the folder holds
  * none; STATUS_CORRUPT. */
@@ -31,5 +39,13 @@ void memstore_crash(struct store *s);
 /* The nth commit or flush from now (1: the next) and all later ones fail with
  * STATUS_IO; 0: none does. */
 void memstore_fail(struct store *s, unsigned nth);
+/* The next so many commits and flushes find the disk full (STATUS_NO_SPACE);
+ * a commit changes nothing then. Any thread. */
+void memstore_fill(struct store *s, unsigned count);
+
+/* A number that depends on the content alone, whatever its history; the item
+ * `without` does not count (none such: all do). r: of this kind of store, a
+ * view or a batch of it. Cheap. */
+uint64_t memstore_hash(struct kv_reader *r, struct bytes without);
 
 #endif

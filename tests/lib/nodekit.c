@@ -108,6 +108,7 @@ static void on_route(void *context, bool open)
 
 	pthread_mutex_lock(&k->mutex);
 	k->route = open;
+	k->ways += open;
 	k->taken = open ? k->taken : 0;
 	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->mutex);
@@ -363,6 +364,19 @@ bool kit_await(struct kit_node *k, size_t applied)
 	while (k->applied_count < applied && await_change(k, &until)) {
 	}
 	done = k->applied_count >= applied;
+	pthread_mutex_unlock(&k->mutex);
+	return done;
+}
+
+bool kit_await_ways(struct kit_node *k, size_t ways)
+{
+	struct timespec until = patience();
+	bool done;
+
+	pthread_mutex_lock(&k->mutex);
+	while (k->ways < ways && await_change(k, &until)) {
+	}
+	done = k->ways >= ways;
 	pthread_mutex_unlock(&k->mutex);
 	return done;
 }

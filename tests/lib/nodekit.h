@@ -26,6 +26,7 @@ struct kit_node {
 	pthread_mutex_t mutex; /* over all below */
 	pthread_cond_t changed;
 	bool route;
+	size_t ways; /* that were opened */
 	char failed[256];
 	uint32_t *waiting; /* proposed here and not applied here */
 	size_t waiting_count, taken;
@@ -86,6 +87,8 @@ bool kit_await_waiting(struct kit_node *k, const char *text);
 bool kit_await_failed(struct kit_node *k, const char *text);
 /* Answer of a read index; its index in *index. */
 int kit_read(struct kit_node *k, bool lease, raft_index *index);
+/* Until so many ways were opened to it; false after some seconds. */
+bool kit_await_ways(struct kit_node *k, size_t ways);
 /* Both have applied the same, as far as the shorter goes. */
 bool kit_agree(struct kit_node *a, struct kit_node *b);
 

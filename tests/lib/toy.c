@@ -54,6 +54,12 @@ static void toy_tidy(void *context, const struct kv_tidy *t)
 	buffer_deinit(&operation);
 }
 
+static bool toy_adds(void *context, struct bytes operation)
+{
+	(void)context;
+	return !bytes_starts_with(operation, bytes_of_text("free"));
+}
+
 struct kv_machine toy_machine(void *context)
 {
 	return (struct kv_machine){
@@ -61,6 +67,7 @@ struct kv_machine toy_machine(void *context)
 		.apply = toy_apply,
 		.birth = toy_birth,
 		.tidy = toy_tidy,
+		.adds = toy_adds,
 	};
 }
 

@@ -2,7 +2,8 @@
 /* toy.h - a state machine that shows order and repetition: it keeps the text
  * of all operations it applied, each followed by ';', under the key "log".
  * The result of an operation is the text so far; its note is the operation.
- * The operation "skip" does nothing and says "skipped". */
+ * The operation "skip" does nothing and says "skipped". All operations add, but
+ * for those that begin with "free". */
 #ifndef TESTS_LIB_TOY_H
 #define TESTS_LIB_TOY_H
 

@@ -170,6 +170,64 @@ static void rights_are_checked(void)
 	TRUE(as_nobody(try_chown, "public") == EPERM);
 }
 
+static int write_with(const char *name, int flags)
+{
+	int fd = open(name, O_WRONLY | flags);
+
+	return fd >= 0 && write(fd, "y", 1) == 1 ? close(fd) : -1;
+}
+static int try_overwrite(const char *name)
+{
+	return write_with(name, 0);
+}
+static int try_append(const char *name)
+{
+	return write_with(name, O_APPEND);
+}
+static int try_replace(const char *name)
+{
+	return write_with(name, O_TRUNC);
+}
+static int try_empty(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_TRUNC);
+
+	return fd >= 0 ? close(fd) : -1;
+}
+static int try_truncate(const char *name)
+{
+	return truncate(name, 1);
+}
+static int try_ftruncate(const char *name)
+{
+	int fd = open(name, O_WRONLY);
+
+	return fd >= 0 && ftruncate(fd, 2) == 0 ? close(fd) : -1;
+}
+
+/* Else whoever may write a program of another runs it as that one. */
+static void a_change_by_another_ends_setuid_and_setgid(void)
+{
+	static int (*const changes[])(const char *name) = {
+		try_overwrite, try_append,   try_replace,
+		try_empty,     try_truncate, try_ftruncate,
+	};
+
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		GIVEN_FILE("f", "content");
+		EXPECT(0, chmod("f", 06777));
+		EXPECT(0, changes[i]("f")); /* by root, who may */
+		TRUE((stat_of("f").st_mode & 07777) == 06777);
+		GIVEN_FILE("f", "content");
+		TRUE(as_nobody(changes[i], "f") == 0);
+		TRUE((stat_of("f").st_mode & 07777) == 0777);
+		GIVEN_FILE("f", "content");
+		EXPECT(0, chmod("f", 04767)); /* setgid is no more there */
+		TRUE(as_nobody(changes[i], "f") == 0);
+		TRUE((stat_of("f").st_mode & 07777) == 0767);
+	}
+}
+
 static void nothing_is_executable_by_itself(void)
 {
 	GIVEN_FILE("f", "x");
@@ -196,6 +254,8 @@ const struct promise promises_attributes[] = {
 	{"times move with changes", times_move_with_changes},
 	{"a set time outlives the close", a_set_time_outlives_the_close},
 	{"rights are checked", rights_are_checked},
+	{"a change by another ends setuid and setgid",
+	 a_change_by_another_ends_setuid_and_setgid},
 	{"nothing is executable by itself", nothing_is_executable_by_itself},
 	{"space is told", space_is_told},
 	{NULL, NULL},

@@ -188,16 +188,25 @@ static void paths_that_do_not_lead_there_are_told(void **state)
 	assert_int_equal(controlkit_do(w, "frob", "/key"), EINVAL);
 }
 
-static void before_the_root_is_made_the_tree_is_empty(void **state)
+/* Nothing is known of any path: not that it is absent either. */
+static void before_founding_no_path_is_said_to_be_absent(void **state)
 {
+	static const char why[] = "no quorum: not founded yet, waiting for n2";
 	struct world *w = *state;
-	struct buffer out = {0};
+	struct message_response response;
+	struct client *client = controlkit_connect(w);
 
-	assert_int_equal(controlkit_ask(w, "ls", "/", bytes_of(NULL, 0), &out),
-			 0);
-	assert_int_equal(out.size, 0);
-	assert_int_equal(controlkit_do(w, "get", "/key"), ENOENT);
-	assert_int_equal(controlkit_do(w, "rm", "/key"), ENOENT);
+	assert_int_equal(controlkit_do(w, "ls", "/"), EAGAIN);
+	assert_int_equal(controlkit_do(w, "ls", "/dir"), EAGAIN);
+	assert_int_equal(controlkit_do(w, "rm", "/key"), EAGAIN);
+	assert_int_equal(controlkit_set(w, "/dir/key", "v"), EAGAIN);
+	fake_kv_set_why(w->kv, why);
+	controlkit_send(client, "get", "/key", bytes_of(NULL, 0));
+
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_int_equal(response.error, EAGAIN);
+	assert_string_equal(response.reason, why);
+	client_close(client);
 }
 
 static void refusals_carry_the_mounts_errno_and_the_reason(void **state)
@@ -278,7 +287,7 @@ int main(void)
 		TEST(rm_removes_files_and_empty_directories),
 		TEST(paths_that_do_not_lead_there_are_told),
 		cmocka_unit_test_setup_teardown(
-			before_the_root_is_made_the_tree_is_empty,
+			before_founding_no_path_is_said_to_be_absent,
 			controlkit_setup_unborn, controlkit_teardown),
 		TEST(refusals_carry_the_mounts_errno_and_the_reason),
 		TEST(status_needs_no_quorum),

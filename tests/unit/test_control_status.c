@@ -62,6 +62,7 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"leader: n1\n"
 		"quorum: yes\n"
 		"reads: fresh\n"
+		"disk: ok\n"
 		"members: 3\n"
 		"member: n1 127.0.0.1:7001 voter leader self\n"
 		"member: n2 127.0.0.1:7002 voter connected heard=12ms "
@@ -91,8 +92,34 @@ static void without_a_quorum_it_says_why(void **state)
 
 	assert_non_null(strstr(
 		buffer_text(&text),
-		"\nquorum: no (no quorum: n2, n3 do not answer)\n"
+		"\nquorum: no (n2, n3 do not answer)\n"
 		"reads: fresh (cut off: answered from the applied state)\n"));
+	buffer_reset(&text);
+	status_text_lines(&status, KV_READS_STRICT, &text);
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nreads: strict (cut off: they fail)\n"));
+	buffer_deinit(&text);
+}
+
+/* Nobody is a member of what is not there yet. */
+static void before_founding_members_are_founding(void **state)
+{
+	struct kv_status status = {
+		.role = "founding",
+		.why = "no quorum: not founded yet, waiting for n2 (b:2)",
+		.member_count = 1,
+		.members = {{.name = "n1", .address = "a:1", .self = true}},
+	};
+	struct buffer text = {0};
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+
+	assert_non_null(strstr(
+		buffer_text(&text),
+		"\nquorum: no (not founded yet, waiting for n2 (b:2))\n"));
+	assert_non_null(
+		strstr(buffer_text(&text), "\nmember: n1 a:1 founding self\n"));
 	buffer_deinit(&text);
 }
 
@@ -104,7 +131,7 @@ static void an_unknown_reason_still_names_the_quorum(void **state)
 
 	status_text_lines(&status, KV_READS_LOCAL, &text);
 
-	assert_non_null(strstr(buffer_text(&text), "\nquorum: no (no quorum"));
+	assert_non_null(strstr(buffer_text(&text), "\nquorum: no (none is"));
 	buffer_deinit(&text);
 }
 
@@ -163,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_leader_reads_line_by_line),
 		cmocka_unit_test(without_a_quorum_it_says_why),
+		cmocka_unit_test(before_founding_members_are_founding),
 		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
 		cmocka_unit_test(lag_is_never_below_zero),
 		cmocka_unit_test(json_holds_numbers_as_numbers),

@@ -152,8 +152,9 @@ static void mutated_commands_never_reach_outside_their_bytes(void **state)
 
 static void messages_between_nodes_come_back(void **state)
 {
-	struct alive a = {5, 100, 42, false, bytes_of("\0\0\0\0\0\0\0\1", 8)};
-	struct heard h = {5, 100};
+	struct alive a = {5,	 100,  42,
+			  false, true, bytes_of("\0\0\0\0\0\0\0\1", 8)};
+	struct heard h = {5, 100, true};
 	struct alive alive;
 	struct heard heard;
 	enum peer_kind kind;
@@ -167,6 +168,8 @@ static void messages_between_nodes_come_back(void **state)
 	assert_int_equal(alive.session, 5);
 	assert_int_equal(alive.sent_ms, 100);
 	assert_int_equal(alive.applied, 42);
+	assert_false(alive.many);
+	assert_true(alive.low);
 	assert_true(bytes_equal(alive.held, a.held));
 
 	buffer_reset(&message);
@@ -175,6 +178,7 @@ static void messages_between_nodes_come_back(void **state)
 		peer_decode(buffer_bytes(&message), &kind, &alive, &heard), 0);
 	assert_int_equal(kind, PEER_HEARD);
 	assert_int_equal(heard.sent_ms, 100);
+	assert_true(heard.full);
 	assert_int_equal(peer_decode(bytes_of("", 0), &kind, &alive, &heard),
 			 STATUS_MALFORMED);
 	buffer_deinit(&message);

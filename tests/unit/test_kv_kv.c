@@ -107,6 +107,7 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	struct waiter a;
 	struct waiter b;
 	struct waiter c;
+	struct waiter s;
 	bool lease;
 	uint64_t ticket;
 
@@ -119,6 +120,8 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	assert_told(h, "a=fell back ");
 	home_barrier(h, &b, "b", KV_READS_FRESH);
 	assert_told(h, "b=fell back ");
+	home_barrier(h, &s, "s", KV_READS_STRICT);
+	assert_told(h, "s=no quorum ");
 
 	ticket = fakenode_ticket(h->node, &lease);
 	assert_int_not_equal(ticket, 0);
@@ -155,6 +158,30 @@ static void reads_wait_again_once_a_leader_is_heard(void **state)
 	}
 
 	assert_told(h, "b=fresh ");
+}
+
+/* SIGSTOP, or a suspended machine: what waits in the sockets comes first. */
+static void time_in_which_it_did_not_run_cuts_nothing_off(void **state)
+{
+	struct home *h = *state;
+	struct waiter a;
+	struct waiter s;
+	bool lease;
+	uint64_t ticket;
+
+	GIVEN_FOLLOWER(h);
+	home_barrier(h, &a, "a", KV_READS_FRESH);
+	home_barrier(h, &s, "s", KV_READS_STRICT);
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS / 2);
+	fakenode_stop_for(h->node, 3600 * 1000);
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS - 1);
+	assert_told(h, "");
+
+	while ((ticket = fakenode_ticket(h->node, &lease)) != 0) {
+		fakenode_answer(h->node, ticket, h->log.commit, 0);
+	}
+
+	assert_told(h, "a=fresh s=fresh ");
 }
 
 /* open(2) is a look-up, which waits for a barrier, and then a proposal. */
@@ -337,6 +364,7 @@ int main(void)
 		HOME_TEST(a_strict_read_does_not_take_the_lease),
 		HOME_TEST(a_new_leader_is_asked_at_once),
 		HOME_TEST(cut_off_reads_fall_back_until_a_leader_answers),
+		HOME_TEST(time_in_which_it_did_not_run_cuts_nothing_off),
 		HOME_TEST(a_barrier_and_a_proposal_share_one_timeout),
 		HOME_TEST(reads_wait_again_once_a_leader_is_heard),
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),

@@ -227,7 +227,24 @@ static void a_strict_barrier_fails_without_a_quorum(void **state)
 	barriers_expire(&r.b, LIMIT_BARRIER_MS, &r.answers);
 
 	assert_told(&r, "a=no quorum ");
-	assert_false(r.b.cut_off);
+	assert_true(r.b.cut_off);
+	drop(&r);
+}
+
+/* Else a walk of three names takes three times as long to fail. */
+static void cut_off_no_strict_barrier_goes_on_waiting(void **state)
+{
+	struct reads r;
+	struct waiter a, b;
+	(void)state;
+
+	GIVEN_READS(&r);
+	add(&r, &a, "a", false, 0);
+	add(&r, &b, "b", true, 900);
+
+	barriers_expire(&r.b, LIMIT_BARRIER_MS, &r.answers);
+
+	assert_told(&r, "a=fell back b=no quorum ");
 	drop(&r);
 }
 
@@ -300,6 +317,7 @@ int main(void)
 		cmocka_unit_test(
 			a_barrier_that_waits_too_long_cuts_the_node_off),
 		cmocka_unit_test(a_strict_barrier_fails_without_a_quorum),
+		cmocka_unit_test(cut_off_no_strict_barrier_goes_on_waiting),
 		cmocka_unit_test(waiting_for_apply_is_bounded_and_no_cut),
 		cmocka_unit_test(an_interrupted_barrier_is_answered_at_once),
 		cmocka_unit_test(tickets_under_way_are_bounded),

@@ -235,6 +235,86 @@ static void memory_forgets_what_was_not_flushed(void **state)
 	buffer_deinit(&value);
 }
 
+static uint64_t hash_of(struct kv_reader *r)
+{
+	return memstore_hash(r, bytes_of_text("left out"));
+}
+
+static void the_hash_of_memory_tells_contents_apart(void **state)
+{
+	struct pair *p = *state;
+	struct store *s = p->memory;
+	struct store *other = memstore_open(NULL);
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+	uint64_t one;
+	uint64_t swapped;
+
+	kv_put(b, bytes_of_text("a"), bytes_of_text("1"));
+	kv_put(b, bytes_of_text("b"), bytes_of_text("2"));
+	kv_put(b, bytes_of_text("left out"), bytes_of_text("3"));
+	one = hash_of(&b->reader);
+	kv_put(b, bytes_of_text("a"), bytes_of_text("2"));
+	kv_put(b, bytes_of_text("b"), bytes_of_text("1"));
+	swapped = hash_of(&b->reader);
+	assert_int_equal(s->ops->commit(s, b), 0);
+
+	b = other->ops->begin(other, NULL, NULL);
+	kv_put(b, bytes_of_text("c"), bytes_of_text("4"));
+	kv_put(b, bytes_of_text("b"), bytes_of_text("1"));
+	kv_put(b, bytes_of_text("a"), bytes_of_text("2"));
+	kv_remove(b, bytes_of_text("c"));
+	kv_remove(b, bytes_of_text("none"));
+	assert_int_equal(other->ops->commit(other, b), 0);
+
+	assert_true(one != swapped);
+	assert_true(hash_of(&s->reader) == swapped);
+	assert_true(hash_of(&other->reader) == swapped);
+	assert_true(memstore_hash(&s->reader, bytes_of_text("none")) !=
+		    swapped);
+	other->ops->close(other);
+}
+
+static void put_one(struct store *s, const char *key, const char *value)
+{
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+
+	kv_put(b, bytes_of_text(key), bytes_of_text(value));
+	assert_int_equal(s->ops->commit(s, b), 0);
+}
+
+static void memory_keeps_some_of_what_was_not_flushed(void **state)
+{
+	struct memdisk *disk = memdisk_new();
+	struct buffer value = {0};
+	struct store *s;
+
+	(void)state;
+	memdisk_remember(disk);
+	s = memstore_open(disk);
+	put_one(s, "a", "1");
+	assert_int_equal(s->ops->flush(s), 0);
+	put_one(s, "a", "2");
+	put_one(s, "a", "3");
+	put_one(s, "a", "4");
+	assert_int_equal(memdisk_unflushed(disk), 3);
+	s->ops->close(s);
+
+	memdisk_crash(disk, 2);
+
+	s = memstore_open(disk);
+	assert_int_equal(memdisk_unflushed(disk), 0);
+	assert_int_equal(kv_get(&s->reader, bytes_of_text("a"), &value), 0);
+	assert_string_equal(buffer_text(&value), "3");
+	s->ops->close(s);
+	memdisk_crash(disk, 0);
+	s = memstore_open(disk);
+	assert_int_equal(kv_get(&s->reader, bytes_of_text("a"), &value), 0);
+	assert_string_equal(buffer_text(&value), "3");
+	s->ops->close(s);
+	memdisk_free(disk);
+	buffer_deinit(&value);
+}
+
 static void a_database_open_elsewhere_is_busy(void **state)
 {
 	struct pair *p = *state;
@@ -444,6 +524,8 @@ int main(void)
 		STORE_TEST(a_view_stays_as_it_was),
 		STORE_TEST(a_batch_sees_its_own_changes_and_no_one_else_does),
 		STORE_TEST(memory_forgets_what_was_not_flushed),
+		STORE_TEST(memory_keeps_some_of_what_was_not_flushed),
+		STORE_TEST(the_hash_of_memory_tells_contents_apart),
 		STORE_TEST(a_database_open_elsewhere_is_busy),
 		STORE_TEST(a_damaged_database_is_named),
 		STORE_TEST(a_checkpoint_is_a_store_of_its_own),

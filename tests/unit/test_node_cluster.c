@@ -211,6 +211,32 @@ static void reads_see_what_was_written_before(void **state)
 	}
 }
 
+/* The lease ends some time before the leader notes that it is alone: in between
+ * nothing but the clock says so. */
+static void an_ended_lease_is_false_and_leaves_the_index_alone(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader;
+	struct node_status status;
+	raft_index index;
+	bool leased;
+
+	kit_start_all(kit);
+	leader = kit_leader(kit);
+	for (size_t i = 0; i < kit->count; i++) {
+		if (&kit->nodes[i] != leader) {
+			kit_stop(&kit->nodes[i]);
+		}
+	}
+
+	do {
+		index = 777777;
+		leased = node_lease(leader->node, &index);
+		assert_int_equal(index != 777777, leased);
+		node_status(leader->node, &status);
+	} while (leased || status.raft.role == RAFT_LEADER);
+}
+
 static void messages_reach_members_and_itself(void **state)
 {
 	struct kit *kit = *state;
@@ -322,7 +348,7 @@ static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
 		mem_printf("cp %s/identity %s/kept", k->folder, kit->root);
 
 	kit_start(k);
-	assert_true(kit_await_waiting(k, "founding: waiting for n1"));
+	assert_true(kit_await_waiting(k, "not founded yet, waiting for n1"));
 	assert_int_equal(system(command), 0);
 	mem_free(command);
 	kit_start(&kit->nodes[0]);
@@ -356,6 +382,7 @@ int main(void)
 		THREE(a_follower_that_was_away_catches_up),
 		THREE(without_a_quorum_nothing_commits_and_the_status_says_so),
 		THREE(reads_see_what_was_written_before),
+		THREE(an_ended_lease_is_false_and_leaves_the_index_alone),
 		THREE(messages_reach_members_and_itself),
 		ONE(a_slow_state_is_not_flooded),
 		ONE(what_all_have_flushed_is_cut_from_the_log),

@@ -23,6 +23,7 @@ static struct cut_view all_well(void)
 		.flushed = MANY,
 		.applied = MANY,
 		.settled = MANY,
+		.tail = CUT_TAIL_ENTRIES,
 	};
 }
 
@@ -158,25 +159,6 @@ static void it_looks_again_after_so_many_entries_or_a_while(void **state)
 	assert_true(cut_due(&c, MANY, v.now + CUT_LOOK_MS));
 }
 
-/* C5. */
-static void a_disk_that_is_nearly_full_keeps_next_to_nothing(void **state)
-{
-	struct cut c = {.last_pin = 0};
-	struct cut_view v = all_well();
-	unsigned pin = cut_pin(&c, 100, v.now);
-	(void)state;
-
-	v.tight = true;
-	assert_int_equal(cut_look(&c, &v), MANY);
-	assert_false(cut_pinned(&c, pin));
-	v.settled = 100;
-	assert_int_equal(cut_look(&c, &v), 100);
-	v.excess.tail = 9000;
-	assert_int_equal(cut_look(&c, &v), 9000);
-	v.flushed = 50;
-	assert_int_equal(cut_look(&c, &v), 50);
-}
-
 /* --- log_excess ----------------------------------------------------------- */
 
 /* Three entries to a segment. */
@@ -227,8 +209,6 @@ int main(void)
 			pins_are_bounded_and_their_numbers_never_repeat),
 		cmocka_unit_test(
 			it_looks_again_after_so_many_entries_or_a_while),
-		cmocka_unit_test(
-			a_disk_that_is_nearly_full_keeps_next_to_nothing),
 		cmocka_unit_test(the_excess_of_a_log_is_in_whole_segments),
 	};
 

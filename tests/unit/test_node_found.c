@@ -121,8 +121,9 @@ static void nobody_but_the_first_name_founds(void **state)
 
 	assert_false(found_ready(&f));
 	found_waiting(&f, &text);
-	assert_string_equal(buffer_text(&text),
-			    "founding: waiting for n1 to begin");
+	assert_string_equal(
+		buffer_text(&text),
+		"the cluster is not founded yet, waiting for n1 to begin");
 	buffer_deinit(&text);
 }
 
@@ -144,7 +145,8 @@ static void a_lost_peer_is_waited_for_again(void **state)
 	found_waiting(&f, &text);
 	assert_string_equal(
 		buffer_text(&text),
-		"founding: waiting for n2 (b:2): connection refused");
+		"the cluster is not founded yet, waiting for n2 (b:2): "
+		"connection refused");
 	buffer_deinit(&text);
 }
 

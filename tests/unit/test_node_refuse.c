@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promised: whoever does not belong to a cluster is told so, and whatever
  * comes in on the port, the cluster goes on. */
-#include <arpa/inet.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,7 +13,7 @@
 #include "base/frame.h"
 #include "base/mem.h"
 #include "raft/node/wire.h"
-#include "tests/lib/nodekit.h"
+#include "tests/lib/caller.h"
 
 static int GIVEN_NODES(void **state, size_t count)
 {
@@ -163,41 +160,6 @@ static void different_peer_lists_wait_and_say_so(void **state)
 /* --- Bytes that do not belong ----------------------------------------------
  */
 
-static int dial(const struct kit_node *k)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)atoi(strchr(k->address, ':') + 1)),
-	};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
-
-static void say(int fd, struct bytes bytes)
-{
-	ssize_t sent = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
-
-	assert_int_equal(sent, bytes.size);
-}
-
-/* Whether the other side ends the connection within five seconds. */
-static bool is_closed(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	char answer[4096];
-	ssize_t size = 1;
-
-	while (size > 0 && poll(&p, 1, 5000) == 1) {
-		size = read(fd, answer, sizeof answer);
-	}
-	close(fd);
-	return size <= 0;
-}
-
 static bool has_bad(const struct node_status *status, uint64_t count)
 {
 	return status->bad_frames >= count;
@@ -212,31 +174,9 @@ static uint64_t bad_frames(struct kit_node *k, uint64_t at_least)
 	return status.bad_frames;
 }
 
-/* A HELLO of n2 to n1, as n2 itself would send it. */
 static void GIVEN_HELLO_OF_N2(struct kit *kit, struct buffer *out)
 {
-	struct wire_hello hello = {
-		.level = WIRE_LEVEL,
-		.founded = true,
-		.name = "n2",
-		.id = kit->nodes[1].id,
-		.boot = 1,
-		.target = "n1",
-		.target_id = kit->nodes[0].id,
-		.count = kit->count,
-	};
-	struct node_identity identity;
-	size_t start = frame_begin(out);
-
-	node_identity(kit->nodes[0].node, &identity);
-	memcpy(hello.cluster, identity.cluster, sizeof hello.cluster);
-	for (size_t i = 0; i < kit->count; i++) {
-		strcpy(hello.members[i].name, kit->nodes[i].name);
-		strcpy(hello.members[i].address, kit->nodes[i].address);
-		hello.members[i].id = kit->nodes[i].id;
-	}
-	wire_encode_hello(out, &hello);
-	frame_seal(out, start, WIRE_HELLO, 0);
+	caller_hello(&kit->nodes[1], &kit->nodes[0], out);
 }
 
 static void GIVEN_CLUSTER(struct kit *kit)
@@ -266,9 +206,9 @@ static void noise_is_closed_and_counted(void **state)
 		buffer_append(&noise, &word, sizeof word);
 	}
 	for (uint64_t round = 1; round <= 5; round++) {
-		fd = dial(&kit->nodes[0]);
-		say(fd, bytes_of(noise.data + 13 * round, 4096));
-		assert_true(is_closed(fd));
+		fd = caller_dial(&kit->nodes[0]);
+		caller_say(fd, bytes_of(noise.data + 13 * round, 4096));
+		assert_true(caller_is_closed(fd));
 		assert_int_equal(bad_frames(&kit->nodes[0], round), round);
 	}
 	buffer_deinit(&noise);
@@ -285,15 +225,15 @@ static void a_length_beyond_the_bound_is_closed_at_once(void **state)
 	header[4] = FRAME_VERSION;
 	header[5] = WIRE_HELLO;
 	put_le32(header, LIMIT_FRAME_BYTES + 1);
-	fd = dial(&kit->nodes[0]);
-	say(fd, bytes_of(header, sizeof header));
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, bytes_of(header, sizeof header));
+	assert_true(caller_is_closed(fd));
 
 	/* Within the bound, but not before a HELLO. */
 	put_le32(header, WIRE_HELLO_BYTES_MAX + 1);
-	fd = dial(&kit->nodes[0]);
-	say(fd, bytes_of(header, sizeof header));
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, bytes_of(header, sizeof header));
+	assert_true(caller_is_closed(fd));
 	assert_int_equal(bad_frames(&kit->nodes[0], 2), 2);
 	assert_goes_on(kit);
 }
@@ -307,9 +247,9 @@ static void another_protocol_version_is_closed(void **state)
 	GIVEN_CLUSTER(kit);
 	GIVEN_HELLO_OF_N2(kit, &hello);
 	hello.data[4] = FRAME_VERSION + 1;
-	fd = dial(&kit->nodes[0]);
-	say(fd, buffer_bytes(&hello));
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, buffer_bytes(&hello));
+	assert_true(caller_is_closed(fd));
 	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
 	buffer_deinit(&hello);
 }
@@ -322,9 +262,9 @@ static void a_truncated_frame_is_waited_for_only_so_long(void **state)
 
 	GIVEN_CLUSTER(kit);
 	GIVEN_HELLO_OF_N2(kit, &hello);
-	fd = dial(&kit->nodes[0]);
-	say(fd, bytes_of(hello.data, hello.size / 2));
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, bytes_of(hello.data, hello.size / 2));
+	assert_true(caller_is_closed(fd));
 	buffer_deinit(&hello);
 	assert_goes_on(kit);
 }
@@ -337,10 +277,10 @@ static void a_replayed_frame_is_closed_and_counted(void **state)
 
 	GIVEN_CLUSTER(kit);
 	GIVEN_HELLO_OF_N2(kit, &hello);
-	fd = dial(&kit->nodes[0]);
-	say(fd, buffer_bytes(&hello));
-	say(fd, buffer_bytes(&hello)); /* valid, but not as number 1 */
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, buffer_bytes(&hello));
+	caller_say(fd, buffer_bytes(&hello)); /* valid, but not as number 1 */
+	assert_true(caller_is_closed(fd));
 	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
 	buffer_deinit(&hello);
 	assert_goes_on(kit);
@@ -357,9 +297,9 @@ static void a_hello_of_an_earlier_start_is_refused(void **state)
 	kit_start(&kit->nodes[1]); /* its second */
 	kit_leader(kit);
 	GIVEN_HELLO_OF_N2(kit, &hello);
-	fd = dial(&kit->nodes[0]);
-	say(fd, buffer_bytes(&hello));
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, buffer_bytes(&hello));
+	assert_true(caller_is_closed(fd));
 	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
 	buffer_deinit(&hello);
 	assert_goes_on(kit);
@@ -385,9 +325,9 @@ static void a_message_in_the_name_of_another_is_refused(void **state)
 	start = frame_begin(&out);
 	wire_encode_core(&out, &msg, NULL, 0);
 	frame_seal(&out, start, WIRE_CORE, 1);
-	fd = dial(&kit->nodes[0]);
-	say(fd, buffer_bytes(&out));
-	assert_true(is_closed(fd));
+	fd = caller_dial(&kit->nodes[0]);
+	caller_say(fd, buffer_bytes(&out));
+	assert_true(caller_is_closed(fd));
 	assert_int_equal(bad_frames(&kit->nodes[0], 1), 1);
 	node_status(kit->nodes[0].node, &status);
 	assert_true(status.raft.term < 1000);
@@ -402,7 +342,7 @@ static void many_silent_callers_do_not_keep_members_out(void **state)
 
 	kit_start(&kit->nodes[0]);
 	for (size_t i = 0; i < COUNT_OF(fds); i++) {
-		fds[i] = dial(&kit->nodes[0]);
+		fds[i] = caller_dial(&kit->nodes[0]);
 	}
 	kit_start(&kit->nodes[1]);
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "raft/node/reserve.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "base/status.h"
+
+static const char FILE_NAME[] = "reserve";
+enum { SHARE_OF_DISK = 16, SHARE_OF_SMALL = 4, MIB = 1 << 20 };
+enum { PACE_SHARE = 64, PACE_BYTES_MAX = 16 << 20 };
+
+/* All below: the mutex is held. */
+
+static uint64_t size_of(uint64_t total)
+{
+	uint64_t size = total / SHARE_OF_DISK;
+
+	if (size < RESERVE_BYTES_MIN) {
+		size = RESERVE_BYTES_MIN;
+	}
+	if (size > RESERVE_BYTES_MAX) {
+		size = RESERVE_BYTES_MAX;
+	}
+	return size < total / SHARE_OF_SMALL ? size : total / SHARE_OF_SMALL;
+}
+
+/* False: the disk does not tell; nothing is changed then. */
+static bool measure(struct reserve *r)
+{
+	uint64_t total, pace;
+
+	if (r->disk->ops->space(r->disk, &r->free, &total) != 0) {
+		return false;
+	}
+	/* What is written is written several times: log, flush, compaction. */
+	pace = r->free / PACE_SHARE;
+	atomic_store(&r->pace, pace < PACE_BYTES_MAX ? pace : PACE_BYTES_MAX);
+	if (r->bytes == 0) {
+		r->bytes = size_of(total);
+	}
+	return true;
+}
+
+static void give_back(struct reserve *r)
+{
+	int rc = r->held ? r->disk->ops->remove(r->disk, FILE_NAME) : 0;
+
+	if (rc != 0) {
+		log_warn("the reserve on the data disk can not be given back: "
+			 "%s",
+			 disk_status_text(rc));
+		return;
+	}
+	r->held = false;
+}
+
+/* Quietly: when others take the room meanwhile, a later look tries again. */
+static void make(struct reserve *r)
+{
+	int rc = r->disk->ops->allocate(r->disk, FILE_NAME, r->bytes);
+
+	r->held = rc == 0 || rc == STATUS_EXISTS;
+	if (r->held) {
+		(void)measure(r);
+	}
+}
+
+static void judge(struct reserve *r)
+{
+	bool was_low = atomic_load(&r->low);
+	bool low = !r->held || r->free < (was_low ? r->bytes : r->bytes / 2);
+
+	atomic_store(&r->low, low);
+	if (low && !was_low) {
+		log_warn("the data disk is nearly full: free-mib=%" PRIu64
+			 " reserve-mib=%" PRIu64 "%s",
+			 r->free / MIB, r->bytes / MIB,
+			 r->held ? "" : " (in use)");
+	} else if (!low && was_low) {
+		log_info("the data disk has room again: free-mib=%" PRIu64,
+			 r->free / MIB);
+	}
+}
+
+static void look(struct reserve *r)
+{
+	if (!measure(r)) {
+		return;
+	}
+	if (!r->held && r->free / 2 >= r->bytes) {
+		make(r);
+	}
+	judge(r);
+}
+
+/* --- The face ------------------------------------------------------------- */
+
+void reserve_open(struct reserve *r, struct disk *disk)
+{
+	struct disk_file *file;
+	uint64_t size = 0;
+
+	r->disk = disk;
+	atomic_init(&r->low, false);
+	CHECK(pthread_mutex_init(&r->mutex, NULL) == 0);
+	pthread_mutex_lock(&r->mutex);
+	if (measure(r) && disk->ops->open(disk, FILE_NAME, false, &file) == 0) {
+		(void)disk->ops->size(file, &size);
+		disk->ops->close(file);
+		r->held = true;
+		if (size != r->bytes) {
+			give_back(r); /* half made, or of another disk */
+		}
+	}
+	look(r);
+	pthread_mutex_unlock(&r->mutex);
+}
+
+void reserve_close(struct reserve *r)
+{
+	if (r->disk != NULL) {
+		CHECK(pthread_mutex_destroy(&r->mutex) == 0);
+		r->disk = NULL;
+	}
+}
+
+void reserve_look(struct reserve *r)
+{
+	pthread_mutex_lock(&r->mutex);
+	look(r);
+	pthread_mutex_unlock(&r->mutex);
+}
+
+bool reserve_has(struct reserve *r, uint64_t bytes)
+{
+	bool has = true;
+
+	pthread_mutex_lock(&r->mutex);
+	if (measure(r) && r->free < bytes) {
+		give_back(r);
+		has = !measure(r) || r->free >= bytes;
+		judge(r);
+	}
+	pthread_mutex_unlock(&r->mutex);
+	return has;
+}
+
+bool reserve_is_low(const struct reserve *r)
+{
+	return atomic_load(&r->low);
+}
+
+uint64_t reserve_pace(const struct reserve *r)
+{
+	return atomic_load(&r->pace);
+}

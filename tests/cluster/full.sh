@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 300
+# full.sh - a full data disk ends no daemon and loses nothing: a follower's
+# holds up nobody, the leader's or a majority's refuses with ENOSPC what adds,
+# rm always works, and everything goes on by itself once there is room. Each
+# node's data folder is a file system of its own.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/cluster.sh
+
+DISK_MIB=${DISK_MIB:-512}
+
+# Another program takes all the room there is on N's disk.
+fill_disk() {
+	dd if=/dev/zero bs=1M 2>/dev/null >>"${DATA[$1]}/filler" &&
+		fail "n$1: its disk did not get full"
+	note "n$1: disk filled: $(df --output=avail "${DATA[$1]}" | tail -n 1) KiB left"
+}
+empty_disk() { must rm "${DATA[$1]}/filler"; }
+
+all_run() {
+	local i
+	for ((i = 1; i <= NODES; i++)); do
+		! node_is_gone "$i" || fail "n$i ended $1"
+	done
+}
+caught_up() { # N
+	[ "$(status_of "$1" lag)" = 0 ] &&
+		[ "$(status_of "$1" applied)" = "$(status_of "$(leader)" applied)" ]
+}
+writes() { # N FILE MIB: within the deadline, with its outcome
+	within $((20 * SLOW)) dd if=/dev/urandom of="${MNT[$1]}/$2" bs=1M \
+		count="$3" conv=fsync 2>"$CLUSTER_DIR/dd"
+}
+writes_again() { writes "$1" again 1; }
+is_refused() { # N: it takes no new content
+	! writes "$1" refused 1 && grep -q 'No space left' "$CLUSTER_DIR/dd"
+}
+disk_of() { status_of "$1" disk; }
+is_low() { [[ $(disk_of "$1") == *"nearly full"* ]]; }
+has_room() { [ "$(disk_of "$1")" = ok ]; }
+
+# The node makes room of its own log first; then nothing is left.
+refuses_when_filled() { # LEADER N
+	fill_disk "$1"
+	is_refused "$2"
+}
+
+follower_full() {
+	local f l
+	l=$(leader) f=$(follower)
+	note "a follower's disk is full: n$f"
+	fill_disk "$f"
+	wait_for 5 is_low "$f" || fail "n$f does not say that its disk is low"
+	# More than its log has room for: the others go on without it.
+	writes "$l" big 60 || fail "held up: $(cat "$CLUSTER_DIR/dd")"
+	is_refused "$f" || fail "n$f takes a write: $(cat "$CLUSTER_DIR/dd")"
+	must within 5 ls "${MNT[f]}" >/dev/null
+	all_run "while a follower's disk was full"
+	empty_disk "$f"
+	wait_for 30 caught_up "$f" || fail "n$f does not catch up"
+	wait_for 5 has_room "$f" || fail "n$f: disk: $(disk_of "$f")"
+	trees_are_equal || fail "the trees differ"
+	must within 20 rm "${MNT[l]}/big"
+}
+
+leader_full() {
+	local l
+	l=$(leader)
+	note "the leader's disk is full: n$l"
+	must writes "$l" kept 4
+	wait_for 20 refuses_when_filled "$l" "$(follower)" ||
+		fail "not refused: $(cat "$CLUSTER_DIR/dd")"
+	must within 10 cmp "${MNT[1]}/kept" "${MNT[2]}/kept"
+	must within 10 rm "${MNT[$(follower)]}/kept"
+	all_run "while the leader's disk was full"
+	empty_disk "$l"
+	wait_for 30 writes_again "$l" ||
+		fail "writes do not resume: $(cat "$CLUSTER_DIR/dd")"
+	[ ! -e "${MNT[l]}/kept" ] || fail "rm did nothing"
+	wait_for 30 caught_up "$(follower)" || fail "a node does not catch up"
+	trees_are_equal || fail "the trees differ"
+}
+
+users_fill_it() {
+	local i n=0
+	note "users fill the tree"
+	while writes 1 "fill.$n" 4; do
+		n=$((n + 1))
+		[ "$n" -lt "$DISK_MIB" ] || fail "never full"
+	done
+	grep -q 'No space left' "$CLUSTER_DIR/dd" ||
+		fail "not ENOSPC: $(cat "$CLUSTER_DIR/dd")"
+	note "refused after $((4 * n)) MiB"
+	all_run "when users filled the tree"
+	[ "$n" -gt 3 ] || fail "full far too early"
+	for ((i = 1; i <= NODES; i++)); do
+		node_kill9 "$i" # a full disk is also started on
+	done
+	cluster_start
+	must within 60 rm "${MNT[2]}"/fill.*
+	wait_for 60 writes_again 1 ||
+		fail "writes do not resume: $(cat "$CLUSTER_DIR/dd")"
+	all_run "afterwards"
+	trees_are_equal || fail "the trees differ"
+}
+
+cluster_begin 3
+for ((i = 1; i <= NODES; i++)); do
+	mkdir "${DATA[i]}"
+	cluster_state "mount ${DATA[i]}"
+	mount -t tmpfs -o "size=${DISK_MIB}m,mode=0700" raftfs-test "${DATA[i]}" ||
+		skip "needs to mount a tmpfs"
+done
+cluster_start
+follower_full
+leader_full
+users_fill_it
+for ((i = 1; i <= NODES; i++)); do
+	node_stop "$i" || fail "n$i ended with exit code $?"
+done
+note "a full disk ended nothing and lost nothing"

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* caller.h - somebody at a node's port: bytes sent and received by hand. */
+#ifndef TESTS_LIB_CALLER_H
+#define TESTS_LIB_CALLER_H
+
+#include "base/frame.h"
+#include "tests/lib/nodekit.h"
+
+/* A connection to its port; the caller closes it. */
+int caller_dial(const struct kit_node *k);
+void caller_say(int fd, struct bytes bytes);
+/* Whether the other side ends the connection within five seconds; closes. */
+bool caller_is_closed(int fd);
+/* A HELLO of one member to another that runs, of a founded cluster, as frame
+ * number 0 of a connection. Both have been started once, from an empty
+ * folder. */
+void caller_hello(const struct kit_node *from, const struct kit_node *to,
+		  struct buffer *out);
+
+/* In the place of a member that does not run: wait until somebody dials its
+ * address. The connection; the caller closes it. */
+int caller_called(const struct kit_node *k);
+/* What comes over a connection. Zero but for fd; in is the user's to deinit. */
+struct caller_ear {
+	int fd;
+	uint64_t number; /* of the next frame */
+	struct buffer in;
+	size_t at; /* of what is not parsed yet */
+};
+
+/* Listen until a frame of this kind has come whole; its body is lent until the
+ * next call. false: none came in five seconds. */
+bool caller_hears(struct caller_ear *ear, uint8_t kind, struct bytes *body);
+
+#endif

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fault.c - what goes wrong and when, and then no more.
+ *
+ * One task of the world directs the run: founding, fire, calm. In the fire
+ * each kind of fault comes at drawn times, independent of the others. The calm
+ * mends a drawn quorum and the links among it; the rest stays as it is.
+ *
+ * The atlas: what no protocol survives is not done. Bytes rot at a minority
+ * only, each of which counts as lost then. */
+#include <string.h>
+
+#include "tests/sim/inside.h"
+
+enum {
+	FOUND_LIMIT_MS = 120000,
+	CALM_LIMIT_MS = 40000,
+	LOOK_MS = 20,
+	DOOM_POINTS = 3000,
+};
+
+static struct sim_random *r(void)
+{
+	return &sim.fault;
+}
+
+static int any_node(void)
+{
+	return (int)sim_below(r(), sim_nodes());
+}
+
+static uint64_t up_to_ms(uint64_t ms)
+{
+	return sim_below(r(), ms * SIM_MS + 1);
+}
+
+static bool is_up(int node)
+{
+	return sim_state(node) == SIM_UP;
+}
+
+/* --- Ends and new starts
+ * ------------------------------------------------------ */
+
+/* At once, or at a later point of its own tasks, between any two acts. */
+static void end_node(int node, enum sim_death death)
+{
+	struct host *h = &sim.hosts[node];
+
+	if (h->state == SIM_DOWN || h->doom != 0) {
+		return;
+	}
+	if (sim_below(r(), 4) == 0) {
+		life_end(node, death, "");
+	} else {
+		h->doom = h->points + 1 + sim_below(r(), DOOM_POINTS);
+		h->doom_death = death;
+	}
+}
+
+static void count_death(enum sim_death death)
+{
+	switch (death) {
+	case SIM_KILLED:
+		sim_count(SIM_KILLS);
+		break;
+	case SIM_POWER_CUT:
+		sim_count(SIM_POWER_CUTS);
+		break;
+	case SIM_STOPPED:
+		sim_count(SIM_STOPS);
+		break;
+	default:
+		break;
+	}
+}
+
+void fault_died(int node, enum sim_death death)
+{
+	struct host *h = &sim.hosts[node];
+	uint64_t ns = SIM_MS + up_to_ms(sim.rates.down_ms);
+
+	count_death(death);
+	if (sim.phase == SIM_FIRE && sim_chance(r(), sim.rates.outage)) {
+		ns = up_to_ms(sim.rates.outage_ms);
+		sim_count(SIM_OUTAGES);
+	}
+	if (death == SIM_NOT_STARTED) {
+		ns += SIM_S / 2; /* as a supervisor that does not spin */
+	}
+	h->back_at = sim.now + ns;
+	if (h->disk_limit == UINT64_MAX && h->sync_fails == 0) {
+		h->may_end = false;
+	}
+	if (sim.phase == SIM_CALM && !sim.healed[node]) {
+		h->back_at = 0;
+	}
+}
+
+static void start_due(void)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		struct host *h = &sim.hosts[i];
+
+		if (h->state == SIM_DOWN && h->back_at != 0 &&
+		    h->back_at <= sim.now) {
+			life_start(i);
+		}
+	}
+}
+
+/* --- Kinds of faults
+ * ---------------------------------------------------------- */
+
+static void do_kill(void)
+{
+	end_node(any_node(), SIM_KILLED);
+}
+
+static void do_power(void)
+{
+	end_node(any_node(), SIM_POWER_CUT);
+}
+
+static void do_all(void)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		life_end(i, SIM_POWER_CUT, "");
+	}
+}
+
+static void do_stop(void)
+{
+	int node = any_node();
+
+	if (is_up(node)) {
+		say(SIM_EV_LIFE, node, "is told to stop");
+		life_stop(node);
+	}
+}
+
+static void on_resume(void *context, uint64_t life)
+{
+	int node = (int)((struct host *)context - sim.hosts);
+
+	if (sim.hosts[node].life == life && sim.hosts[node].is_held) {
+		say(SIM_EV_LIFE, node, "goes on");
+		task_hold(node, false);
+	}
+}
+
+static void do_pause(void)
+{
+	int node = any_node();
+	struct host *h = &sim.hosts[node];
+
+	if (h->state == SIM_DOWN || h->is_held) {
+		return;
+	}
+	say(SIM_EV_LIFE, node, "is paused");
+	sim_count(SIM_PAUSES);
+	task_hold(node, true);
+	task_after(up_to_ms(sim_below(r(), 2) == 0 ? 500 : 6000), on_resume, h,
+		   h->life);
+}
+
+static void do_break(void)
+{
+	int from = any_node();
+	int to = any_node();
+
+	if (from != to) {
+		net_break(from, to);
+	}
+}
+
+static void do_stall(void)
+{
+	int node = any_node();
+
+	sim.hosts[node].stalled_until = sim.now + up_to_ms(6000);
+	sim_count(SIM_STALLS);
+	say(SIM_EV_DISK, node, "the disk stalls");
+}
+
+static void on_room(void *context, uint64_t number)
+{
+	struct host *h = context;
+
+	(void)number;
+	h->disk_limit = UINT64_MAX;
+	say(SIM_EV_DISK, (int)(h - sim.hosts), "the disk has room");
+}
+
+static void do_full(void)
+{
+	int node = any_node();
+	struct host *h = &sim.hosts[node];
+
+	if (h->disk_limit != UINT64_MAX) {
+		return;
+	}
+	h->disk_limit = disk_bytes(node) + sim_below(r(), 65536);
+	h->may_end = true;
+	sim_count(SIM_FULLS);
+	say(SIM_EV_DISK, node, "the disk is nearly full");
+	task_after(up_to_ms(6000), on_room, h, 0);
+}
+
+static void do_sync_fail(void)
+{
+	struct host *h = &sim.hosts[any_node()];
+
+	if (h->sync_fails == 0) {
+		h->sync_fails = 1;
+	}
+}
+
+static unsigned damaged(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < sim_nodes(); i++) {
+		count += sim.hosts[i].is_damaged;
+	}
+	return count;
+}
+
+static void do_rot(void)
+{
+	int node = any_node();
+
+	if (!sim.hosts[node].is_damaged && damaged() < (sim_nodes() - 1) / 2 &&
+	    disk_rot(node)) {
+		sim.hosts[node].is_damaged = true;
+		sim_count(SIM_ROTS);
+	}
+}
+
+static void do_jump(void)
+{
+	int node = any_node();
+	int64_t ms = (int64_t)sim_below(r(), 60000) - 30000;
+
+	sim.hosts[node].wall_ns += ms * (int64_t)SIM_MS;
+	sim_count(SIM_CLOCK_JUMPS);
+	say(SIM_EV_CLOCK, node, "the wall clock is set %+ld ms", (long)ms);
+}
+
+/* --- Partitions
+ * --------------------------------------------------------------- */
+
+static struct {
+	const char *name;
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX];
+	uint64_t number;
+} partition;
+
+static void cut_both(int a, int b)
+{
+	partition.cut[a][b] = partition.cut[b][a] = true;
+}
+
+static void apply_partition(void)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		for (int j = 0; j < (int)sim_nodes(); j++) {
+			net_cut(i, j, partition.cut[i][j]);
+		}
+	}
+}
+
+static void isolate(bool to, bool from)
+{
+	int node = any_node();
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (i != node) {
+			partition.cut[i][node] = to;
+			partition.cut[node][i] = from;
+		}
+	}
+}
+
+static void split(void)
+{
+	uint64_t side = sim_draw(r());
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		for (int j = 0; j < i; j++) {
+			if ((side >> i & 1) != (side >> j & 1)) {
+				cut_both(i, j);
+			}
+		}
+	}
+}
+
+/* Two sides, and one node that reaches all. */
+static void bridge(void)
+{
+	int node = any_node();
+
+	split();
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		partition.cut[i][node] = partition.cut[node][i] = false;
+	}
+}
+
+static void scatter(void)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		for (int j = 0; j < (int)sim_nodes(); j++) {
+			partition.cut[i][j] = i != j && sim_below(r(), 3) == 0;
+		}
+	}
+}
+
+static const char *draw_partition(void)
+{
+	switch (sim_below(r(), 7)) {
+	case 0:
+		isolate(true, true);
+		return "one is cut off";
+	case 1:
+		isolate(true, false);
+		return "one hears nothing";
+	case 2:
+		isolate(false, true);
+		return "one is not heard";
+	case 3:
+		split();
+		return "two sides";
+	case 4:
+		bridge();
+		return "two sides and a bridge";
+	case 5:
+		partition.cut[any_node()][any_node()] = true;
+		return "one direction of a link";
+	default:
+		scatter();
+		return "links here and there";
+	}
+}
+
+static void on_heal(void *context, uint64_t number)
+{
+	(void)context;
+	if (number == partition.number && sim.phase != SIM_CALM) {
+		memset(partition.cut, 0, sizeof partition.cut);
+		apply_partition();
+		say(SIM_EV_CUT, SIM_WORLD, "all links are whole");
+	}
+}
+
+static void do_cut(void)
+{
+	const char *name;
+
+	memset(partition.cut, 0, sizeof partition.cut);
+	name = draw_partition();
+	apply_partition();
+	partition.number++;
+	sim_count(SIM_PARTITIONS);
+	say(SIM_EV_CUT, SIM_WORLD, "%s", name);
+	task_after(100 * SIM_MS +
+			   up_to_ms(sim_below(r(), 2) == 0 ? 1500 : 10000),
+		   on_heal, NULL, partition.number);
+}
+
+/* --- The fire
+ * ----------------------------------------------------------------- */
+
+struct kind {
+	uint32_t mean_ms;
+	void (*act)(void);
+	uint64_t next; /* ns */
+};
+
+static void draw_next(struct kind *k)
+{
+	k->next = k->mean_ms == 0 ? UINT64_MAX
+				  : sim.now + up_to_ms(2 * k->mean_ms);
+}
+
+static void burn(void)
+{
+	const struct sim_rates *s = &sim.rates;
+	struct kind kinds[] = {
+		{s->kill_ms, do_kill, 0},   {s->power_ms, do_power, 0},
+		{s->all_ms, do_all, 0},	    {s->stop_ms, do_stop, 0},
+		{s->pause_ms, do_pause, 0}, {s->cut_ms, do_cut, 0},
+		{s->break_ms, do_break, 0}, {s->stall_ms, do_stall, 0},
+		{s->full_ms, do_full, 0},   {s->sync_fail_ms, do_sync_fail, 0},
+		{s->rot_ms, do_rot, 0},	    {s->jump_ms, do_jump, 0},
+	};
+	uint64_t end = sim.now + sim.plan.fire_ms * SIM_MS;
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		draw_next(&kinds[i]);
+	}
+	while (sim.now < end) {
+		for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+			if (kinds[i].next <= sim.now) {
+				kinds[i].act();
+				draw_next(&kinds[i]);
+			}
+		}
+		start_due();
+		sim_sleep(SIM_MS + up_to_ms(10));
+	}
+}
+
+/* --- Founding
+ * ----------------------------------------------------------------- */
+
+static bool all_founded(void)
+{
+	for (unsigned i = 0; i < sim_nodes(); i++) {
+		if (!sim.hosts[i].is_founded) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void found(void)
+{
+	bool crashes = sim_below(r(), 3) == 0;
+	uint64_t limit = sim.now + FOUND_LIMIT_MS * SIM_MS;
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		sim.hosts[i].back_at = sim.now + 1 + up_to_ms(1000);
+	}
+	while (!all_founded() && sim.now < limit) {
+		start_due();
+		if (crashes && sim_below(r(), 40) == 0) {
+			end_node(any_node(), sim_below(r(), 2) == 0
+						     ? SIM_KILLED
+						     : SIM_POWER_CUT);
+		}
+		sim_sleep(up_to_ms(20));
+	}
+	if (!all_founded()) {
+		sim_fail("the cluster was not founded in time");
+	}
+}
+
+/* --- The calm
+ * ----------------------------------------------------------------- */
+
+static void choose_healed(void)
+{
+	unsigned quorum = sim_nodes() / 2 + 1;
+	unsigned fit = sim_nodes() - damaged();
+	unsigned wanted = quorum + (unsigned)sim_below(r(), fit - quorum + 1);
+	unsigned seen = 0;
+
+	if (sim_below(r(), 3) == 0) {
+		wanted = fit;
+	}
+	/* Each of those left with the same chance. */
+	for (unsigned i = 0; i < sim_nodes(); i++) {
+		if (sim.hosts[i].is_damaged) {
+			continue;
+		}
+		sim.healed[i] = sim_below(r(), fit - seen) < wanted;
+		wanted -= sim.healed[i];
+		seen++;
+	}
+}
+
+/* One that is not healed must not be able to lead: whom it reaches both ways
+ * is no quorum, or the healed ones it does not reach would wait for ever. */
+static void limit_reach(int node)
+{
+	unsigned quorum = sim_nodes() / 2 + 1;
+	int reached[SIM_NODES_MAX];
+	unsigned count = 0;
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (i != node && !sim.links.cut[i][node] &&
+		    !sim.links.cut[node][i]) {
+			reached[count++] = i;
+		}
+	}
+	while (1 + count >= quorum && count > 0) {
+		size_t at = (size_t)sim_below(r(), count);
+		bool out = sim_below(r(), 2) == 0;
+
+		net_cut(out ? node : reached[at], out ? reached[at] : node,
+			true);
+		reached[at] = reached[--count];
+	}
+}
+
+static void mend(int node)
+{
+	struct host *h = &sim.hosts[node];
+
+	h->disk_limit = UINT64_MAX;
+	h->stalled_until = 0;
+	h->sync_fails = 0;
+	h->doom = 0;
+	if (h->is_held) {
+		task_hold(node, false);
+	}
+	if (h->state == SIM_DOWN) {
+		h->back_at = sim.now + 1;
+	}
+}
+
+static void calm_rates(void)
+{
+	struct sim_rates *s = &sim.rates;
+
+	s->lose = s->lose_other = s->duplicate = s->reorder = s->corrupt = 0;
+	s->refuse = s->slow_sync = 0;
+}
+
+static void calm_down(void)
+{
+	sim.phase = SIM_CALM;
+	calm_rates();
+	choose_healed();
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (!sim.healed[i]) {
+			sim.hosts[i].back_at = 0;
+			sim.hosts[i].doom = 0;
+			continue;
+		}
+		mend(i);
+		for (int j = 0; j < (int)sim_nodes(); j++) {
+			if (sim.healed[j]) {
+				net_cut(i, j, false);
+			}
+		}
+	}
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (!sim.healed[i]) {
+			limit_reach(i);
+		}
+	}
+	say(SIM_EV_PHASE, SIM_WORLD, "calm");
+	if (sim.options.oracle != NULL && sim.options.oracle->calm != NULL) {
+		sim.options.oracle->calm();
+	}
+}
+
+/* Without an oracle: the healed have one leader, and have applied the same. */
+static bool is_settled(struct buffer *problem)
+{
+	struct raft_status first = {0}, status;
+	bool has_first = false;
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (!sim.healed[i]) {
+			continue;
+		}
+		if (sim_core(i) == NULL) {
+			buffer_printf(problem, "%s does not run", sim_name(i));
+			return false;
+		}
+		raft_status(sim_core(i), &status);
+		if (!has_first) {
+			first = status;
+			has_first = true;
+		}
+		if (status.leader == 0 || status.leader != first.leader ||
+		    status.applied != first.applied ||
+		    status.applied != status.last) {
+			buffer_printf(problem,
+				      "%s has not settled: leader=%llx "
+				      "applied=%llu last=%llu",
+				      sim_name(i),
+				      (unsigned long long)status.leader,
+				      (unsigned long long)status.applied,
+				      (unsigned long long)status.last);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void await_settled(void)
+{
+	const struct sim_oracle *oracle = sim.options.oracle;
+	uint64_t limit = sim.now + CALM_LIMIT_MS * SIM_MS;
+	struct buffer problem = {0};
+	bool is_done = false;
+
+	while (!is_done) {
+		if (sim.now > limit) {
+			sim_fail("no progress: %s", buffer_text(&problem));
+		}
+		start_due();
+		sim_sleep(LOOK_MS * SIM_MS);
+		buffer_reset(&problem);
+		is_done = oracle != NULL && oracle->satisfied != NULL
+				  ? oracle->satisfied(&problem)
+				  : is_settled(&problem);
+	}
+}
+
+void fault_main(void *context)
+{
+	(void)context;
+	found();
+	sim.phase = SIM_FIRE;
+	say(SIM_EV_PHASE, SIM_WORLD, "fire");
+	burn();
+	calm_down();
+	await_settled();
+	if (sim.options.oracle != NULL && sim.options.oracle->end != NULL) {
+		sim.options.oracle->end();
+	}
+	sim.over = true;
+}
