@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "raft/node/address.h"
+#include "raft/node/admit.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 
@@ -99,13 +101,101 @@ static bool outlived(struct node *n, const struct wire_hello *hello)
 	return p != NULL && p->member.id == hello->id && hello->boot < p->boot;
 }
 
+bool accept_decides(const struct node *n)
+{
+	return n->raft.role == RAFT_LEADER && n->raft.members_committed &&
+	       n->raft.lease_until > clock_ms();
+}
+
+void accept_deny(struct node *n, struct conn *c, const struct wire_hello *hello,
+		 enum wire_denial reason)
+{
+	const struct wire_config *config = peers_config(n);
+	const struct wire_member *m =
+		reason == WIRE_DENIED_LATER ? config_of(config, n->raft.leader)
+					    : config_named(config, hello->name);
+	struct wire_denied denied = {.reason = reason};
+	raft_ms now = clock_ms();
+	size_t start;
+
+	memcpy(denied.cluster, n->identity.founding.cluster,
+	       sizeof denied.cluster);
+	name_copy(denied.name, sizeof denied.name, hello->name);
+	name_copy(denied.address, sizeof denied.address,
+		  m != NULL ? m->address : "");
+	wire_encode_denied(conn_frame(c, &start), &denied);
+	conn_send(c, start, WIRE_DENIED);
+	conn_flush(c);
+	if (reason != WIRE_DENIED_LATER &&
+	    (n->denied_said == 0 || now - n->denied_said >= SAY_AGAIN_MS)) {
+		n->denied_said = now;
+		log_info("denied %s incarnation=%016llx: no member",
+			 hello->name, (unsigned long long)hello->id);
+	}
+}
+
+static void hand_config(struct node *n, struct conn *c)
+{
+	size_t start;
+
+	wire_encode_config(conn_frame(c, &start), &n->configs.now);
+	conn_send(c, start, WIRE_JOIN);
+	conn_flush(c);
+}
+
+/* This node has a cluster, and has answered: what becomes of the caller? */
+static void admit(struct node *n, struct conn *c,
+		  const struct wire_hello *hello)
+{
+	struct admit_self self = {
+		.configs = &n->configs,
+		.committed = n->raft.members_committed,
+		.decides = accept_decides(n),
+		.founding = n->identity.joined ? NULL : &n->identity.founding,
+	};
+	enum wire_denial denial = WIRE_DENIED_LATER;
+	enum admit verdict = admit_judge(&self, hello, &denial);
+
+	if (verdict == ADMIT_GUEST && peer_for(n, hello) == NULL &&
+	    peer_guest(n, hello) == NULL) {
+		verdict = ADMIT_DENIED;
+	}
+	switch (verdict) {
+	case ADMIT_MEMBER:
+	case ADMIT_GUEST:
+		welcome(n, c, hello);
+		return;
+	case ADMIT_JOIN:
+		hand_config(n, c); /* it closes, or its time ends */
+		return;
+	case ADMIT_DENIED:
+		accept_deny(n, c, hello, denial);
+		conn_close(c, STATUS_ENDED, "denied");
+		return;
+	}
+}
+
+static void refuse(struct node *n, struct conn *c, int rc, const char *problem)
+{
+	const struct wire_hello *hello = &n->message.hello;
+	struct peer *p = peer_for(n, hello);
+
+	/* A caller may have the wrong address: only those whom this node calls
+	 * itself count as peers of another cluster. */
+	if (rc == STATUS_FOREIGN && p != NULL) {
+		peer_note(p, problem);
+	} else if (rc == STATUS_FOREIGN) {
+		accept_bad(n, hello->name, problem);
+	}
+	conn_close(c, rc, problem);
+}
+
 static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 {
 	struct found_self self = {&n->identity, n->configured,
 				  n->configured_count};
 	struct wire_hello *hello = &n->message.hello;
 	struct buffer problem = {0};
-	struct peer *p;
 	int rc;
 
 	if (frame->kind != WIRE_HELLO ||
@@ -113,11 +203,6 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		conn_close(c, STATUS_MALFORMED, "not a HELLO");
 		return;
 	}
-	if (n->identity.founded) {
-		self.members = n->identity.founding.members;
-		self.count = n->identity.founding.count;
-	}
-	p = peer_for(n, hello);
 	rc = found_judge(&self, hello, NULL, &problem);
 	if (rc == 0 && outlived(n, hello)) {
 		rc = STATUS_INVALID;
@@ -127,20 +212,12 @@ static void on_hello(struct node *n, struct conn *c, const struct frame *frame)
 		peer_hello(n, c, hello->name, hello->id);
 		conn_flush(c);
 	}
-	if (rc == 0 && !c->closing) {
+	if (rc != 0) {
+		refuse(n, c, rc, buffer_text(&problem));
+	} else if (!c->closing && n->identity.founded) {
+		admit(n, c, hello);
+	} else if (!c->closing) {
 		welcome(n, c, hello);
-	} else if (rc != 0) {
-		if (rc == STATUS_ENDED) {
-			begin_fail(n, buffer_text(&problem));
-		}
-		/* A caller may have the wrong address: only those whom this
-		 * node calls itself count as peers of another cluster. */
-		if (rc == STATUS_FOREIGN && p != NULL) {
-			peer_note(p, buffer_text(&problem));
-		} else if (rc == STATUS_FOREIGN) {
-			accept_bad(n, hello->name, buffer_text(&problem));
-		}
-		conn_close(c, rc, buffer_text(&problem));
 	}
 	buffer_deinit(&problem);
 }
@@ -189,8 +266,10 @@ static void on_peer(struct node *n, struct conn *c, const struct frame *frame)
 		return;
 	case WIRE_PING:
 		return;
-	case WIRE_JOIN:
 	case WIRE_DENIED:
+		begin_denied(n, c, NULL);
+		return;
+	case WIRE_JOIN:
 	case WIRE_CHANGE:
 	case WIRE_CHANGED:
 		conn_close(c, STATUS_MALFORMED, "not asked for");
@@ -242,11 +321,17 @@ void accept_init(struct node *n)
 {
 	CHECK(uv_tcp_init(&n->loop, &n->listener) == 0);
 	n->listener.data = n;
+	accept_listen(n);
+}
+
+void accept_listen(struct node *n)
+{
 	if (n->listen_fd < 0) {
 		return;
 	}
 	CHECK(uv_tcp_open(&n->listener, n->listen_fd) == 0);
 	n->listen_fd = -1; /* the handle owns it now */
+	n->listening = true;
 	CHECK(uv_listen((uv_stream_t *)&n->listener, 128, on_connection) == 0);
 }
 

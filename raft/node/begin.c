@@ -15,8 +15,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "raft/node/address.h"
+#include "raft/node/admit.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
+#include "raft/node/options.h"
 
 void begin_fail(struct node *n, const char *line)
 {
@@ -66,12 +69,12 @@ int begin_log(struct node *n, struct buffer *problem)
 				       "belongs to no cluster");
 		return STATUS_CORRUPT;
 	}
-	if (state.last == 0 && n->identity.log_begun) {
+	if (state.last == 0 && n->identity.log_begun && !n->identity.joined) {
 		buffer_printf(problem, "the log of a member is gone: it must "
 				       "be replaced, not restarted");
 		return STATUS_CORRUPT;
 	}
-	if (state.last == 0) {
+	if (state.last == 0 && !n->identity.joined) {
 		rc = save_first(n);
 		if (rc != 0) {
 			buffer_printf(problem, "cannot write the log: %s",
@@ -186,6 +189,102 @@ static void adopt(struct node *n, struct bytes record,
 			peer_hand_on(n->peers[i]);
 		}
 	}
+}
+
+/* Where it is to be called; before anything is saved. */
+static bool listen_for(struct node *n, const char *address)
+{
+	struct buffer problem = {0};
+	bool listens = n->listening;
+
+	if (!listens && address[0] != 0 &&
+	    options_listen(address, &n->listen_fd, &problem) == 0) {
+		accept_listen(n);
+		listens = true;
+	}
+	if (!listens) {
+		buffer_printf(&problem, "; give --listen, or change it with "
+					"raftfsctl member address");
+		begin_fail(n, buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	return listens;
+}
+
+static void join(struct node *n, struct bytes record,
+		 const struct wire_config *config)
+{
+	struct buffer problem = {0};
+	char cluster[33];
+	int rc;
+
+	identity_join(&n->identity, record, config);
+	rc = identity_save(n->disk, &n->identity, &problem);
+	if (rc == 0) {
+		mark_reset(&n->mark);
+		rc = begin_log(n, &problem);
+	}
+	if (rc != 0) {
+		log_fatal("%s", buffer_text(&problem));
+	}
+	found_cluster_text(config->cluster, cluster);
+	log_info("joined cluster=%s members=%zu", cluster, config->count);
+	n->seeded = true;
+	begin_core(n);
+	peers_follow(n);
+}
+
+void begin_join(struct node *n, struct conn *c, struct peer *p,
+		struct bytes record)
+{
+	const struct wire_config *config = &n->message.config;
+	const struct wire_member *own = config_of(config, n->identity.self);
+	struct wire_config kept;
+
+	own = own != NULL ? own : config_invited(config, n->identity.name);
+	if (n->identity.founded || n->failed) {
+		return;
+	}
+	if (own == NULL || strcmp(own->name, n->identity.name) != 0) {
+		peer_note(p, "its configuration is not for this node");
+		conn_close(c, STATUS_INVALID, "not for this node");
+		return;
+	}
+	kept = *config;
+	if (listen_for(n, own->address)) {
+		join(n, record, &kept);
+		conn_close(c, STATUS_ENDED, "joined");
+	}
+}
+
+void begin_denied(struct node *n, struct conn *c, struct peer *p)
+{
+	const struct wire_denied *denied = &n->message.denied;
+	const struct peer *from = c->peer;
+	struct buffer line = {0};
+
+	if (strcmp(denied->name, n->identity.name) != 0 ||
+	    (n->identity.founded &&
+	     memcmp(denied->cluster, n->identity.founding.cluster,
+		    sizeof denied->cluster) != 0)) {
+		conn_close(c, STATUS_INVALID, "a denial for another node");
+		return;
+	}
+	admit_line(denied, n->identity.founded || n->join[0] != 0,
+		   from->seed ? from->member.address : from->member.name,
+		   &line);
+	if (denied->reason != WIRE_DENIED_LATER) {
+		begin_fail(n, buffer_text(&line));
+	} else if (p != NULL && p->seed && denied->address[0] != 0 &&
+		   strcmp(p->member.address, denied->address) != 0) {
+		/* Ask there, and here again if that does not answer. */
+		name_copy(p->other, sizeof p->other, n->join);
+		name_copy(p->member.address, sizeof p->member.address,
+			  denied->address);
+		peer_moved(p);
+	}
+	conn_close(c, STATUS_ENDED, buffer_text(&line));
+	buffer_deinit(&line);
 }
 
 void begin_check(struct node *n)

@@ -146,6 +146,7 @@ void found_waiting(const struct found *f, struct buffer *out)
 {
 	const struct found_peer *peer = missing(f);
 
+	CHECK(f->count > 0);
 	if (peer == NULL) {
 		buffer_printf(out,
 			      "the cluster is not founded yet, waiting for %s "
@@ -174,52 +175,6 @@ static const struct wire_member *listed(const struct wire_member *members,
 	return NULL;
 }
 
-/* This node is empty, the other belongs to a cluster: is there a place here
- * for this node? */
-static int judge_as_empty(const struct identity *self,
-			  const struct wire_hello *hello,
-			  struct buffer *problem)
-{
-	const struct wire_member *own =
-		listed(hello->members, hello->count, self->name);
-	char cluster[33];
-
-	if (own != NULL && own->id == self->self) {
-		return 0; /* its FOUND is on the way (F2) */
-	}
-	found_cluster_text(hello->cluster, cluster);
-	if (own != NULL) {
-		buffer_printf(problem,
-			      "this name was a member: node %s of cluster %s "
-			      "has lost its data; it must be replaced, not "
-			      "restarted empty",
-			      self->name, cluster);
-	} else {
-		buffer_printf(problem,
-			      "peer %s already belongs to cluster %s, which "
-			      "does not know %s",
-			      hello->name, cluster, self->name);
-	}
-	return STATUS_ENDED;
-}
-
-static int judge_as_founded(const struct identity *self,
-			    const struct wire_hello *hello,
-			    struct buffer *problem)
-{
-	const struct wire_member *other =
-		identity_member(&self->founding, hello->name);
-
-	if (other == NULL || other->id != hello->id) {
-		buffer_printf(problem,
-			      "%s has lost the data of a member and must be "
-			      "replaced",
-			      hello->name);
-		return STATUS_FOREIGN;
-	}
-	return 0;
-}
-
 bool found_is_foreign(const struct identity *self,
 		      const struct wire_hello *hello)
 {
@@ -241,11 +196,8 @@ int found_judge(const struct found_self *self, const struct wire_hello *hello,
 			      hello->name, cluster);
 		return STATUS_FOREIGN;
 	}
-	/* An empty node answers whatever its incarnation was: what follows
-	 * tells it that it is not wanted any more. */
-	if (strcmp(hello->target, id->name) != 0 ||
-	    (id->founded && hello->target_id != 0 &&
-	     hello->target_id != id->self)) {
+	if (hello->joining ? !id->founded
+			   : strcmp(hello->target, id->name) != 0) {
 		buffer_printf(problem, "%s wants to speak to another node, %s",
 			      hello->name, hello->target);
 		return STATUS_INVALID;
@@ -254,22 +206,30 @@ int found_judge(const struct found_self *self, const struct wire_hello *hello,
 		buffer_printf(problem, "this is %s", hello->name);
 		return STATUS_INVALID;
 	}
-	if (strcmp(hello->name, id->name) == 0) {
+	if (hello->id == id->self ||
+	    (!id->founded && strcmp(hello->name, id->name) == 0)) {
 		buffer_printf(problem, "it has the name of this node");
 		return STATUS_INVALID;
-	}
-	if (listed(self->members, self->count, hello->name) == NULL) {
-		buffer_printf(problem, "%s is not among the members",
-			      hello->name);
-		return STATUS_FOREIGN;
 	}
 	if (hello->level != WIRE_LEVEL) {
 		buffer_printf(problem, "%s has feature level %u, not %d",
 			      hello->name, (unsigned)hello->level, WIRE_LEVEL);
 		return STATUS_VERSION;
 	}
-	if (id->founded) {
-		return judge_as_founded(id, hello, problem);
+	/* What follows tells an empty one that it is not wanted any more. */
+	if (id->founded && hello->target_id != 0 &&
+	    hello->target_id != id->self) {
+		buffer_printf(problem,
+			      "%s wants to speak to an incarnation "
+			      "of this node that is gone",
+			      hello->name);
+		return STATUS_NOT_FOUND;
 	}
-	return hello->founded ? judge_as_empty(id, hello, problem) : 0;
+	if (!id->founded &&
+	    listed(self->members, self->count, hello->name) == NULL) {
+		buffer_printf(problem, "%s is not among the peers",
+			      hello->name);
+		return STATUS_FOREIGN;
+	}
+	return 0;
 }

@@ -12,7 +12,8 @@
  *       lists its name with its own incarnation
  *   F2  whoever is founded hands the record to members that are still empty,
  *       so that a crash anywhere is healed by the next handshake
- *   F3  a name that comes back empty was a member and is refused (row 31) */
+ *   F3  a name that comes back empty was a member and is refused (row 31),
+ *       by those who are: admit.h */
 #ifndef RAFT_NODE_FOUND_H
 #define RAFT_NODE_FOUND_H
 
@@ -51,16 +52,16 @@ MUST_USE int found_accept(const struct found *f,
 void found_waiting(const struct found *f, struct buffer *out);
 
 /* May the two speak? expected: the name that was dialled; NULL for a peer
- * that called.
- * 0: yes.
+ * that called, or for whoever answers there.
+ * 0: yes; a node of a cluster then asks admit_judge().
  * STATUS_INVALID: not meant for this node, or of its own name;
+ * STATUS_NOT_FOUND: for another incarnation of it: answer and close;
  * STATUS_VERSION: another feature level;
- * STATUS_FOREIGN: another cluster, or no member: answer and close;
- * STATUS_ENDED: this node is empty and its peer's cluster does not want it:
- * it can not go on. The line for a person is in problem. */
+ * STATUS_FOREIGN: another cluster, or none of --peers: answer and close.
+ * The line for a person is in problem. */
 struct found_self {
 	const struct identity *identity;
-	const struct wire_member *members; /* of the cluster or --peers */
+	const struct wire_member *members; /* --peers, before founding */
 	size_t count;
 };
 MUST_USE int found_judge(const struct found_self *self,

@@ -17,7 +17,10 @@
 
 #define FILE_NAME "identity"
 #define FILE_NEW "identity.new"
-enum { FILE_KIND = 1, FILE_BYTES_MAX = FRAME_HEADER_BYTES + 8192 };
+enum {
+	FILE_KIND = 1,
+	FILE_BYTES_MAX = FRAME_HEADER_BYTES + WIRE_CONFIG_BYTES_MAX + 512
+};
 
 void random_bytes(void *data, size_t size)
 {
@@ -78,6 +81,14 @@ void identity_found(struct identity *id, struct bytes record,
 	id->record_size = record.size;
 }
 
+void identity_join(struct identity *id, struct bytes record,
+		   const struct wire_config *config)
+{
+	identity_found(id, record, config);
+	id->joined = true;
+	id->log_begun = true;
+}
+
 const struct wire_member *identity_member(const struct wire_config *founding,
 					  const char *name)
 {
@@ -113,11 +124,12 @@ static int decode(struct bytes body, struct identity *id)
 		return STATUS_CORRUPT;
 	}
 	self = identity_member(&founding, id->name);
-	if (self == NULL || self->id != id->self) {
+	if (!message.joined && (self == NULL || self->id != id->self)) {
 		return STATUS_CORRUPT;
 	}
 	identity_found(id, record, &founding);
 	id->log_begun = message.log_begun;
+	id->joined = message.joined;
 	return 0;
 }
 
@@ -183,6 +195,7 @@ static void encode(struct buffer *out, const struct identity *id)
 	message.id = id->self;
 	message.boot = id->boot;
 	message.log_begun = id->log_begun;
+	message.joined = id->joined;
 	message.founding.size = (pb_size_t)id->record_size;
 	memcpy(message.founding.bytes, id->record, id->record_size);
 

@@ -6,8 +6,9 @@
  *
  *   I1  the incarnation is random, never 0 and never changes
  *   I2  the boot count is saved before it is used anywhere
- *   I3  log_begun is saved after entry 1 is durable: a log that is missing
- *       later is a loss, and never begun a second time
+ *   I3  log_begun is saved after entry 1 is durable, or with the record of
+ *       who joins: a log that is missing later is a loss, and never begun a
+ *       second time
  *
  * Plain memory. One thread at a time. */
 #ifndef RAFT_NODE_IDENTITY_H
@@ -22,8 +23,9 @@ struct identity {
 	uint64_t boot; /* starts, this one included */
 	bool founded;
 	bool log_begun;
+	bool joined; /* the record is of the day it joined, not entry 1 */
 	struct wire_config founding;	       /* once founded */
-	uint8_t record[WIRE_CONFIG_BYTES_MAX]; /* it, encoded: entry 1 */
+	uint8_t record[WIRE_CONFIG_BYTES_MAX]; /* it, encoded */
 	size_t record_size;
 };
 
@@ -44,6 +46,9 @@ MUST_USE int identity_save(struct disk *disk, const struct identity *id,
 /* Take over a founding record: its bytes, which decode as *founding. */
 void identity_found(struct identity *id, struct bytes record,
 		    const struct wire_config *founding);
+/* The same for one that joins a cluster that is there already. */
+void identity_join(struct identity *id, struct bytes record,
+		   const struct wire_config *config);
 /* The member of that name in the founding; NULL: none. */
 const struct wire_member *identity_member(const struct wire_config *founding,
 					  const char *name);

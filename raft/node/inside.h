@@ -204,6 +204,7 @@ struct node {
 	void *context;
 	char *folder;
 	int lock_fd, listen_fd;
+	char join[LIMIT_ADDRESS_BYTES + 1]; /* --join; or "" */
 	struct disk *disk, *log_disk;
 	struct mark mark;
 	struct reserve reserve;
@@ -222,7 +223,10 @@ struct node {
 	bool traced;
 	bool stopped; /* everything is closing */
 	bool failed;
-	char failure[256];
+	bool listening;
+	bool seeded; /* whoever answers at --join is known */
+	raft_ms denied_said;
+	char failure[512];
 	raft_ms now;
 	raft_ms due; /* for which the timer is armed */
 	raft_ms tick_due;
@@ -351,6 +355,12 @@ void peer_hand_on(struct peer *p); /* the founding record, if it needs it */
 
 /* accept.c */
 void accept_init(struct node *n);
+void accept_listen(struct node *n); /* on listen_fd, if there is one */
+/* Does this node know for sure who is a member? */
+bool accept_decides(const struct node *n);
+/* Tell who said hello that it is not spoken to; the caller closes. */
+void accept_deny(struct node *n, struct conn *c, const struct wire_hello *hello,
+		 enum wire_denial reason);
 void accept_sweep(struct node *n);
 void accept_flush(struct node *n);
 void accept_stop(struct node *n);
@@ -362,6 +372,11 @@ void begin_check(struct node *n);
 /* A FOUND came over c from p. */
 void begin_found(struct node *n, struct conn *c, struct peer *p,
 		 struct bytes record);
+/* A JOIN came over c from p. */
+void begin_join(struct node *n, struct conn *c, struct peer *p,
+		struct bytes record);
+/* A DENIED came over c, dialled to p, or from a caller: NULL. */
+void begin_denied(struct node *n, struct conn *c, struct peer *p);
 /* Entry 1 into an empty log, once. */
 MUST_USE int begin_log(struct node *n, struct buffer *problem);
 void begin_core(struct node *n);

@@ -122,8 +122,8 @@ static void found_alone(struct node *n)
 	struct wire_config founding;
 	struct buffer record = {0};
 
-	if (n->identity.founded || !found_ready(&n->found) ||
-	    n->configured_count > 1) {
+	if (n->identity.founded || n->configured_count != 1 ||
+	    !found_ready(&n->found)) {
 		return;
 	}
 	random_bytes(cluster, sizeof cluster);
@@ -133,7 +133,8 @@ static void found_alone(struct node *n)
 	buffer_deinit(&record);
 }
 
-/* A folder that has a log but says not whose is no place to begin in. */
+/* A folder that has a log but says not whose is no place to begin in, nor one
+ * whose log has gone: this node may have voted and acknowledged. */
 static int check_new(struct node *n, struct buffer *problem)
 {
 	char *path = mem_printf("%s/log", n->folder);
@@ -144,6 +145,11 @@ static int check_new(struct node *n, struct buffer *problem)
 			      "%s has a log, but its file identity is "
 			      "missing",
 			      n->folder);
+		rc = STATUS_CORRUPT;
+	}
+	if (n->identity.log_begun && access(path, F_OK) != 0) {
+		buffer_printf(problem, "the log of a member is gone: it must "
+				       "be replaced, not restarted");
 		rc = STATUS_CORRUPT;
 	}
 	mem_free(path);
@@ -167,8 +173,10 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	reserve_open(&n->reserve, n->disk);
 	(void)reserve_has(&n->reserve, START_BYTES);
 	is_new = n->identity.boot == 0;
-	found_init(&n->found, name, n->identity.self, n->configured,
-		   n->configured_count);
+	if (n->configured_count > 0) {
+		found_init(&n->found, name, n->identity.self, n->configured,
+			   n->configured_count);
+	}
 	found_alone(n);
 	n->identity.boot++;
 	if (is_new) { /* before the log: a log without it is damage */
@@ -220,13 +228,17 @@ static void free_node(struct node *n)
 /* Without --peers a founded node listens where its cluster finds it. */
 static int listen_as_founded(struct node *n, struct buffer *problem)
 {
+	const struct wire_config *c = peers_config(n);
 	const struct wire_member *own;
 
-	if (n->listen_fd >= 0 || !n->identity.founded ||
-	    n->identity.founding.count == 1) {
+	if (n->listen_fd >= 0 || c == NULL) {
 		return 0;
 	}
-	own = identity_member(&n->identity.founding, n->identity.name);
+	own = config_of(c, n->identity.self);
+	own = own != NULL ? own : config_invited(c, n->identity.name);
+	if (own == NULL || own->address[0] == 0) {
+		return 0;
+	}
 	return options_listen(own->address, &n->listen_fd, problem);
 }
 

@@ -87,6 +87,9 @@ struct node_config {
 	const char *listen;	       /* NULL: no listener */
 	const struct node_peer *peers; /* founding nodes, self included */
 	size_t peer_count;
+	/* HOST:PORT of a member that knows of this node, instead of peers; of
+	 * no meaning once it has joined. NULL: it founds, or is founded. */
+	const char *join;
 	uint32_t heartbeat_ms, election_ms, disk_stall_ms; /* 0: limits.h */
 	/* For simulations, which are small: a segment file, the payload of a
 	 * message, entries that a cut leaves. 0: limits.h */

@@ -103,13 +103,37 @@ static int take_own(struct node *n, const struct node_config *config,
 	} else if (own != NULL) {
 		name_copy(n->listen, sizeof n->listen, own->address);
 	}
-	if (own == NULL) { /* alone, and found nowhere but here */
+	if (own == NULL && config->join == NULL) {
+		/* Alone, and found nowhere but here. */
 		name_copy(n->configured[0].name, sizeof n->configured[0].name,
 			  config->name);
 		name_copy(n->configured[0].address,
 			  sizeof n->configured[0].address, n->listen);
 		n->configured_count = 1;
 	}
+	return 0;
+}
+
+static int take_join(struct node *n, const struct node_config *config,
+		     struct buffer *problem)
+{
+	struct address address;
+
+	if (config->join == NULL) {
+		return 0;
+	}
+	if (config->peer_count > 0) {
+		buffer_printf(problem, "a node founds a cluster with its "
+				       "peers or joins one, not both");
+		return STATUS_INVALID;
+	}
+	if (address_parse(config->join, &address) != 0) {
+		buffer_printf(problem,
+			      "bad address to join at: \"%s\", not HOST:PORT",
+			      config->join);
+		return STATUS_INVALID;
+	}
+	name_copy(n->join, sizeof n->join, config->join);
 	return 0;
 }
 
@@ -124,6 +148,9 @@ int options_take(struct node *n, const struct node_config *config,
 		return STATUS_INVALID;
 	}
 	rc = take_peers(n, config, problem);
+	if (rc == 0) {
+		rc = take_join(n, config, problem);
+	}
 	if (rc == 0) {
 		rc = take_own(n, config, problem);
 	}

@@ -38,7 +38,9 @@ void peer_note(struct peer *p, const char *problem)
 	(void)snprintf(p->problem, sizeof p->problem, "%s", problem);
 	if (p->said == 0 || now - p->said >= SAY_AGAIN_MS) {
 		p->said = now;
-		log_info("no link to %s: %s", p->member.name, p->problem);
+		log_info("no link to %s: %s",
+			 p->seed ? p->member.address : p->member.name,
+			 p->problem);
 	}
 }
 
@@ -76,10 +78,10 @@ static void peer_retry(struct peer *p, const char *why)
 	p->state = PEER_WAITING;
 	n->dirty = true;
 	peer_note(p, why);
-	if (!n->identity.founded) {
+	if (!n->identity.founded && !p->seed) {
 		found_lost(&n->found, p->member.name, why);
 	}
-	if (n->failed) {
+	if (n->failed || (p->seed && n->seeded)) {
 		return;
 	}
 	random_bytes(&jitter, sizeof jitter);
@@ -108,7 +110,7 @@ static void on_connected(uv_connect_t *connect, int status)
 	arm(p, LINK_LIMIT_MS);
 	conn_begin(c);
 	if (!c->closing) {
-		peer_hello(p->node, c, p->member.name,
+		peer_hello(p->node, c, p->seed ? "" : p->member.name,
 			   p->node->identity.founded ? p->member.id : 0);
 		conn_flush(c);
 	}
@@ -120,7 +122,7 @@ static void connect_to(struct peer *p)
 	const struct sockaddr *to =
 		(const struct sockaddr *)&p->addresses[turn];
 	struct conn *c = conn_new(&p->node->loop, &dialled_ops, p->node,
-				  WIRE_HELLO_BYTES_MAX);
+				  WIRE_CONFIG_BYTES_MAX);
 	int rc;
 
 	p->attempts++;
@@ -262,27 +264,47 @@ void peer_soon(struct peer *p)
 
 /* --- Greeting ------------------------------------------------------------- */
 
+/* Where others call this node: as the cluster has it, or as it listens. */
+static const char *own_address(const struct node *n)
+{
+	const struct wire_config *c = peers_config(n);
+	const struct wire_member *own = NULL;
+
+	if (c != NULL) {
+		own = config_of(c, n->identity.self);
+		own = own != NULL ? own : config_named(c, n->identity.name);
+	}
+	return own != NULL && own->address[0] != 0 ? own->address : n->listen;
+}
+
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id)
 {
 	const struct identity *id = &n->identity;
+	bool joining = target[0] == 0;
 	struct wire_hello hello = {
 		.level = WIRE_LEVEL,
-		.founded = id->founded,
+		.founded = id->founded && !joining,
 		.id = id->self,
 		.boot = id->boot,
 		.target_id = target_id,
 		.purpose = (enum wire_purpose)c->purpose,
-		.count = id->founded ? id->founding.count : n->configured_count,
+		.joining = joining,
+		.config = n->configs.index,
 	};
 	size_t start;
 
-	memcpy(hello.cluster, id->founding.cluster, sizeof hello.cluster);
 	name_copy(hello.name, sizeof hello.name, id->name);
 	name_copy(hello.target, sizeof hello.target, target);
-	memcpy(hello.members,
-	       id->founded ? id->founding.members : n->configured,
-	       hello.count * sizeof hello.members[0]);
+	name_copy(hello.address, sizeof hello.address, own_address(n));
+	if (hello.founded) {
+		memcpy(hello.cluster, id->founding.cluster,
+		       sizeof hello.cluster);
+	} else if (!joining) {
+		hello.count = n->configured_count;
+		memcpy(hello.members, n->configured,
+		       hello.count * sizeof hello.members[0]);
+	}
 	wire_encode_hello(conn_frame(c, &start), &hello);
 	conn_send(c, start, WIRE_HELLO);
 }
@@ -294,7 +316,7 @@ void peer_hand_on(struct peer *p)
 		identity_member(&id->founding, p->member.name);
 	size_t start;
 
-	if (!p->empty || !id->founded || member == NULL ||
+	if (!p->empty || !id->founded || id->joined || member == NULL ||
 	    member->id != p->member.id) {
 		return;
 	}
@@ -313,53 +335,109 @@ static void greeted(struct peer *p, const struct wire_hello *hello)
 	p->backoff_ms = BACKOFF_MIN_MS;
 	p->empty = !hello->founded;
 	p->foreign = false;
-	p->member.id = hello->id;
+	p->member.id = p->seed ? 0 : hello->id;
 	p->problem[0] = 0;
 	p->said = 0;
 	n->dirty = true;
-	log_info("link to %s is up%s", p->member.name,
-		 p->empty ? ", it is empty" : "");
+	if (!p->seed) {
+		log_info("link to %s is up%s", p->member.name,
+			 p->empty ? ", it is empty" : "");
+	}
 	if (n->identity.founded) {
 		peer_hand_on(p);
-	} else {
+	} else if (!p->seed) {
 		found_heard(&n->found, hello);
 		begin_check(n);
 	}
 }
 
-/* The answer to our HELLO; nothing else ever comes on this connection. */
-static void on_frame(struct conn *c, const struct frame *frame)
+/* Whoever answers there is another incarnation of the member (row 31). */
+static void is_another(struct peer *p, const struct wire_hello *hello)
 {
-	struct node *n = c->owner;
-	struct peer *p = c->peer;
-	struct buffer problem = {0};
-	struct found_self self = {&n->identity, n->configured,
-				  n->configured_count};
-	int rc;
+	if (!hello->founded && accept_decides(p->node)) {
+		accept_deny(p->node, p->out, hello, WIRE_DENIED_REPLACED);
+	}
+	p->backoff_ms = BACKOFF_MAX_MS;
+	conn_close(p->out, STATUS_FOREIGN, "it is another incarnation");
+}
 
-	if (p->state != PEER_GREETING || frame->kind != WIRE_HELLO ||
-	    wire_decode(frame->body, frame->kind, &n->message) != 0) {
-		conn_close(c, STATUS_MALFORMED, "not an answer to a HELLO");
+/* --join, of a node that has joined: is it the same cluster? */
+static void is_seed(struct peer *p, const struct wire_hello *hello)
+{
+	struct node *n = p->node;
+	char own[33], other[33], line[512];
+
+	n->seeded = true; /* peers_sweep() drops it */
+	if (!hello->founded ||
+	    memcmp(hello->cluster, n->identity.founding.cluster,
+		   sizeof hello->cluster) == 0) {
 		return;
 	}
-	if (n->identity.founded) {
-		self.members = n->identity.founding.members;
-		self.count = n->identity.founding.count;
+	found_cluster_text(n->identity.founding.cluster, own);
+	found_cluster_text(hello->cluster, other);
+	(void)snprintf(line, sizeof line,
+		       "the data folder %s belongs to cluster %s, but %s to "
+		       "cluster %s: give another --data to join that",
+		       n->folder, own, p->member.address, other);
+	begin_fail(n, line);
+}
+
+static void on_answer(struct peer *p, struct conn *c)
+{
+	struct node *n = p->node;
+	const struct wire_hello *hello = &n->message.hello;
+	struct found_self self = {&n->identity, n->configured,
+				  n->configured_count};
+	struct buffer problem = {0};
+	int rc = 0;
+
+	if (p->seed && n->identity.founded) {
+		is_seed(p, hello);
+		conn_close(c, STATUS_ENDED, "heard");
+		return;
 	}
-	rc = found_judge(&self, &n->message.hello, p->member.name, &problem);
-	if (rc == 0) {
-		greeted(p, &n->message.hello);
-	} else {
-		if (rc == STATUS_ENDED) {
-			begin_fail(n, buffer_text(&problem));
-		}
-		if (found_is_foreign(&n->identity, &n->message.hello)) {
+	if (p->seed && !hello->founded) {
+		rc = STATUS_NOT_READY;
+		buffer_printf(&problem, "it belongs to no cluster yet");
+	} else if (!p->seed) {
+		rc = found_judge(&self, hello, p->member.name, &problem);
+	}
+	if (rc != 0) {
+		if (found_is_foreign(&n->identity, hello)) {
 			peer_is_foreign(p, buffer_text(&problem));
 		}
 		p->backoff_ms = BACKOFF_MAX_MS;
 		conn_close(c, rc, buffer_text(&problem));
+	} else if (n->identity.founded && p->member.id != 0 &&
+		   p->member.id != hello->id) {
+		is_another(p, hello);
+	} else {
+		greeted(p, hello);
 	}
 	buffer_deinit(&problem);
+}
+
+/* The answer to our HELLO, and what an empty or unwanted node is then told;
+ * nothing else ever comes on this connection. */
+static void on_frame(struct conn *c, const struct frame *frame)
+{
+	struct node *n = c->owner;
+	struct peer *p = c->peer;
+	bool greeting = p->state == PEER_GREETING;
+
+	if (frame->kind != WIRE_HELLO && frame->kind != WIRE_JOIN &&
+	    frame->kind != WIRE_DENIED) {
+		conn_close(c, STATUS_MALFORMED, "not said to a caller");
+	} else if (greeting != (frame->kind == WIRE_HELLO) ||
+		   wire_decode(frame->body, frame->kind, &n->message) != 0) {
+		conn_close(c, STATUS_MALFORMED, "not an answer to a HELLO");
+	} else if (frame->kind == WIRE_HELLO) {
+		on_answer(p, c);
+	} else if (frame->kind == WIRE_JOIN) {
+		begin_join(n, c, p, frame->body);
+	} else {
+		begin_denied(n, c, p);
+	}
 }
 
 static void on_closed(struct conn *c, int status, const char *why)

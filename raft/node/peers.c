@@ -226,6 +226,10 @@ void peers_sweep(struct node *n)
 	for (size_t i = n->peer_count; i > 0; i--) {
 		struct peer *p = n->peers[i - 1];
 
+		if (p->seed && n->seeded) {
+			drop(n, i - 1);
+			continue;
+		}
 		p->idle = p->guest && p->in == NULL ? p->idle + 1 : 0;
 		if (p->idle > SWEEPS_GUEST) {
 			drop(n, i - 1);
@@ -245,8 +249,22 @@ static void say_strangers(const struct node *n)
 	}
 }
 
+static void add_seed(struct node *n)
+{
+	struct wire_member at = {0};
+	struct peer *p;
+
+	if (n->join[0] != 0) {
+		name_copy(at.address, sizeof at.address, n->join);
+		p = add(n, &at);
+		p->seed = true;
+		peer_start(p);
+	}
+}
+
 void peers_init(struct node *n)
 {
+	add_seed(n);
 	if (n->identity.founded) {
 		peers_follow(n);
 		say_strangers(n);

@@ -103,10 +103,25 @@ static void say_quorum(struct node *n, struct buffer *out)
 	}
 }
 
+static void say_joining(const struct node *n, struct buffer *out)
+{
+	const char *problem = "";
+
+	for (size_t i = 0; i < n->peer_count; i++) {
+		if (n->peers[i]->seed) {
+			problem = n->peers[i]->problem;
+		}
+	}
+	buffer_printf(out, "joining: waiting for %s%s%s", n->join,
+		      problem[0] != 0 ? ": " : "", problem);
+}
+
 static void say_waiting(struct node *n, struct buffer *out)
 {
 	if (n->failed) {
 		buffer_printf(out, "%s", n->failure);
+	} else if (!n->identity.founded && n->join[0] != 0) {
+		say_joining(n, out);
 	} else if (!n->identity.founded) {
 		found_waiting(&n->found, out);
 	} else {

@@ -58,6 +58,45 @@ static void identity_comes_back_as_it_was_saved(void **state)
 	buffer_deinit(&problem);
 }
 
+static void who_joined_keeps_the_configuration_of_that_day(void **state)
+{
+	static struct wire_config config;
+	struct faultdisk *f = faultdisk_new();
+	struct buffer problem = {0}, record = {0};
+	struct identity id, back;
+	(void)state;
+
+	config =
+		(struct wire_config){.level = WIRE_LEVEL, .count = LIMIT_PEERS};
+	memset(config.cluster, 5, sizeof config.cluster);
+	for (size_t i = 0; i < config.count; i++) {
+		struct wire_member *m = &config.members[i];
+
+		memset(m->name, 'x', sizeof m->name - 1);
+		m->name[0] = (char)('A' + i / 8);
+		m->name[1] = (char)('A' + i % 8);
+		memset(m->address, 'h', sizeof m->address - 3);
+		memcpy(m->address + sizeof m->address - 3, ":1", 2);
+		m->id = i;
+		m->standing = i == 0   ? WIRE_INVITED
+			      : i == 1 ? WIRE_VOTER
+				       : WIRE_LEARNER;
+	}
+	identity_make(&id, "n1");
+	id.boot = 1;
+	wire_encode_config(&record, &config);
+	identity_join(&id, buffer_bytes(&record), &config);
+	assert_int_equal(identity_save(faultdisk_disk(f), &id, &problem), 0);
+
+	assert_int_equal(identity_load(faultdisk_disk(f), &back, &problem), 0);
+
+	assert_true(back.founded && back.joined && back.log_begun);
+	assert_memory_equal(&back.founding, &config, sizeof config);
+	faultdisk_free(f);
+	buffer_deinit(&record);
+	buffer_deinit(&problem);
+}
+
 static void an_empty_folder_has_none(void **state)
 {
 	struct faultdisk *f = faultdisk_new();
@@ -238,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identity_comes_back_as_it_was_saved),
+		cmocka_unit_test(
+			who_joined_keeps_the_configuration_of_that_day),
 		cmocka_unit_test(an_empty_folder_has_none),
 		cmocka_unit_test(incarnations_differ),
 		cmocka_unit_test(
