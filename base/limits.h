@@ -34,6 +34,7 @@ enum {
 	LIMIT_UNCOMMITTED_BYTES = 64 << 20, /* a leader refuses beyond */
 	LIMIT_UNAPPLIED_BYTES = 64 << 20,
 	LIMIT_SEGMENT_BYTES = 16 << 20, /* a segment file of the log */
+	LIMIT_LOG_FILE_BYTES = 1 << 20, /* of lines: raftfs.log, and one old */
 	LIMIT_VOTERS = 9,
 	LIMIT_PEERS = 64, /* members of any kind */
 	LIMIT_NODE_NAME_BYTES = 63,
