@@ -40,7 +40,7 @@ TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore 
 	nodekit toy treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
-UNIT_BASE = base_bytes base_folder base_frame
+UNIT_BASE = base_bytes base_folder base_frame base_log
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
 	raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \

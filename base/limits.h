@@ -36,6 +36,7 @@ enum {
 	LIMIT_SEGMENT_BYTES = 16 << 20, /* a segment file of the log */
 	LIMIT_LOG_BYTES = 64 << 20,	/* kept for members that are away */
 	LIMIT_LOG_ENTRIES = 500000,
+	LIMIT_LOG_FILE_BYTES = 1 << 20, /* of lines: raftfs.log, and one old */
 	LIMIT_VOTERS = 9,
 	LIMIT_PEERS = 64, /* members of any kind */
 	LIMIT_NODE_NAME_BYTES = 63,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.h - one line per fact, on stderr.
+/* log.h - one line per fact, on stderr; in the background in a file and in the
+ * system log.
  *
  * A line is "TIME LEVEL NAME: text"; the text is a phrase in the words of the
  * Raft paper or of POSIX, then key=value pairs: "became leader term=3
@@ -18,8 +19,18 @@ enum log_level {
 
 /* Before any thread starts. name is this node's, lent for ever. */
 void log_setup(const char *name, enum log_level most);
-/* Send the lines to the system log instead: after a daemon left its tty. */
+/* A daemon leaves its terminal: the lines go to the system log, which may not
+ * be there, and to stderr errors alone. Before any thread starts. */
 void log_to_syslog(void);
+/* Append all lines to the file `name` of a folder too: 0600, at most
+ * LIMIT_LOG_FILE_BYTES, then it becomes `name`.old and a new one is begun. That
+ * much of the disk is reserved, so that a full one does not silence the reason.
+ * The file takes the place of stderr: what else is said there (a broken CHECK,
+ * a sanitizer's report) stands in it. It begins with the first lines since
+ * log_to_syslog(). folder: a descriptor, lent for ever.
+ * Return 0; STATUS_IO, and errno says why: then nothing has changed. Once, from
+ * one thread; others may be logging. */
+MUST_USE int log_to_file(int folder, const char *name);
 
 void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -3,15 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 
 /* A message is a letter and a line without its end. */
 enum { READY = 'R', FAILED = 'F', LINE_BYTES = 1024 };
+
+static int data_folder = -1; /* for on_abort() */
 
 static void tell(struct launch *l, char letter, const char *line)
 {
@@ -41,14 +47,24 @@ static int listen_to_child(int from)
 	} while (count > 0 || (count < 0 && errno == EINTR));
 	message[used] = '\0';
 	if (used == 0) {
-		fprintf(stderr, "raftfs: the daemon ended without a word; see "
-				"the system log\n");
+		fprintf(stderr, "raftfs: the daemon ended before it served\n");
 		return 1;
 	}
 	if (used > 1) {
 		fprintf(stderr, "raftfs: %s\n", message + 1);
 	}
 	return message[0] == READY ? 0 : 1;
+}
+
+/* Nothing is said any more to whoever started it. */
+static void leave_stderr(struct launch *l)
+{
+	int null = l->has_log ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
 }
 
 static void leave_terminal(void)
@@ -64,7 +80,6 @@ static void leave_terminal(void)
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
 		if (null > STDERR_FILENO) {
 			close(null);
 		}
@@ -95,10 +110,45 @@ bool launch_begin(struct launch *l, int *exit_code)
 	return false;
 }
 
+/* A library that can not write may abort by itself, and say nothing of the
+ * disk: a background thread of RocksDB's does. */
+static void on_abort(int number)
+{
+	static const char line[] =
+		"raftfs: aborted while the data disk was full or nearly so\n";
+	struct statfs st;
+
+	(void)number;
+	if (fstatfs(data_folder, &st) == 0 &&
+	    (uint64_t)st.f_bavail * (uint64_t)st.f_bsize <
+		    4 * LIMIT_SEGMENT_BYTES &&
+	    write(STDERR_FILENO, line, sizeof line - 1) < 0) {
+		/* Nobody listens; it ends in any case. */
+	}
+}
+
+void launch_log(struct launch *l, int folder)
+{
+	/* abort() ends the process after it. */
+	struct sigaction action = {.sa_handler = on_abort};
+
+	data_folder = folder;
+	sigaction(SIGABRT, &action, NULL);
+	if (!l->in_background) {
+		return;
+	}
+	l->has_log = log_to_file(folder, LAUNCH_LOG) == 0;
+	if (!l->has_log) {
+		log_error("no log file " LAUNCH_LOG " in the data folder: %s",
+			  strerror(errno));
+	}
+}
+
 void launch_ready(struct launch *l, const char *note)
 {
 	if (l->in_background && !l->told) {
 		tell(l, READY, note != NULL ? note : "");
+		leave_stderr(l);
 	}
 	l->told = true;
 	if (note != NULL) {
@@ -114,6 +164,7 @@ void launch_failed(struct launch *l, const char *line)
 	}
 	if (!l->told) {
 		tell(l, FAILED, line);
+		leave_stderr(l);
 	}
 	l->told = true;
 	log_error("%s", line);

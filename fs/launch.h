@@ -11,16 +11,23 @@
 
 #include "base/check.h"
 
+#define LAUNCH_LOG "raftfs.log"
+
 struct launch {
 	int pipe; /* to the parent; only while in_background */
 	bool in_background;
 	bool told;
+	bool has_log; /* stderr is its file */
 };
 
 /* Fork before any thread is started. Return true in the parent, after the
  * child's message, with the exit code to leave with; false in the child, which
- * has a session of its own, stands in "/" and logs to the system log. */
+ * has a session of its own, stands in "/" and logs to the system log. Errors
+ * are seen on the terminal too, until launch_log() or the message. */
 MUST_USE bool launch_begin(struct launch *l, int *exit_code);
+/* The data folder, a descriptor lent for ever, is its own: in the background,
+ * log into a file there. An abort says whether its disk was full. */
+void launch_log(struct launch *l, int folder);
 /* It serves. note: a line for a person, or NULL. Once. */
 void launch_ready(struct launch *l, const char *note);
 /* It does not, or no longer: logged, and told to whoever still listens. */

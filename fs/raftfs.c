@@ -8,6 +8,7 @@
  * Signals: TERM, INT and HUP end the daemon; a second one at once, though not
  * without taking the mount away. PIPE is ignored. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -46,6 +47,7 @@ struct daemon {
 	struct control *control;
 	struct mount *mount;
 	char *socket;
+	int folder; /* the data folder; -1: not open */
 	pthread_mutex_t lock;
 	char failure[512]; /* why the node can not go on; by lock */
 };
@@ -172,6 +174,13 @@ static int open_node(struct daemon *d, struct buffer *problem)
 	return kv_open(&config, &d->kv, problem);
 }
 
+/* Once it is locked, so that no two daemons log into one folder. */
+static void open_log(struct daemon *d)
+{
+	d->folder = open(d->options.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	launch_log(&d->launch, d->folder);
+}
+
 static int open_control(struct daemon *d, struct buffer *problem)
 {
 	struct control_config config = {
@@ -239,6 +248,7 @@ static int start(struct daemon *d, struct buffer *problem)
 	int rc = open_node(d, problem);
 
 	if (rc == 0) {
+		open_log(d);
 		rc = open_control(d, problem);
 	}
 	if (rc == 0 && !d->options.no_mount) {
@@ -352,7 +362,7 @@ static int launch_and_run(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder = -1};
 	struct buffer problem = {0};
 	int rc = options_parse(&d.options, argc, argv, &problem);
 

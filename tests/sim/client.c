@@ -85,9 +85,11 @@ static void note(const struct deed *d)
 	struct buffer text = {0};
 
 	history_text(d, &text);
-	sim_note(d->node, "%lu %s: %s%s", (unsigned long)d->number,
+	sim_note(d->node, "%lu %s: %s%s, %lu.%lu ms", (unsigned long)d->number,
 		 buffer_text(&text), history_end_text(d->how),
-		 d->fell_back ? ", fell back" : "");
+		 d->fell_back ? ", fell back" : "",
+		 (unsigned long)((d->end_ns - d->call_ns) / SIM_MS),
+		 (unsigned long)((d->end_ns - d->call_ns) % SIM_MS / 100000));
 	buffer_deinit(&text);
 }
 

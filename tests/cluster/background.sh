@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 120
+# background.sh - a daemon without a terminal and without a system log: why it
+# did not start is said to whoever started it, why it died stands in raftfs.log
+# of its data folder, a full disk included.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/cluster.sh
+
+launch() { # OPTION...: in the background, until it serves; its output in $out
+	cluster_state "mount ${MNT[1]}"
+	out=$(within 20 "$RAFTFS" --id n1 --data "${DATA[1]}" "$@" "${MNT[1]}" 2>&1 \
+		</dev/null) || return
+	PID[1]=$(pgrep --full -- "--data ${DATA[1]} ") || fail "it does not run"
+	cluster_state "pid ${PID[1]} ${MNT[1]}"
+}
+log() { cat "${DATA[1]}/raftfs.log"; }
+put() { within 10 bash -c 'echo "$1" >"$2/key"' _ "$1" "${MNT[1]}"; }
+
+cluster_begin 1
+LOG[1]=${DATA[1]}/raftfs.log
+must launch
+[ -z "$out" ] || fail "it said: $out"
+must put one
+[ "$(stat -c %a "${LOG[1]}")" = 600 ] || fail "its log is for others too"
+log | grep -q ' info n1: became leader' || fail "$(log)"
+
+note "another daemon on the same folder"
+before=$(log)
+if said=$(within 20 "$RAFTFS" --id n1 --data "${DATA[1]}" --no-mount 2>&1); then
+	fail "it started"
+fi
+grep -q '^raftfs: .*in use' <<<"$said" || fail "it said: $said"
+[ "$(log)" = "$before" ] || fail "it wrote into the log of the first"
+
+note "an ordered end"
+node_end() { # as an administrator would; it is no child of this shell
+	kill -TERM "${PID[1]}"
+	wait_for 10 node_is_gone 1 || fail "it does not end"
+	PID[1]=''
+}
+node_end
+log | grep -q ' info n1: ending' || fail "$(log)"
+
+note "a full disk"
+DATA[1]=$CLUSTER_DIR/disk/d1
+LOG[1]=${DATA[1]}/raftfs.log
+mkdir "$CLUSTER_DIR/disk"
+cluster_state "mount $CLUSTER_DIR/disk"
+must mount -t tmpfs -o size=80m raftfs-test "$CLUSTER_DIR/disk"
+must launch
+cat /dev/zero >"$CLUSTER_DIR/disk/filler" 2>/dev/null
+[ "$(df --output=avail "$CLUSTER_DIR/disk" | tail -n 1)" -eq 0 ] ||
+	fail "the disk is not full"
+full=$(log)
+for ((i = 0; i < 200; i++)); do
+	within 10 dd if=/dev/urandom of="${MNT[1]}/f$i" bs=1M count=1 status=none \
+		2>/dev/null || break
+done
+wait_for 10 node_is_gone 1 || fail "it survived a full disk"
+last=$(log | tail -c +$((${#full} + 1)))
+grep -qiE 'no space left|the data disk was full' <<<"$last" || fail "no word of it: $last"
+echo "$last"
