@@ -119,7 +119,7 @@ static int take_folder(struct kv *kv, const char *folder, const char *path,
 					  &problem);
 	}
 	if (rc == 0) {
-		rc = marker_save(kv->data, next, &problem);
+		rc = marker_save(kv->folder, kv->data, next, &problem);
 		if (rc != 0) {
 			(*store)->ops->close(*store);
 		}

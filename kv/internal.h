@@ -66,7 +66,8 @@ struct kv_below {
 struct kv {
 	struct kv_machine machine;
 	char *name;
-	char *data;
+	char *data; /* the data folder's path, for messages */
+	int folder; /* itself; -1: not open yet */
 	uint32_t timeout_ms;
 	uint32_t session_ms;
 	void (*failed)(void *context, const char *line);

@@ -55,7 +55,7 @@ static int flush(struct kv *kv, struct buffer *problem)
 			      status_text(rc));
 		return rc;
 	}
-	rc = marker_save(kv->data, &next, problem);
+	rc = marker_save(kv->folder, kv->data, &next, problem);
 	if (rc == 0) {
 		kv->marker = next;
 	}

@@ -7,9 +7,11 @@
  * what this node acknowledged; only then do threads start. */
 #include "kv/kv.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -61,6 +63,7 @@ static struct kv *kv_new(const struct kv_config *config)
 	kv->machine = *config->machine;
 	kv->name = mem_strdup(config->name);
 	kv->data = mem_strdup(config->data);
+	kv->folder = -1;
 	kv->timeout_ms = config->timeout_ms;
 	kv->session_ms = config->session_ms;
 	kv->failed = config->failed;
@@ -101,6 +104,9 @@ static void kv_free(struct kv *kv)
 	pthread_cond_destroy(&kv->apply_wake);
 	pthread_mutex_destroy(&kv->marker_lock);
 	pthread_mutex_destroy(&kv->lock);
+	if (kv->folder >= 0) {
+		close(kv->folder);
+	}
 	mem_free(kv->data);
 	mem_free(kv->name);
 	mem_free(kv);
@@ -108,10 +114,21 @@ static void kv_free(struct kv *kv)
 
 /* --- Recovery ------------------------------------------------------------- */
 
+/* Right after the node has locked it. */
+static int open_folder(struct kv *kv, struct buffer *problem)
+{
+	kv->folder = open(kv->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (kv->folder >= 0) {
+		return 0;
+	}
+	buffer_printf(problem, "cannot open the folder %s", kv->data);
+	return STATUS_IO;
+}
+
 static int load_marker(struct kv *kv, raft_index last, struct buffer *problem)
 {
 	const struct marker first = {.folder = 1};
-	int rc = marker_load(kv->data, &kv->marker, problem);
+	int rc = marker_load(kv->folder, kv->data, &kv->marker, problem);
 
 	if (rc != STATUS_NOT_FOUND) {
 		return rc;
@@ -126,7 +143,7 @@ static int load_marker(struct kv *kv, raft_index last, struct buffer *problem)
 		return STATUS_CORRUPT;
 	}
 	kv->marker = first;
-	return marker_save(kv->data, &kv->marker, problem);
+	return marker_save(kv->folder, kv->data, &kv->marker, problem);
 }
 
 static int open_store(struct kv *kv, struct buffer *problem)
@@ -395,6 +412,9 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	}
 	if (rc == 0) {
 		kv->below = *below;
+		rc = open_folder(kv, problem);
+	}
+	if (rc == 0) {
 		rc = recover(kv, problem);
 	}
 	if (rc == 0) {

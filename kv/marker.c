@@ -48,11 +48,12 @@ static int parse(struct bytes file, struct marker *m)
 	return 0;
 }
 
-int marker_load(const char *data, struct marker *m, struct buffer *problem)
+int marker_load(int folder, const char *data, struct marker *m,
+		struct buffer *problem)
 {
 	char *path = mem_printf("%s/state", data);
 	uint8_t bytes[MARKER_BYTES_MAX];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(folder, "state", O_RDONLY | O_CLOEXEC);
 	ssize_t size = -1;
 	int rc = 0;
 
@@ -92,9 +93,10 @@ static void encode(const struct marker *m, struct buffer *out)
 	frame_seal(out, start, MARKER_KIND, 0);
 }
 
-static int write_synced(const char *path, struct bytes bytes)
+static int write_synced(int folder, const char *name, struct bytes bytes)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			0600);
 	bool written;
 
 	if (fd < 0) {
@@ -105,35 +107,22 @@ static int write_synced(const char *path, struct bytes bytes)
 	return close(fd) == 0 && written ? 0 : -1;
 }
 
-static int sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc;
-
-	if (fd < 0) {
-		return -1;
-	}
-	rc = fsync(fd);
-	close(fd);
-	return rc;
-}
-
-int marker_save(const char *data, const struct marker *m,
+int marker_save(int folder, const char *data, const struct marker *m,
 		struct buffer *problem)
 {
-	char *path = mem_printf("%s/state", data);
-	char *next = mem_printf("%s/state.new", data);
+	static const char name[] = "state";
+	static const char next[] = "state.new";
+	char *path = mem_printf("%s/%s", data, name);
 	struct buffer file = {0};
 	int rc = 0;
 
 	encode(m, &file);
 	errno = 0;
-	if (write_synced(next, buffer_bytes(&file)) != 0 ||
-	    rename(next, path) != 0 || sync_folder(data) != 0) {
+	if (write_synced(folder, next, buffer_bytes(&file)) != 0 ||
+	    renameat(folder, next, folder, name) != 0 || fsync(folder) != 0) {
 		rc = failure(problem, "write", path);
 	}
 	buffer_deinit(&file);
-	mem_free(next);
 	mem_free(path);
 	return rc;
 }

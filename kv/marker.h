@@ -5,7 +5,10 @@
  * that was made durable there. Both change by one rename, so that later a
  * whole state can be replaced at one crash point. The database runs without a
  * log of its own; the marker is how a database that lost its tail, or
- * itself, is noticed. */
+ * itself, is noticed.
+ *
+ * folder is the open data folder: another one may come to stand at its path.
+ * data is that path, for messages. */
 #ifndef KV_MARKER_H
 #define KV_MARKER_H
 
@@ -24,11 +27,11 @@ struct marker {
 
 /* STATUS_NOT_FOUND: none yet. STATUS_CORRUPT, STATUS_IO, STATUS_DENIED:
  * problem gets the line. */
-MUST_USE int marker_load(const char *data, struct marker *m,
+MUST_USE int marker_load(int folder, const char *data, struct marker *m,
 			 struct buffer *problem);
 /* Replace it; durable on return. STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED:
  * the old one stands. */
-MUST_USE int marker_save(const char *data, const struct marker *m,
+MUST_USE int marker_save(int folder, const char *data, const struct marker *m,
 			 struct buffer *problem);
 /* The path of the state folder it names; returned, mem_free() it. */
 char *marker_folder(const char *data, const struct marker *m);

@@ -11,12 +11,17 @@
  *       line of that finds no room
  *   S4  a message of RocksDB may hold paths: it goes to the log and to the
  *       one line for the person who starts the daemon, nowhere else
+ *   S5  RocksDB knows the folder by its descriptor: what comes to stand at its
+ *       path later, another daemon's state, is not touched
  *
  * A batch keeps its changes in a write batch with an index, so that it reads
  * its own changes on top of the database. */
 #include <errno.h>
+#include <fcntl.h>
 #include <rocksdb/c.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -48,6 +53,7 @@ struct rocks {
 	rocksdb_options_t *options;
 	rocksdb_readoptions_t *read;
 	rocksdb_writeoptions_t *write;
+	int folder;	 /* the database's, locked */
 	bool batch_open; /* the writer's */
 };
 
@@ -395,6 +401,9 @@ static void rocks_free(struct rocks *r)
 	rocksdb_readoptions_destroy(r->read);
 	rocksdb_writeoptions_destroy(r->write);
 	rocksdb_options_destroy(r->options);
+	if (r->folder >= 0) {
+		(void)close(r->folder);
+	}
 	mem_free(r);
 }
 
@@ -472,6 +481,7 @@ static struct rocks *rocks_new(const char *path)
 {
 	struct rocks *r = mem_zalloc(sizeof *r);
 
+	r->folder = -1;
 	r->store.reader.ops = &newest_reader;
 	r->store.ops = &rocks_ops;
 	r->options = options_new(path);
@@ -496,30 +506,67 @@ static int opened(struct rocks *r, const char *path, char *error,
 	return 0;
 }
 
+static int folder_status(void)
+{
+	switch (errno) {
+	case EACCES:
+		return STATUS_DENIED;
+	case ENOSPC:
+		return STATUS_NO_SPACE;
+	case EWOULDBLOCK:
+		return STATUS_BUSY;
+	default:
+		return STATUS_IO;
+	}
+}
+
+/* Make it if need be, and lock it. */
+static int open_folder(const char *path, int *folder, struct buffer *problem)
+{
+	int status;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		buffer_printf(problem, "cannot make the folder %s: %s", path,
+			      strerror(errno));
+		return folder_status();
+	}
+	*folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*folder >= 0 && flock(*folder, LOCK_EX | LOCK_NB) == 0) {
+		return 0;
+	}
+	status = folder_status();
+	buffer_printf(problem, "cannot open the folder %s: %s", path,
+		      status == STATUS_BUSY ? status_text(status)
+					    : strerror(errno));
+	if (*folder >= 0) {
+		(void)close(*folder);
+	}
+	return status;
+}
+
 int store_open_rocksdb(const char *path, struct store **store,
 		       struct buffer *problem)
 {
 	struct rocks *r;
 	char *error = NULL;
+	char name[32]; /* S5 */
+	int folder = -1;
+	int rc = open_folder(path, &folder, problem);
 
-	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-		int status = errno == EACCES   ? STATUS_DENIED
-			     : errno == ENOSPC ? STATUS_NO_SPACE
-					       : STATUS_IO;
-
-		buffer_printf(problem, "cannot make the folder %s: %s", path,
-			      strerror(errno));
-		return status;
+	if (rc != 0) {
+		return rc;
 	}
+	snprintf(name, sizeof name, "/proc/self/fd/%d", folder);
 	r = rocks_new(path);
-	r->db = rocksdb_open(r->options, path, &error);
+	r->folder = folder;
+	r->db = rocksdb_open(r->options, name, &error);
 	if (r->db == NULL && strstr(error, "ompression") != NULL) {
 		/* A build of the library without lz4. */
 		rocksdb_free(error);
 		error = NULL;
 		rocksdb_options_set_compression(r->options,
 						rocksdb_no_compression);
-		r->db = rocksdb_open(r->options, path, &error);
+		r->db = rocksdb_open(r->options, name, &error);
 	}
 	return opened(r, path, error, store, problem);
 }

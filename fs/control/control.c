@@ -76,6 +76,7 @@ struct woken {
 struct control {
 	struct job_env env;
 	char *socket;
+	int folder; /* that it is in */
 	uv_loop_t loop;
 	uv_pipe_t listener;
 	uv_async_t wake;
@@ -469,12 +470,14 @@ int control_start(const struct control_config *config, struct control **control,
 {
 	struct control *k;
 	int fd = -1;
-	int rc = socket_bind(config->socket, &fd, problem);
+	int folder = -1;
+	int rc = socket_bind(config->socket, &fd, &folder, problem);
 
 	if (rc != 0) {
 		return rc;
 	}
 	k = control_new(config);
+	k->folder = folder;
 	CHECK(uv_pipe_open(&k->listener, fd) == 0);
 	rc = uv_listen((uv_stream_t *)&k->listener, BACKLOG, on_connection);
 	if (rc == 0) {
@@ -486,7 +489,7 @@ int control_start(const struct control_config *config, struct control **control,
 		uv_close((uv_handle_t *)&k->listener, NULL);
 		uv_close((uv_handle_t *)&k->wake, NULL);
 		uv_run(&k->loop, UV_RUN_DEFAULT);
-		unlink(k->socket);
+		socket_remove(k->socket, folder);
 		control_free(k);
 		return rc;
 	}
@@ -503,6 +506,6 @@ void control_stop(struct control *control)
 	pthread_mutex_unlock(&control->lock);
 	CHECK(pthread_join(control->thread, NULL) == 0);
 	status_set_socket("");
-	unlink(control->socket);
+	socket_remove(control->socket, control->folder);
 	control_free(control);
 }

@@ -174,7 +174,8 @@ static bool is_free(uint32_t choice)
 {
 	return (choice & CHOICE_CUT) == 0 &&
 	       (choice_kind(choice) == CHOICE_DELIVER ||
-		choice_kind(choice) == CHOICE_HEARTBEAT);
+		choice_kind(choice) == CHOICE_HEARTBEAT ||
+		choice_kind(choice) == CHOICE_PASS);
 }
 
 /* Note where the choice leads; 1 if it is an edge, as most are not. */
@@ -215,8 +216,10 @@ static uint32_t edges_of(struct model *m, struct site *s, struct edge *edges,
 static uint32_t edges_of_void(struct model *m, struct site *s,
 			      struct edge *edges, uint32_t choice)
 {
-	if (step_choice(m, s->node, choice) == 0)
-		return 0;
+	uint32_t pass = (uint32_t)CHOICE_PASS << CHOICE_SHIFT;
+
+	if (step_choice(m, s->node, choice) == step_choice(m, s->node, pass))
+		return 0; /* there is an edge for that */
 	if (m->void_choice == 0) {
 		m->void_node = s->node;
 		m->void_choice = choice;
@@ -227,8 +230,8 @@ static uint32_t edges_of_void(struct model *m, struct site *s,
 const struct site *site_open(struct model *m, uint32_t site)
 {
 	static const enum choice_kind own[] = {
-		CHOICE_STAND,	CHOICE_HEARTBEAT, CHOICE_RESIGN,
-		CHOICE_PROPOSE, CHOICE_SAVE,	  CHOICE_CRASH,
+		CHOICE_STAND, CHOICE_HEARTBEAT, CHOICE_RESIGN, CHOICE_PROPOSE,
+		CHOICE_SAVE,  CHOICE_CRASH,	CHOICE_PASS,
 	};
 	struct site *s = site_at(m, site);
 	const struct sight *sight = node_sight(m, s->node);

@@ -11,8 +11,8 @@
  * What a node answers without changing itself is answered at once: more
  * messages in an inbox only allow more. For the same reason a state is left
  * out that differs from another only by having less in its inboxes; replies
- * that come too late to matter do not count there, and that they do not matter
- * is checked.
+ * that come too late to matter do not count there, and that they do no more
+ * than wake their receiver is checked.
  *
  * Sites, nodes, inboxes and messages are interned: a number stands for each.
  * What one node does with one event is computed once, by the real raft_step(),
@@ -126,6 +126,7 @@ enum choice_kind {
 	CHOICE_PROPOSE,
 	CHOICE_SAVE,  /* its oldest save is durable */
 	CHOICE_CRASH, /* and start again from the disk */
+	CHOICE_PASS,  /* nothing: it is only woken, and goes on */
 };
 
 /* kind << CHOICE_SHIFT | packet, and: */
@@ -197,7 +198,7 @@ struct model {
 	uint32_t start[NODES_MAX];
 	uint32_t order_count;
 	struct order order[ORDERS_MAX];
-	/* A late reply that mattered all the same; 0: none. */
+	/* A late reply that did more than to wake its node; 0: none. */
 	uint32_t void_node, void_choice;
 	char broken[256]; /* what did not hold last */
 };

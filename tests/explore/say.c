@@ -44,6 +44,9 @@ void say_choice(const struct model *m, raft_id node, uint32_t choice)
 	case CHOICE_CRASH:
 		fprintf(m->say, "%c crashes and starts again\n", who);
 		break;
+	case CHOICE_PASS:
+		fprintf(m->say, "%c goes on\n", who);
+		break;
 	case CHOICE_NONE:
 		break;
 	}

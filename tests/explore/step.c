@@ -308,6 +308,9 @@ static bool happen(struct model *m, uint32_t choice)
 		return true;
 	case CHOICE_CRASH:
 		return true;
+	case CHOICE_PASS:
+		event(m, (struct raft_event){.kind = RAFT_EV_CLOCK});
+		return true;
 	case CHOICE_NONE:
 		break;
 	}

@@ -73,8 +73,8 @@ static void begin(struct walks *s)
 static uint32_t draw(struct walks *s, uint32_t slot)
 {
 	static const enum choice_kind own[] = {
-		CHOICE_STAND,	CHOICE_HEARTBEAT, CHOICE_RESIGN,
-		CHOICE_PROPOSE, CHOICE_SAVE,	  CHOICE_CRASH,
+		CHOICE_STAND, CHOICE_HEARTBEAT, CHOICE_RESIGN, CHOICE_PROPOSE,
+		CHOICE_SAVE,  CHOICE_CRASH,	CHOICE_PASS,
 	};
 	struct model *m = s->m;
 	const uint16_t *mail;

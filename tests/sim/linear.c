@@ -20,147 +20,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "tests/sim/linear_model.h"
 
 const struct linear_limits linear_limits = {.steps = 4000000,
 					    .memory_bytes = 64 << 20};
-
-/* --- Content: a polynomial over its bytes, modulo 2^61 - 1 -----------------
- */
-
-__extension__ typedef unsigned __int128 wide;
-
-#define PRIME ((UINT64_C(1) << 61) - 1)
-#define BASE UINT64_C(0x12d3a5c7e9f1b357)
-
-static uint64_t multiply(uint64_t a, uint64_t b)
-{
-	return (uint64_t)((wide)a * b % PRIME);
-}
-
-/* The digest of a concatenation follows from those of its parts. */
-struct digest {
-	uint64_t sum;
-	uint64_t scale;
-};
-
-static const struct digest digest_empty = {.sum = 0, .scale = 1};
-
-static struct digest digest_append(struct digest head, struct digest tail)
-{
-	return (struct digest){
-		.sum = (multiply(head.sum, tail.scale) + tail.sum) % PRIME,
-		.scale = multiply(head.scale, tail.scale)};
-}
-
-static struct digest digest_add(struct digest head, uint8_t byte)
-{
-	return digest_append(head, (struct digest){.sum = byte + 1U,
-						   .scale = BASE % PRIME});
-}
-
-static struct digest digest_of(struct bytes content)
-{
-	struct digest d = digest_empty;
-
-	for (size_t i = 0; i < content.size; i++)
-		d = digest_add(d, content.data[i]);
-	return d;
-}
-
-static bool is_same(struct digest a, struct digest b)
-{
-	return a.sum == b.sum && a.scale == b.scale;
-}
-
-/* --- The model --------------------------------------------------------------
- */
-
-struct cell {
-	bool exists;
-	struct digest text;
-};
-
-struct state {
-	struct cell cell[LINEAR_CELLS];
-};
-
-enum effect { EFFECT_IMPOSSIBLE, EFFECT_NONE, EFFECT_CHANGE };
-
-static enum effect observed(bool fits)
-{
-	return fits ? EFFECT_NONE : EFFECT_IMPOSSIBLE;
-}
-
-static enum effect move(struct cell *from, struct cell *to, bool exchange)
-{
-	struct cell moved = *from;
-
-	*from = exchange ? *to : (struct cell){0};
-	*to = moved;
-	return EFFECT_CHANGE;
-}
-
-/* The operation succeeds now, changing s. Impossible: it can not. */
-static enum effect succeed(struct state *s, const struct linear_op *op,
-			   struct digest text)
-{
-	struct cell *c = &s->cell[op->cell];
-	struct cell *to = &s->cell[op->to];
-
-	switch (op->kind) {
-	case LINEAR_READ:
-		return observed(c->exists && is_same(c->text, text));
-	case LINEAR_SET:
-		*c = (struct cell){.exists = true, .text = text};
-		return EFFECT_CHANGE;
-	case LINEAR_APPEND:
-		if (!c->exists)
-			return EFFECT_IMPOSSIBLE;
-		c->text = digest_append(c->text, text);
-		return EFFECT_CHANGE;
-	case LINEAR_CREATE:
-		if (c->exists)
-			return EFFECT_IMPOSSIBLE;
-		*c = (struct cell){.exists = true, .text = text};
-		return EFFECT_CHANGE;
-	case LINEAR_REMOVE:
-		if (!c->exists)
-			return EFFECT_IMPOSSIBLE;
-		*c = (struct cell){0};
-		return EFFECT_CHANGE;
-	case LINEAR_RENAME:
-		return c->exists ? move(c, to, false) : EFFECT_IMPOSSIBLE;
-	case LINEAR_RENAME_NEW:
-		return c->exists && !to->exists ? move(c, to, false)
-						: EFFECT_IMPOSSIBLE;
-	case LINEAR_EXCHANGE:
-		return c->exists && to->exists ? move(c, to, true)
-					       : EFFECT_IMPOSSIBLE;
-	}
-	CHECK(false);
-	return EFFECT_IMPOSSIBLE;
-}
-
-static enum effect apply(struct state *s, const struct linear_op *op,
-			 struct digest text)
-{
-	const struct cell *c = &s->cell[op->cell];
-	const struct cell *to = &s->cell[op->to];
-
-	switch (op->outcome) {
-	case LINEAR_DONE:
-	case LINEAR_UNKNOWN:
-		return succeed(s, op, text);
-	case LINEAR_MISSING:
-		return observed(!c->exists ||
-				(op->kind == LINEAR_EXCHANGE && !to->exists));
-	case LINEAR_EXISTS:
-		return observed(op->kind == LINEAR_RENAME_NEW ? to->exists
-							      : c->exists);
-	}
-	CHECK(false);
-	return EFFECT_IMPOSSIBLE;
-}
 
 /* --- Configurations seen -----------------------------------------------------
  */
@@ -194,12 +57,12 @@ static void toggle(struct mark *set, size_t op)
 }
 
 static struct mark configuration(const struct mark *taken,
-				 const struct state *s)
+				 const struct linear_state *s)
 {
 	struct mark m = *taken;
 
 	for (size_t i = 0; i < LINEAR_CELLS; i++) {
-		const struct cell *c = &s->cell[i];
+		const struct linear_cell *c = &s->cell[i];
 
 		m.a = mix(m.a ^ c->exists) ^ mix(c->text.sum + i);
 		m.b = mix(m.b ^ c->text.scale) ^ mix(~c->text.sum);
@@ -269,7 +132,7 @@ static struct prefix *prefix_slot(const struct prefixes *p, struct digest text)
 	size_t at = (size_t)mix(text.sum) & (p->capacity - 1);
 
 	while (p->slots[at].text.scale != 0 &&
-	       !is_same(p->slots[at].text, text))
+	       !digest_equal(p->slots[at].text, text))
 		at = (at + 1) & (p->capacity - 1);
 	return &p->slots[at];
 }
@@ -329,7 +192,7 @@ struct moment {
 
 struct taken {
 	struct moment *call;
-	struct state before;
+	struct linear_state before;
 	bool for_good; /* it changed nothing */
 };
 
@@ -345,7 +208,7 @@ struct search {
 	struct moment *moments;
 	size_t left; /* that must be taken */
 	struct mark set;
-	struct state state;
+	struct linear_state state;
 	struct taken *taken;
 	size_t taken_count;
 	size_t deepest;
@@ -416,7 +279,7 @@ static bool is_twin(const struct search *s, size_t a, size_t b)
 
 	if (x->kind != y->kind || x->cell != y->cell || x->to != y->to)
 		return false;
-	return is_same(s->texts[a], s->texts[b]) ||
+	return digest_equal(s->texts[a], s->texts[b]) ||
 	       (x->kind != LINEAR_APPEND && is_unread(s, a) && is_unread(s, b));
 }
 
@@ -456,7 +319,8 @@ static void relink_moment(struct moment *m)
  */
 
 /* Optional, and its effect would take s->state to next: could that matter? */
-static bool matters(const struct search *s, size_t op, const struct state *next,
+static bool matters(const struct search *s, size_t op,
+		    const struct linear_state *next,
 		    const struct moment *first_end)
 {
 	unsigned cell = s->ops[op].cell;
@@ -487,8 +351,8 @@ static bool take(struct search *s, struct moment *call,
 		 const struct moment *first_end)
 {
 	const struct linear_op *op = &s->ops[call->op];
-	struct state next = s->state;
-	enum effect effect = apply(&next, op, s->texts[call->op]);
+	struct linear_state next = s->state;
+	enum linear_effect effect = linear_apply(&next, op, s->texts[call->op]);
 	struct mark set = s->set;
 
 	s->report.steps++;

@@ -2,12 +2,12 @@
 # sim_oracle.mk - what judges a run of the simulator; included by the Makefile.
 UNIT_SIM = sim_linear
 UNITS += $(UNIT_SIM)
-$(call unit_bins,sim_linear): $(BUILD)/tests/sim/linear.o $(A_BASE)
+$(call unit_bins,sim_linear): $(call objects,tests/sim/linear.c tests/sim/linear_model.c) $(A_BASE)
 $(call unit_bins,sim_linear): UNIT_LIBS = -lxxhash
 
 # The program: the simulator, its oracles, and the farm that plays many seeds.
 SIM = $(BUILD)/tests/sim/sim
-ORACLE = $(call objects,$(call room,tests/sim,agree client farm history law linear load main \
+ORACLE = $(call objects,$(call room,tests/sim,agree client farm history law linear linear_model load main \
 	oracle page proof tale trail))
 $(ORACLE): | $(PROTO_H)
 $(BUILD)/tests/sim/page_html.o: tests/sim/page.html

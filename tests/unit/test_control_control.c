@@ -226,6 +226,33 @@ static void a_stale_socket_is_replaced(void **state)
 	buffer_deinit(&problem);
 }
 
+/* Another daemon may have begun at the same path, in a folder of its own. */
+static void the_end_removes_the_own_socket_alone(void **state)
+{
+	struct world *w = *state;
+	char *moved = mem_printf("%s.moved", w->folder);
+	char *own = mem_printf("%s/%s", moved, strrchr(w->socket, '/') + 1);
+	struct buffer problem = {0};
+
+	assert_int_equal(rename(w->folder, moved), 0);
+	assert_int_equal(mkdir(w->folder, 0700), 0);
+	fclose(fopen(w->socket, "w")); /* of the other one */
+
+	control_stop(w->control);
+
+	assert_int_equal(access(own, F_OK), -1);
+	assert_int_equal(unlink(w->socket), 0);
+	assert_int_equal(rmdir(moved), 0);
+	assert_int_equal(
+		control_start(&(struct control_config){.kv = w->kv,
+						       .socket = w->socket},
+			      &w->control, &problem),
+		0);
+	buffer_deinit(&problem);
+	mem_free(own);
+	mem_free(moved);
+}
+
 static void what_is_no_socket_is_left_alone(void **state)
 {
 	struct world *w = *state;
@@ -279,6 +306,7 @@ int main(void)
 		TEST(connections_are_bounded),
 		TEST(the_socket_is_for_its_owner_only),
 		TEST(a_stale_socket_is_replaced),
+		TEST(the_end_removes_the_own_socket_alone),
 		TEST(what_is_no_socket_is_left_alone),
 		TEST(a_path_too_long_for_a_socket_is_refused),
 	};

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -258,6 +259,27 @@ static void GIVEN_HISTORY(struct home *h)
 	assert_told(h, "a=ok:a; b=ok:a;b; ");
 }
 
+/* Another node may have begun at the same path meanwhile. */
+static void what_comes_to_stand_at_its_path_is_left_alone(void **state)
+{
+	struct home *h = *state;
+	char moved[sizeof h->folder + 8];
+	char command[sizeof moved * 3];
+
+	GIVEN_HISTORY(h);
+	snprintf(moved, sizeof moved, "%s.moved", h->folder);
+	assert_int_equal(rename(h->folder, moved), 0);
+	assert_int_equal(mkdir(h->folder, 0700), 0);
+
+	home_close(h);
+
+	assert_int_equal(rmdir(h->folder), 0); /* still empty */
+	snprintf(command, sizeof command, "mv '%s' '%s'", moved, h->folder);
+	assert_int_equal(system(command), 0);
+	GIVEN_OPEN(h);
+	assert_log(h, "a;b;");
+}
+
 static void a_restart_keeps_everything(void **state)
 {
 	struct home *h = *state;
@@ -369,6 +391,7 @@ int main(void)
 		HOME_TEST(reads_wait_again_once_a_leader_is_heard),
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),
 		HOME_TEST(while_founding_nobody_leads),
+		HOME_TEST(what_comes_to_stand_at_its_path_is_left_alone),
 		HOME_TEST(a_restart_keeps_everything),
 		HOME_TEST(what_was_not_flushed_comes_back_from_the_log),
 		HOME_TEST(a_database_that_lost_its_tail_is_refused),

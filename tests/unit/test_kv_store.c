@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -328,6 +329,27 @@ static void a_database_open_elsewhere_is_busy(void **state)
 	buffer_deinit(&problem);
 }
 
+static void what_comes_to_stand_at_its_path_is_left_alone(void **state)
+{
+	struct pair *p = *state;
+	char moved[128];
+	struct kv_batch *b;
+
+	snprintf(moved, sizeof moved, "%s/moved", p->folder);
+	assert_int_equal(rename(p->path, moved), 0);
+	assert_int_equal(mkdir(p->path, 0700), 0);
+
+	b = p->rocks->ops->begin(p->rocks, NULL, NULL);
+	kv_put(b, bytes_of_text("key"), bytes_of_text("value"));
+	assert_int_equal(p->rocks->ops->commit(p->rocks, b), 0);
+	assert_int_equal(p->rocks->ops->flush(p->rocks), 0);
+	close_stores(p);
+
+	assert_int_equal(rmdir(p->path), 0); /* still empty */
+	assert_int_equal(rename(moved, p->path), 0);
+	GIVEN_STORES(p);
+}
+
 static void a_damaged_database_is_named(void **state)
 {
 	struct pair *p = *state;
@@ -527,6 +549,7 @@ int main(void)
 		STORE_TEST(memory_keeps_some_of_what_was_not_flushed),
 		STORE_TEST(the_hash_of_memory_tells_contents_apart),
 		STORE_TEST(a_database_open_elsewhere_is_busy),
+		STORE_TEST(what_comes_to_stand_at_its_path_is_left_alone),
 		STORE_TEST(a_damaged_database_is_named),
 		STORE_TEST(a_checkpoint_is_a_store_of_its_own),
 		STORE_TEST(what_is_no_checkpoint_is_not_opened),
