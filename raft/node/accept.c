@@ -14,6 +14,7 @@
 #include "raft/node/admit.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
+#include "raft/node/snap.h"
 
 void accept_bad(struct node *n, const char *who, const char *why)
 {
@@ -49,18 +50,24 @@ static void caller_text(const struct conn *c, char *text, size_t size)
 	}
 }
 
-static void on_closed(struct conn *c, int status, const char *why)
+/* It is not an accepted one any more. */
+static void give_up(struct node *n, const struct conn *c)
 {
-	struct node *n = c->owner;
-	struct peer *p = c->peer;
-	char who[128];
-
 	for (size_t i = 0; i < n->accepted_count; i++) {
 		if (n->accepted[i] == c) {
 			n->accepted[i] = n->accepted[--n->accepted_count];
 			break;
 		}
 	}
+}
+
+static void on_closed(struct conn *c, int status, const char *why)
+{
+	struct node *n = c->owner;
+	struct peer *p = c->peer;
+	char who[128];
+
+	give_up(n, c);
 	if (p != NULL && p->in == c) {
 		p->in = NULL;
 	}
@@ -79,6 +86,11 @@ static void welcome(struct node *n, struct conn *c,
 {
 	struct peer *p = peer_for(n, hello);
 
+	if (hello->purpose == WIRE_FOR_SNAPSHOT) {
+		give_up(n, c);
+		snap_welcome(n, c, hello->id);
+		return;
+	}
 	CHECK(p != NULL); /* found_judge() knows no others */
 	if (p->in != NULL) {
 		conn_close(p->in, STATUS_ENDED, "replaced by a newer one");

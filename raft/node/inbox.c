@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "raft/node/inside.h"
+#include "raft/node/snap.h"
 
 enum { FULL_BYTES = 2 * LIMIT_SEGMENT_BYTES }; /* a saver wants room */
 enum { SEND_BYTES_MAX = 4 << 20 }; /* of node_send(), not yet on its way */
@@ -206,6 +207,7 @@ void inbox_turn(struct node *n)
 		drive_saved(n, atomic_load(&inbox->saved));
 	}
 	compacted(n, base);
+	snap_collect(n);
 	for (size_t i = 0; i < read_count; i++) {
 		read_one(n, &reads[i]);
 	}

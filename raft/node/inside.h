@@ -21,7 +21,7 @@
  * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status
  * mark.c    how far was ever applied  cut.c    how much of the log stays
- * members.c configurations */
+ * members.c configurations             snap.h    snapshots, both ways */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -191,6 +191,8 @@ struct inbox {
 
 /* --- The node ------------------------------------------------------------- */
 
+struct snap; /* snap.h */
+
 struct node {
 	/* Since node_open(). */
 	struct identity identity;
@@ -254,7 +256,9 @@ struct node {
 	struct raft_status role_said; /* by the last log line */
 	raft_index start_applied;
 	struct configs configs;
-	bool follow; /* links must follow another one */
+	bool follow;	   /* links must follow another one */
+	struct snap *snap; /* NULL: no core yet */
+	uint64_t snapshot_rate;
 
 	/* Scratch of one event. */
 	struct wire_message message;
@@ -302,6 +306,8 @@ MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count);
 /* The core says: the one at index is in force. */
+/* The log has none; that of the state is in force now. */
+void members_loaded(struct node *n, raft_index index, struct bytes record);
 void members_enforced(struct node *n, raft_index index);
 
 /* deliver.c */

@@ -18,6 +18,7 @@
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 #include "raft/node/options.h"
+#include "raft/node/snap.h"
 
 enum {
 	START_BYTES = 4 << 20
@@ -341,8 +342,9 @@ int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
 	if (rc != 0) {
 		buffer_printf(problem, "cannot reset the log: %s",
 			      log_problem(n->log));
+		return rc == STATUS_INVALID ? STATUS_CORRUPT : rc;
 	}
-	return rc == STATUS_INVALID ? STATUS_CORRUPT : rc;
+	return members_open(n, problem); /* those of before are gone */
 }
 
 /* --- The loop ------------------------------------------------------------- */
@@ -384,6 +386,7 @@ static void stop(struct node *n)
 	pthread_mutex_lock(&n->inbox.mutex);
 	n->inbox.alive = false;
 	pthread_mutex_unlock(&n->inbox.mutex);
+	snap_stop(n);
 	peers_stop(n);
 	accept_stop(n);
 	uv_close((uv_handle_t *)&n->wake, NULL);
@@ -416,6 +419,7 @@ static void on_sweep(uv_timer_t *sweep)
 	peers_sweep(n);
 	peers_ping(n);
 	accept_sweep(n);
+	snap_sweep(n);
 }
 
 /* The turn ends after the events that came together, and again before the
@@ -475,13 +479,13 @@ int node_start(struct node *n, const struct node_state *state)
 	n->start_applied = applied;
 	atomic_store(&n->inbox.applied, applied);
 	init_handles(n);
+	n->inbox.alive = true; /* before any thread may poke */
 	accept_init(n);
 	peers_init(n);
 	if (n->identity.founded) {
 		begin_core(n);
 	}
 	n->dirty = true;
-	n->inbox.alive = true;
 	if (pthread_create(&n->thread, NULL, run, n) != 0) {
 		log_fatal("cannot start the node's thread");
 	}
@@ -496,6 +500,7 @@ void node_stop(struct node *n)
 	CHECK(pthread_join(n->thread, NULL) == 0);
 	CHECK(uv_loop_close(&n->loop) == 0);
 	propose_deinit(n);
+	snap_deinit(n);
 	if (n->core != NULL) {
 		drive_deinit(n);
 	}

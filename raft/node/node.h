@@ -94,6 +94,8 @@ struct node_config {
 	/* For simulations, which are small: a segment file, the payload of a
 	 * message, entries that a cut leaves. 0: limits.h */
 	uint32_t segment_bytes, message_bytes, cut_tail_entries;
+	uint64_t snapshot_rate; /* bytes a second that are sent of them;
+				   0: limits.h */
 	const struct node_client *client;
 	void *context;
 };
@@ -185,6 +187,16 @@ struct node_member {
 	raft_index match; /* leader only */
 };
 
+/* Since the start. */
+struct node_snapshots {
+	uint64_t made, sent, failed; /* as leader */
+	uint64_t installed, refused; /* refused: or cut off */
+	uint64_t bytes_sent;
+	uint64_t bytes_kept; /* that receivers had from earlier attempts */
+	uint64_t bytes_taken;
+	raft_index installed_index; /* of the last one; 0: none */
+};
+
 struct node_status {
 	struct raft_status raft;
 	uint8_t cluster[16];
@@ -193,6 +205,7 @@ struct node_status {
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
+	struct node_snapshots snapshots;
 	size_t member_count;
 	struct node_member members[LIMIT_PEERS];
 };

@@ -43,11 +43,21 @@ struct kit_node {
 	raft_id message_from;
 	size_t message_size;
 	bool holding; /* what is delivered is not said to be applied */
+
+	/* Snapshots (nodekit_snap.c). */
+	raft_term applied_term;
+	struct raft_pos installed; /* the state was, and nothing after it */
+	size_t ballast; /* files of a MiB that a snapshot has besides */
+	unsigned made, loaded;
+	bool holding_load, in_load; /* it waits for the end of the hold */
+	const char *keep_before, *keep_after; /* copies of the folder, of when
+						 the next one is loaded */
 };
 
 struct kit {
 	size_t count;
 	char root[32];
+	uint64_t snapshot_rate; /* 0: the usual */
 	struct node_peer peers[KIT_NODES_MAX];
 	struct kit_node nodes[KIT_NODES_MAX];
 };
@@ -85,6 +95,13 @@ bool kit_await_status(struct kit_node *k, kit_condition condition,
 /* Until what it waits for contains the text. */
 bool kit_await_waiting(struct kit_node *k, const char *text);
 bool kit_await_failed(struct kit_node *k, const char *text);
+/* Let a load go on that holding_load keeps from it; wait for one. */
+void kit_release_load(struct kit_node *k);
+bool kit_await_load(struct kit_node *k);
+/* The client's half of snapshots, for nodekit.c alone. */
+int kit_on_snapshot(void *context, const char *folder,
+		    struct node_snapshot_info *info);
+int kit_on_load(void *context, const char *folder, struct raft_pos pos);
 /* Answer of a read index; its index in *index. */
 int kit_read(struct kit_node *k, bool lease, raft_index *index);
 /* Until so many ways were opened to it; false after some seconds. */
