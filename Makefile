@@ -31,7 +31,7 @@ TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode ke
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
-NODE += $(call room,raft/node,admit configs members)
+NODE += $(call room,raft/node,change admit configs members)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,snap $(patsubst %,snap_%,copy receive send stage wire wire_decode work))
@@ -51,7 +51,7 @@ UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash k
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
-UNIT_NODE += node_admit node_configs
+UNIT_NODE += node_change node_admit node_configs
 UNIT_CONTROL = control_control control_job control_message control_status
 UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive stage wire work)
 

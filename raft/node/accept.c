@@ -99,6 +99,7 @@ static void welcome(struct node *n, struct conn *c,
 	p->links++;
 	p->owed = false; /* all that it proposed is offered again */
 	p->boot = hello->boot;
+	p->knows = hello->config;
 	p->heard = clock_ms();
 	c->peer = p;
 	c->frame_bytes_max = LIMIT_FRAME_BYTES;
@@ -134,7 +135,7 @@ void accept_deny(struct node *n, struct conn *c, const struct wire_hello *hello,
 	       sizeof denied.cluster);
 	name_copy(denied.name, sizeof denied.name, hello->name);
 	name_copy(denied.address, sizeof denied.address,
-		  m != NULL ? m->address : "");
+		  m != NULL ? m->address : hello->address);
 	wire_encode_denied(conn_frame(c, &start), &denied);
 	conn_send(c, start, WIRE_DENIED);
 	conn_flush(c);
@@ -281,9 +282,13 @@ static void on_peer(struct node *n, struct conn *c, const struct frame *frame)
 	case WIRE_DENIED:
 		begin_denied(n, c, NULL);
 		return;
-	case WIRE_JOIN:
 	case WIRE_CHANGE:
+		change_asked(n, p->member.id, &n->message.change);
+		return;
 	case WIRE_CHANGED:
+		change_answered(n, &n->message.changed);
+		return;
+	case WIRE_JOIN:
 		conn_close(c, STATUS_MALFORMED, "not asked for");
 		return;
 	case WIRE_HELLO:

@@ -408,6 +408,12 @@ static void arm(struct node *n)
 	if (n->route.reopen != 0 && n->route.reopen < due) {
 		due = n->route.reopen;
 	}
+	if (n->leaving != 0 && n->leaving < due) {
+		due = n->leaving;
+	}
+	if (change_due(n) < due) {
+		due = change_due(n);
+	}
 	if (due == n->due) {
 		return;
 	}
@@ -467,12 +473,16 @@ void drive_turn(struct node *n)
 		snap_turn(n);
 		deliver_turn(n);
 		propose_turn(n);
+		change_turn(n);
 		deliver_turn(n);
 		cut(n);
 		tail_trim(&n->tail, n->raft.saved);
+	} else {
+		change_turn(n); /* their time passes */
 	}
 	peers_flush(n);
 	accept_flush(n);
 	publish_status(n);
 	arm(n);
+	node_leave_turn(n);
 }

@@ -378,6 +378,7 @@ static void save_commit(struct node *n)
 static void stop(struct node *n)
 {
 	n->stopped = true;
+	change_stop(n);
 	if (n->saver != NULL) {
 		saver_stop(n->saver);
 		n->saver = NULL;
@@ -396,6 +397,21 @@ static void stop(struct node *n)
 	uv_close((uv_handle_t *)&n->prepare, NULL);
 }
 
+/* A leader hands over before it goes; false: there is nothing to wait for. */
+static bool leave(struct node *n)
+{
+	struct raft_event ev = {.kind = RAFT_EV_TRANSFER};
+
+	if (n->core == NULL || n->raft.role != RAFT_LEADER || n->failed ||
+	    drive_step(n, &ev) != 0) {
+		return false;
+	}
+	log_info("handing over to %s",
+		 node_name_of(n, n->raft.transfer_target));
+	n->leaving = clock_ms() + HAND_OVER_MS;
+	return true;
+}
+
 static void on_wake(uv_async_t *wake)
 {
 	struct node *n = wake->data;
@@ -404,11 +420,25 @@ static void on_wake(uv_async_t *wake)
 		return;
 	}
 	atomic_store(&n->inbox.poked, false); /* before anything is read */
-	if (atomic_load(&n->inbox.stop)) {
+	if (atomic_load(&n->inbox.stop) && n->leaving == 0 && !leave(n)) {
 		stop(n);
 		return;
 	}
 	inbox_turn(n);
+}
+
+/* The one that is told to stand may need this node's vote: it stays until that
+ * one leads. */
+void node_leave_turn(struct node *n)
+{
+	if (n->leaving == 0 || n->stopped) {
+		return;
+	}
+	if ((n->raft.leader != 0 && n->raft.role != RAFT_LEADER) ||
+	    (n->raft.role == RAFT_LEADER && n->raft.transfer_target == 0) ||
+	    clock_ms() >= n->leaving) {
+		stop(n);
+	}
 }
 
 static void on_sweep(uv_timer_t *sweep)

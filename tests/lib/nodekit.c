@@ -147,6 +147,20 @@ static void on_role(void *context, const struct raft_status *status)
 	CHECK(status->term > 0);
 }
 
+static void on_changed(void *context, uint64_t ticket, int status,
+		       const char *text)
+{
+	struct kit_node *k = context;
+
+	pthread_mutex_lock(&k->mutex);
+	CHECK(ticket == k->change_ticket);
+	k->change_ticket = 0;
+	k->change_status = status;
+	(void)snprintf(k->change_text, sizeof k->change_text, "%s", text);
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->mutex);
+}
+
 static raft_ms on_tick(void *context, raft_ms now)
 {
 	(void)context;
@@ -170,6 +184,7 @@ static const struct node_client client = {
 	.read_done = on_read,
 	.message = on_message,
 	.role = on_role,
+	.changed = on_changed,
 	.tick = on_tick,
 	.failed = on_failed,
 	.snapshot = kit_on_snapshot,
@@ -269,8 +284,16 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 		.client = &client,
 		.context = k,
 	};
+	struct node_peer own = {k->name, k->address};
 	struct node_identity identity;
-	int rc = node_open(&config, &k->node, problem);
+	int rc;
+
+	if (k->alone || k->join != NULL) {
+		config.peers = &own;
+		config.peer_count = k->alone ? 1 : 0;
+		config.join = k->join;
+	}
+	rc = node_open(&config, &k->node, problem);
 
 	if (rc == 0) {
 		node_identity(k->node, &identity);
@@ -451,6 +474,68 @@ bool kit_await_failed(struct kit_node *k, const char *text)
 	done = strstr(k->failed, text) != NULL;
 	pthread_mutex_unlock(&k->mutex);
 	return done;
+}
+
+void kit_change_begin(struct kit_node *k, enum node_change_kind kind,
+		      const char *name, const char *old, const char *address,
+		      bool stay)
+{
+	static uint64_t ticket = 1;
+	struct node_change change = {
+		.kind = kind,
+		.name = name,
+		.old = old,
+		.address = address,
+		.stay = stay,
+	};
+
+	pthread_mutex_lock(&k->mutex);
+	k->change_ticket = ++ticket;
+	pthread_mutex_unlock(&k->mutex);
+	CHECK(node_change(k->node, k->change_ticket, &change) == 0);
+}
+
+int kit_change_end(struct kit_node *k)
+{
+	struct timespec until = patience();
+	int status;
+
+	pthread_mutex_lock(&k->mutex);
+	while (k->change_ticket != 0 && await_change(k, &until)) {
+	}
+	CHECK(k->change_ticket == 0);
+	status = k->change_status;
+	pthread_mutex_unlock(&k->mutex);
+	return status;
+}
+
+int kit_change(struct kit_node *k, enum node_change_kind kind, const char *name,
+	       const char *old, const char *address, bool stay)
+{
+	kit_change_begin(k, kind, name, old, address, stay);
+	return kit_change_end(k);
+}
+
+static bool has_members(const struct node_status *status, uint64_t argument)
+{
+	const char *text = (const char *)(uintptr_t)argument;
+	struct buffer out = {0};
+	bool same;
+
+	for (size_t i = 0; i < status->member_count; i++) {
+		buffer_printf(&out, "%s%s:%s", i > 0 ? " " : "",
+			      status->members[i].name,
+			      status->members[i].standing);
+	}
+	same = strcmp(buffer_text(&out), text) == 0 && !status->raft.joint &&
+	       status->raft.members_committed;
+	buffer_deinit(&out);
+	return same;
+}
+
+bool kit_await_members(struct kit_node *k, const char *members)
+{
+	return kit_await_status(k, has_members, (uintptr_t)members);
 }
 
 int kit_read(struct kit_node *k, bool lease, raft_index *index)
