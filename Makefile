@@ -31,13 +31,13 @@ TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode ke
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
-NODE += $(call room,raft/node,admit configs members)
+NODE += $(call room,raft/node,change admit configs members)
 CONTROL = $(call room,fs/control,client command control job json message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
-NODE += $(call room,raft/node,$(patsubst %,snap_%,copy stage wire wire_decode work))
+NODE += $(call room,raft/node,snap $(patsubst %,snap_%,copy receive send stage wire wire_decode work))
 CLI = fs/raftfsctl.c
 TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore memstore_copy memversion \
-	nodekit toy treegen treekit treemodel treemodel_ops)
+	nodekit nodekit_snap toy treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame base_log
@@ -51,9 +51,9 @@ UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash k
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
-UNIT_NODE += node_admit node_configs
+UNIT_NODE += node_change node_admit node_configs
 UNIT_CONTROL = control_control control_job control_message control_status
-UNIT_NODE += $(patsubst %,node_snap_%,copy stage wire work)
+UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link

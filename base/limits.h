@@ -42,6 +42,7 @@ enum {
 	LIMIT_NODE_NAME_BYTES = 63,
 	LIMIT_ADDRESS_BYTES = 255, /* HOST:PORT */
 	LIMIT_READS = 64,	   /* ReadIndex tickets pending in the core */
+	LIMIT_SNAPSHOT_RATE = 64 << 20, /* bytes a second, of snapshots */
 };
 
 /* Proposals and their replies. */

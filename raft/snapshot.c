@@ -2,7 +2,8 @@
 /* snapshot.c - a state in the place of a log (Raft 7).
  *
  * The leader asks the driver to send one to a member whose next entry is cut
- * away, once until that has ended; after a failure not before election_ms.
+ * away, once until that has ended; after a failure not before election_ms, and
+ * not while it is silent.
  * Then it probes after the snapshot's end (row 51: if that was cut away too,
  * with the next one).
  *
@@ -28,7 +29,8 @@ bool snapshot_is_loading(const struct raft *r)
 
 void snapshot_offer(struct raft *r, struct progress *p)
 {
-	if (p->sending || r->now < p->send_due)
+	if (p->sending || r->now < p->send_due ||
+	    r->now >= p->heard + r->config.election_ms)
 		return;
 	p->sending = true;
 	act_add(r, RAFT_DO_SEND_SNAP, 0)->send_snap.to = p->id;

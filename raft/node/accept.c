@@ -14,6 +14,7 @@
 #include "raft/node/admit.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
+#include "raft/node/snap.h"
 
 void accept_bad(struct node *n, const char *who, const char *why)
 {
@@ -49,18 +50,24 @@ static void caller_text(const struct conn *c, char *text, size_t size)
 	}
 }
 
-static void on_closed(struct conn *c, int status, const char *why)
+/* It is not an accepted one any more. */
+static void give_up(struct node *n, const struct conn *c)
 {
-	struct node *n = c->owner;
-	struct peer *p = c->peer;
-	char who[128];
-
 	for (size_t i = 0; i < n->accepted_count; i++) {
 		if (n->accepted[i] == c) {
 			n->accepted[i] = n->accepted[--n->accepted_count];
 			break;
 		}
 	}
+}
+
+static void on_closed(struct conn *c, int status, const char *why)
+{
+	struct node *n = c->owner;
+	struct peer *p = c->peer;
+	char who[128];
+
+	give_up(n, c);
 	if (p != NULL && p->in == c) {
 		p->in = NULL;
 	}
@@ -79,6 +86,11 @@ static void welcome(struct node *n, struct conn *c,
 {
 	struct peer *p = peer_for(n, hello);
 
+	if (hello->purpose == WIRE_FOR_SNAPSHOT) {
+		give_up(n, c);
+		snap_welcome(n, c, hello->id);
+		return;
+	}
 	CHECK(p != NULL); /* found_judge() knows no others */
 	if (p->in != NULL) {
 		conn_close(p->in, STATUS_ENDED, "replaced by a newer one");
@@ -87,6 +99,7 @@ static void welcome(struct node *n, struct conn *c,
 	p->links++;
 	p->owed = false; /* all that it proposed is offered again */
 	p->boot = hello->boot;
+	p->knows = hello->config;
 	p->heard = clock_ms();
 	c->peer = p;
 	c->frame_bytes_max = LIMIT_FRAME_BYTES;
@@ -122,7 +135,7 @@ void accept_deny(struct node *n, struct conn *c, const struct wire_hello *hello,
 	       sizeof denied.cluster);
 	name_copy(denied.name, sizeof denied.name, hello->name);
 	name_copy(denied.address, sizeof denied.address,
-		  m != NULL ? m->address : "");
+		  m != NULL ? m->address : hello->address);
 	wire_encode_denied(conn_frame(c, &start), &denied);
 	conn_send(c, start, WIRE_DENIED);
 	conn_flush(c);
@@ -269,9 +282,13 @@ static void on_peer(struct node *n, struct conn *c, const struct frame *frame)
 	case WIRE_DENIED:
 		begin_denied(n, c, NULL);
 		return;
-	case WIRE_JOIN:
 	case WIRE_CHANGE:
+		change_asked(n, p->member.id, &n->message.change);
+		return;
 	case WIRE_CHANGED:
+		change_answered(n, &n->message.changed);
+		return;
+	case WIRE_JOIN:
 		conn_close(c, STATUS_MALFORMED, "not asked for");
 		return;
 	case WIRE_HELLO:

@@ -20,6 +20,7 @@
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 #include "raft/node/options.h"
+#include "raft/node/snap.h"
 
 void begin_fail(struct node *n, const char *line)
 {
@@ -152,6 +153,7 @@ void begin_core(struct node *n)
 	n->core = raft_init(mem_zalloc(raft_size()), &n->config, &boot);
 	raft_check(n->core);
 	raft_status(n->core, &n->raft);
+	snap_begin(n);
 	n->dirty = true;
 	mem_free(runs);
 	mem_free(sizes);

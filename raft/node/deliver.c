@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deliver.c - committed entries to the client, never too far ahead of it. */
-#include "raft/node/inside.h"
+#include "raft/node/snap.h"
 
 enum { DISK_ENTRIES_MAX = 2048 }; /* read in one turn, so that it ends */
 
@@ -99,6 +99,9 @@ void deliver_turn(struct node *n)
 	size_t total = 0, count;
 	uint64_t bytes;
 
+	if (snap_is_loading(n)) {
+		return;
+	}
 	note_applied(n);
 	while (d->delivered < d->committed && has_room(n)) {
 		if (total >= DISK_ENTRIES_MAX) {

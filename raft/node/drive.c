@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
+#include "raft/node/snap.h"
 #include "raft/node/trace.h"
 
 /* --- Entries -------------------------------------------------------------- */
@@ -215,8 +216,10 @@ static void carry(struct node *n, const struct raft_act *act)
 		members_enforced(n, act->members.index);
 		return;
 	case RAFT_DO_SEND_SNAP:
+		snap_send(n, act->send_snap.to);
+		return;
 	case RAFT_DO_LOAD_SNAP:
-		CHECK(!"asked for by no core yet");
+		snap_load(n, act->load_snap.pos);
 		return;
 	}
 }
@@ -405,6 +408,12 @@ static void arm(struct node *n)
 	if (n->route.reopen != 0 && n->route.reopen < due) {
 		due = n->route.reopen;
 	}
+	if (n->leaving != 0 && n->leaving < due) {
+		due = n->leaving;
+	}
+	if (change_due(n) < due) {
+		due = change_due(n);
+	}
 	if (due == n->due) {
 		return;
 	}
@@ -433,7 +442,7 @@ static void cut(struct node *n)
 	raft_index oldest;
 	raft_index to;
 
-	if (!cut_due(&n->cut, v.applied, v.now)) {
+	if (snap_is_loading(n) || !cut_due(&n->cut, v.applied, v.now)) {
 		return;
 	}
 	log_state(n->log, &state);
@@ -462,14 +471,19 @@ void drive_turn(struct node *n)
 			peers_follow(n);
 		}
 		peers_settle(n);
+		snap_turn(n);
 		deliver_turn(n);
 		propose_turn(n);
+		change_turn(n);
 		deliver_turn(n);
 		cut(n);
 		tail_trim(&n->tail, n->raft.saved);
+	} else {
+		change_turn(n); /* their time passes */
 	}
 	peers_flush(n);
 	accept_flush(n);
 	publish_status(n);
 	arm(n);
+	node_leave_turn(n);
 }

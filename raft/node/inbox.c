@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "raft/node/address.h"
 #include "raft/node/inside.h"
+#include "raft/node/snap.h"
 
 enum { FULL_BYTES = 2 * LIMIT_SEGMENT_BYTES }; /* a saver wants room */
 enum { SEND_BYTES_MAX = 4 << 20 }; /* of node_send(), not yet on its way */
@@ -26,6 +28,12 @@ void inbox_deinit(struct inbox *inbox)
 		struct inbox_send *first = inbox->sends;
 
 		inbox->sends = first->next;
+		mem_free(first);
+	}
+	while (inbox->changes != NULL) {
+		struct inbox_change *first = inbox->changes;
+
+		inbox->changes = first->next;
 		mem_free(first);
 	}
 	mem_free(inbox->reads);
@@ -108,6 +116,41 @@ void node_send(struct node *n, raft_id to, struct bytes message)
 	inbox_poke(n);
 }
 
+static bool fill(char *to, size_t to_size, const char *from)
+{
+	if (from != NULL && strlen(from) >= to_size) {
+		return false;
+	}
+	name_copy(to, to_size, from != NULL ? from : "");
+	return true;
+}
+
+int node_change(struct node *n, uint64_t ticket,
+		const struct node_change *change)
+{
+	struct inbox *inbox = &n->inbox;
+	struct inbox_change *asked = mem_zalloc(sizeof *asked);
+	struct wire_change *to = &asked->change;
+
+	CHECK(ticket != 0);
+	to->ticket = ticket;
+	to->kind = (enum wire_change_kind)(WIRE_CHANGE_ADD + (int)change->kind);
+	to->stay = change->stay;
+	if (!fill(to->name, sizeof to->name, change->name) ||
+	    !fill(to->old, sizeof to->old, change->old) ||
+	    !fill(to->address, sizeof to->address, change->address) ||
+	    !wire_change_valid(to)) {
+		mem_free(asked);
+		return STATUS_INVALID;
+	}
+	pthread_mutex_lock(&inbox->mutex);
+	asked->next = inbox->changes;
+	inbox->changes = asked;
+	pthread_mutex_unlock(&inbox->mutex);
+	inbox_poke(n);
+	return 0;
+}
+
 /* --- From the saver's thread ---------------------------------------------- */
 
 void inbox_saved(void *context, raft_seq seq)
@@ -186,6 +229,7 @@ void inbox_turn(struct node *n)
 	struct inbox *inbox = &n->inbox;
 	struct inbox_read *reads;
 	struct inbox_send *sends, *next;
+	struct inbox_change *changes;
 	struct raft_pos base;
 	size_t read_count;
 
@@ -199,6 +243,8 @@ void inbox_turn(struct node *n)
 	inbox->sends = NULL;
 	inbox->sends_end = &inbox->sends;
 	inbox->send_bytes = 0;
+	changes = inbox->changes;
+	inbox->changes = NULL;
 	base = inbox->base;
 	pthread_mutex_unlock(&inbox->mutex);
 
@@ -206,10 +252,18 @@ void inbox_turn(struct node *n)
 		drive_saved(n, atomic_load(&inbox->saved));
 	}
 	compacted(n, base);
+	snap_collect(n);
 	for (size_t i = 0; i < read_count; i++) {
 		read_one(n, &reads[i]);
 	}
 	mem_free(reads);
+	while (changes != NULL) {
+		struct inbox_change *first = changes;
+
+		changes = first->next;
+		change_request(n, &first->change);
+		mem_free(first);
+	}
 	for (; sends != NULL; sends = next) {
 		next = sends->next;
 		send_one(n, sends);

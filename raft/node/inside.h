@@ -21,7 +21,8 @@
  * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status
  * mark.c    how far was ever applied  cut.c    how much of the log stays
- * members.c configurations */
+ * members.c configurations             snap.h    snapshots, both ways
+ * change.c  members change */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -58,6 +59,10 @@ enum {
 	HEARD_MS = 3 * SWEEP_MS,
 	SAY_AGAIN_MS = 10000,
 	FORWARD_BYTES_MAX = 8 << 20, /* queued on the way to the leader */
+	REQUESTS_MAX = 16,
+	CHANGES_ASKED_MAX = 32,
+	CHANGE_MS = 10000,   /* one that is not answered by then is given up */
+	HAND_OVER_MS = 1000, /* at the end: the leadership goes first */
 	REOPEN_FULL_MS = 20,
 	REOPEN_REFUSED_MS = 500,
 };
@@ -88,6 +93,7 @@ struct peer {
 	bool guest;	  /* of this cluster, but no member as far as is known
 			     here: it may know better */
 	bool seed;	  /* --join: whoever answers there */
+	raft_index knows; /* the newest configuration it had when it called */
 	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */
 	uint64_t links;	  /* connections that were either half, ever */
@@ -158,6 +164,35 @@ struct delivery {
 	size_t head, count;
 };
 
+/* --- Changes of members -----------------------------------------------------
+ */
+
+/* What this node was asked to have changed (change.c). */
+struct request {
+	struct wire_change change;
+	raft_ms until;
+	bool accepted; /* a leader has it under way, or had */
+	bool sent;     /* on the way below */
+	raft_term term;
+	uint64_t link;
+	raft_id leader; /* of the first one asked */
+};
+
+/* What a leader was asked for and has not begun. */
+struct asked {
+	raft_id from;
+	struct wire_change change;
+	raft_ms until;
+};
+
+/* A learner's round: all up to target is there when it ends. */
+struct catching {
+	raft_id id;
+	raft_term term;
+	raft_index target; /* 0: none is under way */
+	raft_ms began;
+};
+
 /* --- What other threads ask ----------------------------------------------- */
 
 struct inbox_read {
@@ -172,8 +207,13 @@ struct inbox_send {
 	uint8_t data[];
 };
 
+struct inbox_change {
+	struct inbox_change *next;
+	struct wire_change change;
+};
+
 struct inbox {
-	pthread_mutex_t mutex; /* over alive, reads, sends, base */
+	pthread_mutex_t mutex; /* over alive, reads, sends, changes, base */
 	bool alive;	       /* the async may be used */
 	atomic_bool poked;     /* and has been, since the loop looked */
 	atomic_bool stop;
@@ -186,10 +226,13 @@ struct inbox {
 	struct inbox_read *reads;
 	size_t read_count, read_capacity;
 	struct inbox_send *sends, **sends_end;
+	struct inbox_change *changes; /* newest first */
 	size_t send_bytes;
 };
 
 /* --- The node ------------------------------------------------------------- */
+
+struct snap; /* snap.h */
 
 struct node {
 	/* Since node_open(). */
@@ -221,7 +264,8 @@ struct node {
 	bool dirty; /* something happened since the last turn's end */
 	bool stepping;
 	bool traced;
-	bool stopped; /* everything is closing */
+	bool stopped;	 /* everything is closing */
+	raft_ms leaving; /* handing over until then, and stopping; 0: not */
 	bool failed;
 	bool listening;
 	bool seeded; /* whoever answers at --join is known */
@@ -253,8 +297,15 @@ struct node {
 	struct cut cut;
 	struct raft_status role_said; /* by the last log line */
 	raft_index start_applied;
+	struct request requests[REQUESTS_MAX];
+	size_t request_count;
+	struct asked asked[CHANGES_ASKED_MAX];
+	size_t asked_count;
+	struct catching catching[LIMIT_PEERS];
 	struct configs configs;
-	bool follow; /* links must follow another one */
+	bool follow;	   /* links must follow another one */
+	struct snap *snap; /* NULL: no core yet */
+	uint64_t snapshot_rate;
 
 	/* Scratch of one event. */
 	struct wire_message message;
@@ -301,8 +352,19 @@ MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
 /* These entries are in the log after keep now, and nothing else. */
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count);
+/* The log has none; that of the state is in force now. */
+void members_loaded(struct node *n, raft_index index, struct bytes record);
 /* The core says: the one at index is in force. */
 void members_enforced(struct node *n, raft_index index);
+
+/* change.c */
+void change_request(struct node *n, const struct wire_change *change);
+void change_asked(struct node *n, raft_id from,
+		  const struct wire_change *change);
+void change_answered(struct node *n, const struct wire_changed *changed);
+void change_turn(struct node *n);
+raft_ms change_due(const struct node *n); /* a turn is wanted then */
+void change_stop(struct node *n);
 
 /* deliver.c */
 void deliver_init(struct delivery *d, raft_index applied);
@@ -343,6 +405,7 @@ struct conn *peer_way(const struct peer *p);
  * connection: what was on the one before may be lost, in either direction. */
 uint64_t peer_link(const struct peer *p);
 void peer_moved(struct peer *p); /* its address is another */
+void peer_part(struct peer *p);	 /* end both halves */
 void peer_soon(struct peer *p);	 /* it called, so it is there: dial now */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);
@@ -392,6 +455,9 @@ void inbox_turn(struct node *n);
 void inbox_saved(void *context, raft_seq seq);
 void inbox_cut(void *context, struct raft_pos base);
 void inbox_full(void *context);
+
+/* node.c. It stops once another one leads. */
+void node_leave_turn(struct node *n);
 
 /* publish.c */
 void publish_lease(struct node *n);

@@ -141,6 +141,13 @@ void members_saved(struct node *n, raft_index keep,
 	}
 }
 
+void members_loaded(struct node *n, raft_index index, struct bytes record)
+{
+	/* The receiver has tried it. */
+	CHECK(wire_decode_config(record, &n->parsed) == 0);
+	configs_reset(&n->configs, index, &n->parsed);
+}
+
 void members_enforced(struct node *n, raft_index index)
 {
 	CHECK(index == n->configs.index); /* M1 */

@@ -18,6 +18,7 @@
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 #include "raft/node/options.h"
+#include "raft/node/snap.h"
 
 enum {
 	START_BYTES = 4 << 20
@@ -341,8 +342,9 @@ int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
 	if (rc != 0) {
 		buffer_printf(problem, "cannot reset the log: %s",
 			      log_problem(n->log));
+		return rc == STATUS_INVALID ? STATUS_CORRUPT : rc;
 	}
-	return rc == STATUS_INVALID ? STATUS_CORRUPT : rc;
+	return members_open(n, problem); /* those of before are gone */
 }
 
 /* --- The loop ------------------------------------------------------------- */
@@ -376,6 +378,7 @@ static void save_commit(struct node *n)
 static void stop(struct node *n)
 {
 	n->stopped = true;
+	change_stop(n);
 	if (n->saver != NULL) {
 		saver_stop(n->saver);
 		n->saver = NULL;
@@ -384,6 +387,7 @@ static void stop(struct node *n)
 	pthread_mutex_lock(&n->inbox.mutex);
 	n->inbox.alive = false;
 	pthread_mutex_unlock(&n->inbox.mutex);
+	snap_stop(n);
 	peers_stop(n);
 	accept_stop(n);
 	uv_close((uv_handle_t *)&n->wake, NULL);
@@ -391,6 +395,21 @@ static void stop(struct node *n)
 	uv_close((uv_handle_t *)&n->sweep, NULL);
 	uv_close((uv_handle_t *)&n->check, NULL);
 	uv_close((uv_handle_t *)&n->prepare, NULL);
+}
+
+/* A leader hands over before it goes; false: there is nothing to wait for. */
+static bool leave(struct node *n)
+{
+	struct raft_event ev = {.kind = RAFT_EV_TRANSFER};
+
+	if (n->core == NULL || n->raft.role != RAFT_LEADER || n->failed ||
+	    drive_step(n, &ev) != 0) {
+		return false;
+	}
+	log_info("handing over to %s",
+		 node_name_of(n, n->raft.transfer_target));
+	n->leaving = clock_ms() + HAND_OVER_MS;
+	return true;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -401,11 +420,25 @@ static void on_wake(uv_async_t *wake)
 		return;
 	}
 	atomic_store(&n->inbox.poked, false); /* before anything is read */
-	if (atomic_load(&n->inbox.stop)) {
+	if (atomic_load(&n->inbox.stop) && n->leaving == 0 && !leave(n)) {
 		stop(n);
 		return;
 	}
 	inbox_turn(n);
+}
+
+/* The one that is told to stand may need this node's vote: it stays until that
+ * one leads. */
+void node_leave_turn(struct node *n)
+{
+	if (n->leaving == 0 || n->stopped) {
+		return;
+	}
+	if ((n->raft.leader != 0 && n->raft.role != RAFT_LEADER) ||
+	    (n->raft.role == RAFT_LEADER && n->raft.transfer_target == 0) ||
+	    clock_ms() >= n->leaving) {
+		stop(n);
+	}
 }
 
 static void on_sweep(uv_timer_t *sweep)
@@ -416,6 +449,7 @@ static void on_sweep(uv_timer_t *sweep)
 	peers_sweep(n);
 	peers_ping(n);
 	accept_sweep(n);
+	snap_sweep(n);
 }
 
 /* The turn ends after the events that came together, and again before the
@@ -475,13 +509,13 @@ int node_start(struct node *n, const struct node_state *state)
 	n->start_applied = applied;
 	atomic_store(&n->inbox.applied, applied);
 	init_handles(n);
+	n->inbox.alive = true; /* before any thread may poke */
 	accept_init(n);
 	peers_init(n);
 	if (n->identity.founded) {
 		begin_core(n);
 	}
 	n->dirty = true;
-	n->inbox.alive = true;
 	if (pthread_create(&n->thread, NULL, run, n) != 0) {
 		log_fatal("cannot start the node's thread");
 	}
@@ -496,6 +530,7 @@ void node_stop(struct node *n)
 	CHECK(pthread_join(n->thread, NULL) == 0);
 	CHECK(uv_loop_close(&n->loop) == 0);
 	propose_deinit(n);
+	snap_deinit(n);
 	if (n->core != NULL) {
 		drive_deinit(n);
 	}

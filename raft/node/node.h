@@ -51,6 +51,9 @@ struct node_client {
 	void (*message)(void *context, raft_id from, struct bytes message);
 	/* Role, term or leader changed. */
 	void (*role)(void *context, const struct raft_status *status);
+	/* Answer to node_change(), a line for a person. */
+	void (*changed)(void *context, uint64_t ticket, int status,
+			const char *text);
 	/* Call once `due` (absolute ms) has come, at the latest 1 s after
 	 * the last; return when it is wanted next. */
 	raft_ms (*tick)(void *context, raft_ms now);
@@ -94,6 +97,8 @@ struct node_config {
 	/* For simulations, which are small: a segment file, the payload of a
 	 * message, entries that a cut leaves. 0: limits.h */
 	uint32_t segment_bytes, message_bytes, cut_tail_entries;
+	uint64_t snapshot_rate; /* bytes a second that are sent of them;
+				   0: limits.h */
 	const struct node_client *client;
 	void *context;
 };
@@ -142,7 +147,8 @@ struct node_state {
  * than the state may be); commit() callbacks begin after it. state is
  * borrowed. STATUS_CORRUPT: it does not fit the log. */
 MUST_USE int node_start(struct node *node, const struct node_state *state);
-/* Stop the threads: when it returns no callback runs or will. Blocks. */
+/* Stop the threads, a leader handing over first if it can within a second:
+ * when it returns no callback runs or will. Blocks. */
 void node_stop(struct node *node);
 void node_close(struct node *node); /* after stop, or instead of start */
 
@@ -173,6 +179,33 @@ bool node_space_has(struct node *node, uint64_t bytes);
 /* (any) Bytes that may be written until the next look. */
 uint64_t node_space_pace(const struct node *node);
 
+enum node_change_kind {
+	NODE_ADD,     /* invite name, to be called at address */
+	NODE_PROMOTE, /* a learner, to be a voter */
+	NODE_REMOVE,
+	NODE_REPLACE,  /* invite name in the place of old; both may be equal */
+	NODE_ADDRESS,  /* a member is called elsewhere now */
+	NODE_TRANSFER, /* name leads, or the best other voter: "" */
+};
+
+struct node_change {
+	enum node_change_kind kind;
+	const char *name;
+	const char *old;     /* REPLACE; else NULL */
+	const char *address; /* ADD, REPLACE, ADDRESS; else NULL */
+	bool stay;	     /* ADD: as a learner for good */
+};
+
+/* (any) Ask the leader, wherever it is, to change the members or to hand over.
+ * ticket is not 0 and not in use. changed() answers it exactly once, within
+ * about ten seconds. status 0: committed; STATUS_UNKNOWN: under way, and may
+ * be done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
+ * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
+ * STATUS_ENDED. change is copied. STATUS_INVALID at once: a name or an address
+ * that can not be; changed() is not called then. */
+MUST_USE int node_change(struct node *node, uint64_t ticket,
+			 const struct node_change *change);
+
 struct node_member {
 	raft_id id;
 	char name[LIMIT_NODE_NAME_BYTES + 1];
@@ -185,6 +218,16 @@ struct node_member {
 	raft_index match; /* leader only */
 };
 
+/* Since the start. */
+struct node_snapshots {
+	uint64_t made, sent, failed; /* as leader */
+	uint64_t installed, refused; /* refused: or cut off */
+	uint64_t bytes_sent;
+	uint64_t bytes_kept; /* that receivers had from earlier attempts */
+	uint64_t bytes_taken;
+	raft_index installed_index; /* of the last one; 0: none */
+};
+
 struct node_status {
 	struct raft_status raft;
 	uint8_t cluster[16];
@@ -193,6 +236,7 @@ struct node_status {
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
+	struct node_snapshots snapshots;
 	size_t member_count;
 	struct node_member members[LIMIT_PEERS];
 };

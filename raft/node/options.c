@@ -159,6 +159,8 @@ int options_take(struct node *n, const struct node_config *config,
 		.election_ms = config->election_ms,
 		.disk_stall_ms = config->disk_stall_ms,
 	};
+	n->snapshot_rate = config->snapshot_rate != 0 ? config->snapshot_rate
+						      : LIMIT_SNAPSHOT_RATE;
 	if (n->config.heartbeat_ms == 0) {
 		n->config.heartbeat_ms = LIMIT_HEARTBEAT_MS;
 	}

@@ -480,6 +480,16 @@ void peer_start(struct peer *p)
 	arm(p, 0);
 }
 
+void peer_part(struct peer *p)
+{
+	if (p->in != NULL) {
+		conn_close(p->in, STATUS_ENDED, "no member any more");
+	}
+	if (p->out != NULL) {
+		conn_close(p->out, STATUS_ENDED, "no member any more");
+	}
+}
+
 static void on_timer_closed(uv_handle_t *timer)
 {
 	struct peer *p = timer->data;

@@ -6,6 +6,7 @@
 #include "raft/node/address.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
+#include "raft/node/snap.h"
 
 /* A reader that sees this lease sees this commit index or a later one: all
  * that was answered before its request arrived (N2). */
@@ -205,6 +206,7 @@ void publish_status(struct node *n)
 		  n->raft.transfer_target != 0
 			  ? node_name_of(n, n->raft.transfer_target)
 			  : "");
+	snap_status(n, &s->snapshots);
 	s->member_count = count;
 	for (size_t i = 0; i < count; i++) {
 		fill_member(n, &members[i], &s->members[i]);

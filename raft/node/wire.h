@@ -175,6 +175,9 @@ MUST_USE int wire_decode(struct bytes body, uint8_t kind,
 /* The payload of ENTRY_MEMBERS. STATUS_MALFORMED. */
 MUST_USE int wire_decode_config(struct bytes body, struct wire_config *out);
 
+/* Has it what its kind needs, and nothing else? */
+bool wire_change_valid(const struct wire_change *change);
+
 void wire_encode_hello(struct buffer *out, const struct wire_hello *hello);
 void wire_encode_config(struct buffer *out, const struct wire_config *config);
 /* entries: those of (pos.index, last], borrowed. */

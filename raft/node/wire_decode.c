@@ -304,21 +304,20 @@ static bool word_valid(const char *text, bool wanted)
 	return wanted ? name_valid(text) : text[0] == 0;
 }
 
-static bool change_valid(const raft_Change *message)
+bool wire_change_valid(const struct wire_change *change)
 {
-	enum wire_change_kind kind = (enum wire_change_kind)message->kind;
+	enum wire_change_kind kind = change->kind;
 	bool replace = kind == WIRE_CHANGE_REPLACE;
 	bool address = replace || kind == WIRE_CHANGE_ADD ||
 		       kind == WIRE_CHANGE_ADDRESS;
-	bool name = kind != WIRE_CHANGE_TRANSFER || message->name[0] != 0;
+	bool name = kind != WIRE_CHANGE_TRANSFER || change->name[0] != 0;
 
-	return message->ticket != 0 && kind >= WIRE_CHANGE_ADD &&
-	       kind <= WIRE_CHANGE_TRANSFER &&
-	       word_valid(message->name, name) &&
-	       word_valid(message->old, replace) &&
-	       (message->address[0] != 0) == address &&
-	       address_valid(message->address) &&
-	       (!message->stay || kind == WIRE_CHANGE_ADD);
+	return change->ticket != 0 && kind >= WIRE_CHANGE_ADD &&
+	       kind <= WIRE_CHANGE_TRANSFER && word_valid(change->name, name) &&
+	       word_valid(change->old, replace) &&
+	       (change->address[0] != 0) == address &&
+	       address_valid(change->address) &&
+	       (!change->stay || kind == WIRE_CHANGE_ADD);
 }
 
 static bool decode_change(pb_istream_t *stream, struct wire_change *out)
@@ -326,7 +325,7 @@ static bool decode_change(pb_istream_t *stream, struct wire_change *out)
 	raft_Change message = raft_Change_init_zero;
 
 	if (!pb_decode(stream, raft_Change_fields, &message) ||
-	    !change_valid(&message)) {
+	    message.kind > WIRE_CHANGE_TRANSFER) {
 		return false;
 	}
 	*out = (struct wire_change){
@@ -338,7 +337,7 @@ static bool decode_change(pb_istream_t *stream, struct wire_change *out)
 	name_copy(out->name, sizeof out->name, message.name);
 	name_copy(out->old, sizeof out->old, message.old);
 	name_copy(out->address, sizeof out->address, message.address);
-	return true;
+	return wire_change_valid(out);
 }
 
 static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)

@@ -63,8 +63,8 @@ bool caller_is_closed(int fd)
 	return size <= 0;
 }
 
-void caller_hello(const struct kit_node *from, const struct kit_node *to,
-		  struct buffer *out)
+static void hello_for(const struct kit_node *from, const struct kit_node *to,
+		      enum wire_purpose purpose, struct buffer *out)
 {
 	const struct kit *kit = from->kit;
 	struct wire_hello hello = {
@@ -73,6 +73,7 @@ void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		.id = from->id,
 		.boot = 1,
 		.target_id = to->id,
+		.purpose = purpose,
 		.count = kit->count,
 	};
 	struct node_identity identity;
@@ -89,6 +90,18 @@ void caller_hello(const struct kit_node *from, const struct kit_node *to,
 	}
 	wire_encode_hello(out, &hello);
 	frame_seal(out, start, WIRE_HELLO, 0);
+}
+
+void caller_hello(const struct kit_node *from, const struct kit_node *to,
+		  struct buffer *out)
+{
+	hello_for(from, to, WIRE_FOR_LINK, out);
+}
+
+void caller_hello_snapshot(const struct kit_node *from,
+			   const struct kit_node *to, struct buffer *out)
+{
+	hello_for(from, to, WIRE_FOR_SNAPSHOT, out);
 }
 
 int caller_called(const struct kit_node *k)

@@ -17,6 +17,10 @@ bool caller_is_closed(int fd);
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out);
 
+/* The same, of one that is about to send a snapshot. */
+void caller_hello_snapshot(const struct kit_node *from,
+			   const struct kit_node *to, struct buffer *out);
+
 /* In the place of a member that does not run: wait until somebody dials its
  * address. The connection; the caller closes it. */
 int caller_called(const struct kit_node *k);

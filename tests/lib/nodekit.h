@@ -11,7 +11,7 @@
 
 #include "raft/node/node.h"
 
-enum { KIT_NODES_MAX = 5, KIT_NUMBERS_MAX = 1 << 17 };
+enum { KIT_NODES_MAX = 6, KIT_NUMBERS_MAX = 1 << 17 };
 
 struct kit;
 
@@ -22,6 +22,9 @@ struct kit_node {
 	char folder[64];
 	struct node *node; /* NULL: stopped */
 	raft_id id;
+	/* What it is started with; else all nodes as its peers. */
+	const char *join; /* an address */
+	bool alone;	  /* founds by itself, and listens */
 
 	pthread_mutex_t mutex; /* over all below */
 	pthread_cond_t changed;
@@ -40,14 +43,27 @@ struct kit_node {
 	uint64_t read_ticket;
 	raft_index read_index;
 	int read_status;
+	uint64_t change_ticket;
+	int change_status;
+	char change_text[256];
 	raft_id message_from;
 	size_t message_size;
 	bool holding; /* what is delivered is not said to be applied */
+
+	/* Snapshots (nodekit_snap.c). */
+	raft_term applied_term;
+	struct raft_pos installed; /* the state was, and nothing after it */
+	size_t ballast; /* files of a MiB that a snapshot has besides */
+	unsigned made, loaded;
+	bool holding_load, in_load; /* it waits for the end of the hold */
+	const char *keep_before, *keep_after; /* copies of the folder, of when
+						 the next one is loaded */
 };
 
 struct kit {
 	size_t count;
 	char root[32];
+	uint64_t snapshot_rate; /* 0: the usual */
 	struct node_peer peers[KIT_NODES_MAX];
 	struct kit_node nodes[KIT_NODES_MAX];
 };
@@ -85,6 +101,23 @@ bool kit_await_status(struct kit_node *k, kit_condition condition,
 /* Until what it waits for contains the text. */
 bool kit_await_waiting(struct kit_node *k, const char *text);
 bool kit_await_failed(struct kit_node *k, const char *text);
+/* Let a load go on that holding_load keeps from it; wait for one. */
+void kit_release_load(struct kit_node *k);
+bool kit_await_load(struct kit_node *k);
+/* The client's half of snapshots, for nodekit.c alone. */
+int kit_on_snapshot(void *context, const char *folder,
+		    struct node_snapshot_info *info);
+int kit_on_load(void *context, const char *folder, struct raft_pos pos);
+/* node_change() and its answer: the status, and the line in change_text. */
+int kit_change(struct kit_node *k, enum node_change_kind kind, const char *name,
+	       const char *old, const char *address, bool stay);
+/* Ask only; kit_change_end() waits. */
+void kit_change_begin(struct kit_node *k, enum node_change_kind kind,
+		      const char *name, const char *old, const char *address,
+		      bool stay);
+int kit_change_end(struct kit_node *k);
+/* Until k's members are these, "n1:voter n2:learner", and not joint. */
+bool kit_await_members(struct kit_node *k, const char *members);
 /* Answer of a read index; its index in *index. */
 int kit_read(struct kit_node *k, bool lease, raft_index *index);
 /* Until so many ways were opened to it; false after some seconds. */

@@ -22,7 +22,7 @@ struct run {
 	/* Rates, in a thousand, drawn anew for each run. */
 	uint64_t speed, loss, copy, disorder, crash, stall, cut, compact;
 	uint64_t hurry; /* of snapshots */
-	uint64_t change, transfer;
+	uint64_t change, leave, transfer;
 	uint64_t back; /* of those that are down */
 	bool paused[WORLD_NODES + 1];
 };
@@ -99,15 +99,35 @@ static void pass(struct run *run, raft_ms ms)
 	}
 }
 
+static bool leads(struct run *run, raft_id id)
+{
+	struct raft_status s;
+
+	if (!run->w->node[id].up)
+		return false;
+	raft_status(run->w->node[id].core, &s);
+	return s.role == RAFT_LEADER;
+}
+
+/* All links work again, or some do not, one way or both; or those that lead,
+ * or believe it, are alone, or whole sides are. */
 static void cut_some(struct run *run)
 {
-	raft_id a, b;
-	uint64_t how = below(run, 6);
+	raft_id a, b, nodes = run->w->node_count;
+	uint64_t how = below(run, 8), side = below(run, 1000000);
 
-	for (a = 1; a <= run->w->node_count; a++) {
-		for (b = 1; b <= run->w->node_count; b++)
-			run->w->cut[a][b] = how < 3 && happens(run, 350) &&
-					    (how > 0 || a < b);
+	for (a = 1; a <= nodes; a++) {
+		for (b = 1; b <= nodes; b++) {
+			bool *cut = &run->w->cut[a][b];
+
+			*cut = false;
+			if (how < 3)
+				*cut = happens(run, 350) && (how > 0 || a < b);
+			if (how == 3)
+				*cut = leads(run, a) || leads(run, b);
+			if (how == 4)
+				*cut = ((side >> a ^ side >> b) & 1) != 0;
+		}
 	}
 }
 
@@ -172,7 +192,7 @@ static void draw_voters(struct run *run, const struct raft_members *now,
 			struct raft_members *next)
 {
 	uint64_t flips =
-		happens(run, 100) ? run->w->node_count : 1 + below(run, 2);
+		happens(run, 300) ? 2 * run->w->node_count : 1 + below(run, 2);
 	bool votes[WORLD_NODES + 1] = {0};
 	raft_id id;
 
@@ -240,7 +260,7 @@ static void local_some(struct run *run, raft_id id)
 
 	if (happens(run, run->change))
 		change_some(run, id);
-	if (happens(run, 200))
+	if (happens(run, run->leave))
 		leave_some(run, id);
 	if (happens(run, run->transfer))
 		world_transfer(w, id, below(run, 2) * some_node(run));
@@ -411,9 +431,10 @@ static void one_run(uint64_t seed)
 	run.crash = below(&run, 3) * below(&run, 8);
 	run.stall = below(&run, 3) * below(&run, 450);
 	run.cut = below(&run, 3) * below(&run, 8);
-	run.compact = below(&run, 2) * 200;
+	run.compact = below(&run, 3) * below(&run, 500);
 	run.hurry = 10 + below(&run, 300);
 	run.change = below(&run, 2) * below(&run, 150);
+	run.leave = 10 + below(&run, 2) * below(&run, 400);
 	run.transfer = below(&run, 2) * below(&run, 60);
 	run.back = 1 + below(&run, 40);
 	/* Some clusters can hardly elect anyone before the next timeout. */

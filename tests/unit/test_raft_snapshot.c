@@ -132,11 +132,45 @@ static void a_failed_snapshot_is_repeated_later(void **state)
 						.term = 2,
 						.pos.index = 4,
 						.last = 4});
+		solo_recv(&s, (struct raft_msg){.kind = RAFT_APPEND_REPLY,
+						.from = 3,
+						.term = 2,
+						.last = 3,
+						.reject = true});
 		solo_clock(&s, 1);
 		assert_null(solo_act(&s, RAFT_DO_SEND_SNAP, 0));
 	}
 
 	solo_clock(&s, 1);
+	assert_int_equal(solo_act(&s, RAFT_DO_SEND_SNAP, 0)->send_snap.to, 3);
+	solo_deinit(&s);
+}
+
+static void nobody_sends_to_who_is_silent(void **state)
+{
+	const struct raft_msg from_2 = {.kind = RAFT_APPEND_REPLY,
+					.from = 2,
+					.term = 2,
+					.pos.index = 4,
+					.last = 4};
+	const struct raft_msg from_3 = {.kind = RAFT_APPEND_REPLY,
+					.from = 3,
+					.term = 2,
+					.last = 3,
+					.reject = true};
+	int i;
+	(void)state;
+
+	given_leader_with_a_cut_log();
+	sent(3, 0, false);
+	for (i = 0; i < 20; i++) {
+		solo_clock(&s, 100);
+		assert_null(solo_act(&s, RAFT_DO_SEND_SNAP, 0));
+		solo_recv(&s, from_2);
+		assert_null(solo_act(&s, RAFT_DO_SEND_SNAP, 0));
+	}
+	solo_recv(&s, from_3);
+
 	assert_int_equal(solo_act(&s, RAFT_DO_SEND_SNAP, 0)->send_snap.to, 3);
 	solo_deinit(&s);
 }
@@ -392,6 +426,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_away_is_sent_as_a_snapshot_once),
 		cmocka_unit_test(after_the_snapshot_its_end_is_probed),
 		cmocka_unit_test(a_failed_snapshot_is_repeated_later),
+		cmocka_unit_test(nobody_sends_to_who_is_silent),
 		cmocka_unit_test(a_lost_link_begins_no_second_snapshot),
 		cmocka_unit_test(
 			a_snapshot_before_the_base_is_followed_by_another),

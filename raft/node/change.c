@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* change.c - members change, and leaders, because someone asked for it.
+ *
+ *   node_change() -> a request here -CHANGE-> asked of the leader -> proposed
+ *        ^                |      <-CHANGED- under way, or refused
+ *        '--- answered ---'
+ *
+ *   X1  a request is answered when the configuration it asks for is committed
+ *       as far as this node knows, when it was refused, or when its time is
+ *       over: exactly once
+ *   X2  it is asked again of each new leader, or over each new link, saying
+ *       so: what is there already is then as good as done
+ *   X3  what a leader does by itself follows from how things stand, not from
+ *       what happened (raft.md row 36): out of a committed joint
+ *       configuration, bind who was invited and called, promote who has caught
+ *       up, tell who was removed */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "raft/node/address.h"
+#include "raft/node/clock.h"
+#include "raft/node/inside.h"
+
+static bool is_leader(const struct node *n)
+{
+	return n->core != NULL && n->raft.role == RAFT_LEADER;
+}
+
+/* --- Proposing ------------------------------------------------------------ */
+
+static void say_config(const struct wire_config *c)
+{
+	struct buffer text = {0};
+
+	for (size_t i = 0; i < c->count; i++) {
+		buffer_printf(&text, " %s=%s", c->members[i].name,
+			      config_standing_text(c->members[i].standing));
+	}
+	log_info("members change%s:%s", c->joint ? " jointly" : "",
+		 buffer_text(&text));
+	buffer_deinit(&text);
+}
+
+static int propose(struct node *n, const struct wire_config *draft)
+{
+	struct raft_members members;
+	struct buffer record = {0};
+	struct raft_event ev = {.kind = RAFT_EV_CHANGE};
+	int rc;
+
+	CHECK(config_valid(draft));
+	config_members(draft, &members);
+	wire_encode_config(&record, draft);
+	n->change = entry_new(ENTRY_MEMBERS, record.data, record.size);
+	ev.change.members = &members;
+	ev.change.size = n->change->size;
+	rc = drive_step(n, &ev);
+	entry_unref(n->change);
+	n->change = NULL;
+	buffer_deinit(&record);
+	if (rc == 0) {
+		say_config(draft);
+	}
+	return rc;
+}
+
+/* May a change be proposed now? */
+static bool is_settled(const struct node *n)
+{
+	return is_leader(n) && n->configs.index > 0 &&
+	       n->raft.members_committed && n->raft.transfer_target == 0;
+}
+
+/* --- The leader by itself --------------------------------------------------
+ */
+
+static bool bind_callers(struct node *n, struct wire_config *draft)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < n->peer_count; i++) {
+		const struct peer *p = n->peers[i];
+
+		if (p->guest && p->in != NULL &&
+		    config_bind(draft, p->member.name, p->member.id) == 0) {
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+static struct catching *catching_of(struct node *n, raft_id id)
+{
+	struct catching *free = NULL;
+
+	for (size_t i = 0; i < LIMIT_PEERS; i++) {
+		struct catching *c = &n->catching[i];
+
+		if (c->id == id) {
+			return c;
+		}
+		if (free == NULL && config_of(&n->configs.now, c->id) == NULL) {
+			free = c; /* its learner is gone */
+		}
+	}
+	CHECK(free != NULL); /* at most LIMIT_PEERS members */
+	*free = (struct catching){.id = id};
+	return free;
+}
+
+/* Rounds of the thesis, 4.2.1: all that was there when a round began is at the
+ * learner when it ends. One that took no longer than an election may take
+ * shows that this one would not hold up the others. */
+static bool has_caught_up(struct node *n, raft_id id)
+{
+	struct catching *c = catching_of(n, id);
+	struct peer *p = peer_of(n, id);
+	struct raft_peer_status status;
+	bool quick;
+
+	if (p == NULL || peer_link(p) == 0 ||
+	    raft_peer(n->core, id, &status) != 0) {
+		c->target = 0;
+		return false;
+	}
+	if (c->target == 0 || c->term != n->raft.term) {
+		c->term = n->raft.term;
+		c->target = n->raft.last;
+		c->began = n->now;
+	}
+	if (status.match < c->target) {
+		return false;
+	}
+	quick = n->now - c->began <= n->config.election_ms;
+	c->target = 0;
+	return quick;
+}
+
+static bool promote_learners(struct node *n, struct wire_config *draft)
+{
+	const struct wire_config *now = &n->configs.now;
+	bool changed = false;
+
+	for (size_t i = 0; i < now->count; i++) {
+		const struct wire_member *m = &now->members[i];
+
+		if (m->standing == WIRE_LEARNER && !m->stay &&
+		    has_caught_up(n, m->id) &&
+		    config_promote(draft, m->id) == 0) {
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+/* Removed ones are told, so that they end instead of asking for ever. */
+static void dismiss(struct node *n)
+{
+	struct wire_hello hello = {0};
+
+	for (size_t i = n->peer_count; i > 0; i--) {
+		struct peer *p = n->peers[i - 1];
+		struct conn *way = peer_way(p);
+
+		if (!p->guest || way == NULL || p->knows > n->configs.index ||
+		    config_invited(&n->configs.now, p->member.name) != NULL ||
+		    !accept_decides(n)) {
+			continue;
+		}
+		name_copy(hello.name, sizeof hello.name, p->member.name);
+		name_copy(hello.address, sizeof hello.address,
+			  p->member.address);
+		hello.id = p->member.id;
+		accept_deny(n, way, &hello, WIRE_DENIED_REMOVED);
+		peer_part(p);
+	}
+}
+
+/* --- Asked of the leader ---------------------------------------------------
+ */
+
+static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
+		   const char *text)
+{
+	struct wire_changed changed = {.ticket = ticket, .status = status};
+	struct peer *p = peer_of(n, to);
+	struct conn *way = p != NULL ? peer_way(p) : NULL;
+	size_t start;
+
+	(void)snprintf(changed.text, sizeof changed.text, "%s", text);
+	if (to == n->identity.self) {
+		change_answered(n, &changed);
+	} else if (way != NULL) {
+		wire_encode_changed(conn_frame(way, &start), &changed);
+		conn_send(way, start, WIRE_CHANGED);
+	}
+}
+
+void change_asked(struct node *n, raft_id from,
+		  const struct wire_change *change)
+{
+	struct asked *a = &n->asked[n->asked_count];
+
+	if (!is_leader(n)) {
+		answer(n, from, change->ticket, STATUS_NOT_LEADER, "");
+		return;
+	}
+	if (n->asked_count == CHANGES_ASKED_MAX) {
+		answer(n, from, change->ticket, STATUS_FULL,
+		       "too many changes are under way");
+		return;
+	}
+	*a = (struct asked){
+		.from = from,
+		.change = *change,
+		.until = clock_ms() + CHANGE_MS,
+	};
+	n->asked_count++;
+	n->dirty = true;
+}
+
+static void transfer_text(int rc, const char *name, struct buffer *out)
+{
+	if (rc == STATUS_NOT_FOUND && name[0] != 0) {
+		buffer_printf(out, "%s is no voter that could lead", name);
+	} else if (rc == STATUS_NOT_FOUND) {
+		buffer_printf(out, "there is no other voter");
+	}
+}
+
+/* STATUS_NOT_READY, STATUS_PENDING: not now. */
+static int carry_transfer(struct node *n, const struct wire_change *change,
+			  struct buffer *problem)
+{
+	const struct wire_member *m =
+		config_named(&n->configs.now, change->name);
+	struct raft_event ev = {.kind = RAFT_EV_TRANSFER};
+	int rc;
+
+	if (change->name[0] != 0 && m == NULL) {
+		buffer_printf(problem, "there is no member %s", change->name);
+		return STATUS_NOT_FOUND;
+	}
+	if (m != NULL && m->id == n->identity.self) {
+		return 0; /* it leads */
+	}
+	ev.transfer.target = m != NULL ? m->id : 0;
+	rc = m != NULL && m->id == 0 ? STATUS_NOT_FOUND : drive_step(n, &ev);
+	transfer_text(rc, change->name, problem);
+	return rc;
+}
+
+static int carry(struct node *n, const struct wire_change *change,
+		 struct buffer *problem)
+{
+	struct wire_config draft = n->configs.now;
+	int rc;
+
+	if (change->kind == WIRE_CHANGE_TRANSFER) {
+		return carry_transfer(n, change, problem);
+	}
+	if (!is_settled(n) || draft.joint) {
+		return STATUS_PENDING;
+	}
+	if (change->again && config_shows(&draft, change)) {
+		return 0; /* X2 */
+	}
+	rc = config_change(&draft, change, problem);
+	if (rc != 0 || memcmp(&draft, &n->configs.now, sizeof draft) == 0) {
+		return rc;
+	}
+	rc = propose(n, &draft);
+	return rc == STATUS_NOT_READY ? STATUS_PENDING : rc;
+}
+
+/* The first of those asked for; the others wait for it. */
+static void carry_asked(struct node *n)
+{
+	struct buffer problem = {0};
+	struct asked first;
+	int rc;
+
+	if (n->asked_count == 0) {
+		return;
+	}
+	first = n->asked[0];
+	rc = carry(n, &first.change, &problem);
+	if (rc == STATUS_NOT_READY) {
+		rc = STATUS_PENDING;
+	}
+	if (rc != STATUS_PENDING || n->now >= first.until) {
+		n->asked_count--;
+		memmove(n->asked, n->asked + 1,
+			n->asked_count * sizeof n->asked[0]);
+		answer(n, first.from, first.change.ticket, rc,
+		       rc == STATUS_PENDING ? "another change is under way"
+					    : buffer_text(&problem));
+		n->dirty = true;
+	}
+	buffer_deinit(&problem);
+}
+
+static void lead(struct node *n)
+{
+	struct wire_config draft = n->configs.now;
+
+	if (n->raft.leave_due) {
+		config_leave(&draft);
+		(void)propose(n, &draft);
+		return;
+	}
+	carry_asked(n);
+	if (!is_settled(n)) {
+		return;
+	}
+	dismiss(n);
+	draft = n->configs.now;
+	if (!draft.joint &&
+	    (bind_callers(n, &draft) || promote_learners(n, &draft))) {
+		(void)propose(n, &draft);
+	}
+}
+
+/* --- Requests of this node --------------------------------------------------
+ */
+
+void change_request(struct node *n, const struct wire_change *change)
+{
+	struct request *r = &n->requests[n->request_count];
+
+	if (n->request_count == REQUESTS_MAX) {
+		n->client->changed(n->context, change->ticket, STATUS_FULL,
+				   "too many changes are under way");
+		return;
+	}
+	*r = (struct request){
+		.change = *change,
+		.until = clock_ms() + CHANGE_MS,
+	};
+	n->request_count++;
+	n->dirty = true;
+}
+
+static void done(struct node *n, struct request *r, int status,
+		 const char *text)
+{
+	uint64_t ticket = r->change.ticket;
+
+	*r = n->requests[--n->request_count];
+	n->client->changed(n->context, ticket, status, text);
+}
+
+void change_answered(struct node *n, const struct wire_changed *changed)
+{
+	for (size_t i = 0; i < n->request_count; i++) {
+		struct request *r = &n->requests[i];
+
+		if (r->change.ticket != changed->ticket) {
+			continue;
+		}
+		n->dirty = true;
+		if (changed->status == STATUS_NOT_LEADER) {
+			r->sent = false; /* there will be another */
+		} else if (changed->status != 0) {
+			done(n, r, changed->status, changed->text);
+		} else {
+			r->accepted = true;
+		}
+		return;
+	}
+}
+
+/* Is it as it was asked for? A line for whoever asked is in out then. */
+static bool shows(struct node *n, const struct request *r, struct buffer *out)
+{
+	const struct wire_change *change = &r->change;
+	const struct wire_config *now = &n->configs.now;
+	const struct wire_member *m = config_named(now, change->name);
+	const struct wire_member *own = config_of(now, n->identity.self);
+
+	if (change->kind == WIRE_CHANGE_TRANSFER) {
+		buffer_printf(out, "%s leads", node_name_of(n, n->raft.leader));
+		return change->name[0] != 0
+			       ? m != NULL && m->id == n->raft.leader
+			       : n->raft.leader != 0 &&
+					 n->raft.leader != r->leader;
+	}
+	if (!n->raft.members_committed || n->configs.index == 0) {
+		return false;
+	}
+	switch (change->kind) {
+	case WIRE_CHANGE_ADD:
+	case WIRE_CHANGE_REPLACE:
+		buffer_printf(out,
+			      "%s is invited; start it: raftfs --id %s --join "
+			      "%s ...",
+			      change->name, change->name,
+			      own != NULL ? own->address : "HOST:PORT");
+		break;
+	case WIRE_CHANGE_PROMOTE:
+		buffer_printf(out, "%s is a voter", change->name);
+		break;
+	case WIRE_CHANGE_REMOVE:
+		buffer_printf(out, "%s is removed", change->name);
+		if (m != NULL && m == own && own->standing == WIRE_OUTGOING) {
+			return true; /* it will not hear of the end */
+		}
+		break;
+	default:
+		buffer_printf(out, "%s is called at %s from now on",
+			      change->name, change->address);
+		break;
+	}
+	return config_shows(now, change);
+}
+
+/* The time is over. */
+static void expire(struct node *n, struct request *r)
+{
+	const struct wire_member *m =
+		config_named(&n->configs.now, r->change.name);
+	char text[WIRE_TEXT_BYTES + 1];
+
+	if (!r->accepted) {
+		done(n, r, STATUS_TIMED_OUT,
+		     n->published.waiting[0] != 0
+			     ? n->published.waiting
+			     : "the leader does not answer");
+		return;
+	}
+	if (r->change.kind != WIRE_CHANGE_PROMOTE || m == NULL) {
+		done(n, r, STATUS_UNKNOWN, "it is not known to be done yet");
+		return;
+	}
+	(void)snprintf(text, sizeof text,
+		       "%s will be a voter as soon as it has %s", m->name,
+		       m->standing == WIRE_INVITED ? "come and caught up"
+						   : "caught up");
+	done(n, r, 0, text);
+}
+
+static void ask(struct node *n, struct request *r)
+{
+	struct peer *p = peer_of(n, n->raft.leader);
+	struct conn *way = p != NULL ? peer_way(p) : NULL;
+	uint64_t link = p != NULL ? peer_link(p) : 0;
+	const struct wire_change change = r->change;
+	size_t start;
+
+	if (r->sent && r->term == n->raft.term && r->link == link) {
+		return;
+	}
+	if (!is_leader(n) && (way == NULL || link == 0)) {
+		return;
+	}
+	r->leader = r->leader == 0 ? n->raft.leader : r->leader;
+	r->sent = true;
+	r->term = n->raft.term;
+	r->link = link;
+	r->change.again = true; /* X2 */
+	if (is_leader(n)) {
+		change_asked(n, n->identity.self, &change);
+	} else {
+		wire_encode_change(conn_frame(way, &start), &change);
+		conn_send(way, start, WIRE_CHANGE);
+	}
+}
+
+/* --- Each turn --------------------------------------------------------------
+ */
+
+void change_turn(struct node *n)
+{
+	struct buffer text = {0};
+
+	for (size_t i = n->request_count; i > 0; i--) {
+		struct request *r = &n->requests[i - 1];
+
+		buffer_reset(&text);
+		if (r->accepted && shows(n, r, &text)) {
+			done(n, r, 0, buffer_text(&text));
+		} else if (n->now >= r->until) {
+			expire(n, r);
+		} else {
+			ask(n, r);
+		}
+	}
+	buffer_deinit(&text);
+	if (is_leader(n)) {
+		lead(n);
+	}
+	while (!is_leader(n) && n->asked_count > 0) {
+		const struct asked *a = &n->asked[--n->asked_count];
+
+		answer(n, a->from, a->change.ticket, STATUS_NOT_LEADER, "");
+	}
+}
+
+raft_ms change_due(const struct node *n)
+{
+	raft_ms due = UINT64_MAX;
+
+	for (size_t i = 0; i < n->request_count; i++) {
+		due = n->requests[i].until < due ? n->requests[i].until : due;
+	}
+	for (size_t i = 0; i < n->asked_count; i++) {
+		due = n->asked[i].until < due ? n->asked[i].until : due;
+	}
+	return due;
+}
+
+void change_stop(struct node *n)
+{
+	while (n->request_count > 0) {
+		done(n, &n->requests[0], STATUS_ENDED, "this node is ending");
+	}
+}
