@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -25,7 +26,8 @@
 	type __wrap_##name(__VA_ARGS__);                                       \
 	type __wrap_##name(__VA_ARGS__)
 
-enum { FD_FIRST = 1 << 20, FDS_MAX = 4096 };
+enum { FD_FIRST = 1 << 20, FDS_MAX = 1 << 16 };
+#define DISK_BYTES (64ULL << 20) /* a small one: its reserve is a quarter */
 
 /* An open file or folder; its number is never used again in a run. */
 struct descriptor {
@@ -166,7 +168,7 @@ static int open_in(struct asker *a, struct vnode *from, const char *path,
 		return EEXIST;
 	}
 	if (v == NULL) {
-		if (files_bytes(a->host->files) >= a->host->disk_limit) {
+		if (disk_free(a->node) == 0) {
 			return ENOSPC;
 		}
 		v = files_make(a->host->files, folder, last, false);
@@ -337,7 +339,7 @@ static void fill(const struct vnode *v, struct stat *st)
 {
 	memset(st, 0, sizeof *st);
 	st->st_mode = v->inode == NULL ? S_IFDIR | 0700 : S_IFREG | 0600;
-	st->st_size = v->inode == NULL ? 0 : (off_t)v->inode->now.size;
+	st->st_size = v->inode == NULL ? 0 : (off_t)files_size(v);
 	st->st_nlink = 1;
 }
 
@@ -417,6 +419,17 @@ WRAP(DIR *, fdopendir, int fd)
 	return (DIR *)(void *)s;
 }
 
+WRAP(DIR *, opendir, const char *path)
+{
+	int fd;
+
+	if (!is_ours(path)) {
+		return __real_opendir(path);
+	}
+	fd = __wrap_open(path, O_RDONLY | O_DIRECTORY);
+	return fd < 0 ? NULL : __wrap_fdopendir(fd);
+}
+
 WRAP(struct dirent *, readdir, DIR *dir)
 {
 	struct folder_stream *s = (void *)dir;
@@ -473,12 +486,11 @@ WRAP(ssize_t, read, int fd, void *data, size_t size)
 	return got;
 }
 
-static bool has_room(const struct host *h, const struct vnode *v, uint64_t end)
+static bool has_room(int node, const struct vnode *v, uint64_t end)
 {
-	uint64_t size = v->inode->now.size;
+	uint64_t size = files_size(v);
 
-	return h->disk_limit == UINT64_MAX || end <= size ||
-	       files_bytes(h->files) + (end - size) <= h->disk_limit;
+	return end <= size || end - size <= disk_free(node);
 }
 
 WRAP(ssize_t, pwrite, int fd, const void *data, size_t size, off_t offset)
@@ -495,7 +507,7 @@ WRAP(ssize_t, pwrite, int fd, const void *data, size_t size, off_t offset)
 	if (sim.rates.write_ns > 0) {
 		take_time(&a, sim.rates.write_ns);
 	}
-	if (!has_room(a.host, d->vnode, at + size)) {
+	if (!has_room(a.node, d->vnode, at + size)) {
 		error = ENOSPC;
 	} else {
 		writes_add(d->vnode->inode, at, data, size);
@@ -543,6 +555,52 @@ static int sync_one(int fd)
 	return finish(a, error, 0);
 }
 
+/* Room for all of it, or nothing. */
+WRAP(int, posix_fallocate, int fd, off_t offset, off_t bytes)
+{
+	struct descriptor *d = look(fd);
+	uint64_t end = (uint64_t)(offset + bytes);
+	struct asker a;
+	int error = 0;
+
+	CHECK(d != NULL);
+	a = begin();
+	if (!has_room(a.node, d->vnode, end)) {
+		error = ENOSPC;
+	} else if (end > d->vnode->reserved) {
+		d->vnode->reserved = end;
+	}
+	(void)finish(a, 0, 0);
+	return error;
+}
+
+static int space(struct statvfs *st)
+{
+	struct asker a = begin();
+
+	memset(st, 0, sizeof *st);
+	st->f_frsize = 512;
+	st->f_blocks = DISK_BYTES / 512;
+	st->f_bavail = st->f_bfree = disk_free(a.node) / 512;
+	return finish(a, 0, 0);
+}
+
+WRAP(int, fstatvfs, int fd, struct statvfs *st)
+{
+	return look(fd) != NULL ? space(st) : __real_fstatvfs(fd, st);
+}
+
+WRAP(int, statvfs, const char *path, struct statvfs *st)
+{
+	return is_ours(path) ? space(st) : __real_statvfs(path, st);
+}
+
+/* What is synced by it is more than what is asked for here: the folder. */
+WRAP(int, syncfs, int fd)
+{
+	return look(fd) != NULL ? sync_one(fd) : __real_syncfs(fd);
+}
+
 WRAP(int, fsync, int fd)
 {
 	return look(fd) != NULL ? sync_one(fd) : __real_fsync(fd);
@@ -584,12 +642,15 @@ void disk_begin(int node)
 	struct host *h = &sim.hosts[node];
 
 	h->files = files_new();
-	h->disk_limit = UINT64_MAX;
+	h->foreign = 0;
 }
 
-uint64_t disk_bytes(int node)
+uint64_t disk_free(int node)
 {
-	return files_bytes(sim.hosts[node].files);
+	const struct host *h = &sim.hosts[node];
+	uint64_t used = h->foreign + files_bytes(h->files);
+
+	return used < DISK_BYTES ? DISK_BYTES - used : 0;
 }
 
 void disk_power_cut(int node)

@@ -106,7 +106,7 @@ void fault_died(int node, enum sim_death death)
 		ns += SIM_S / 2; /* as a supervisor that does not spin */
 	}
 	h->back_at = sim.now + ns;
-	if (h->disk_limit == UINT64_MAX && h->sync_fails == 0) {
+	if (h->sync_fails == 0) {
 		h->may_end = false;
 	}
 	if (sim.phase == SIM_CALM && !sim.healed[node]) {
@@ -205,22 +205,25 @@ static void on_room(void *context, uint64_t number)
 	struct host *h = context;
 
 	(void)number;
-	h->disk_limit = UINT64_MAX;
+	h->foreign = 0;
 	say(SIM_EV_DISK, (int)(h - sim.hosts), "the disk has room");
 }
 
+/* Someone else fills it, once or more; the last of them clears it. */
 static void do_full(void)
 {
 	int node = any_node();
 	struct host *h = &sim.hosts[node];
+	uint64_t room = disk_free(node);
+	uint64_t left = sim_below(r(), 3) == 0 ? sim_below(r(), room + 1)
+					       : sim_below(r(), 65536);
 
-	if (h->disk_limit != UINT64_MAX) {
-		return;
+	if (left < room) {
+		h->foreign += room - left;
 	}
-	h->disk_limit = disk_bytes(node) + sim_below(r(), 65536);
-	h->may_end = true;
 	sim_count(SIM_FULLS);
-	say(SIM_EV_DISK, node, "the disk is nearly full");
+	say(SIM_EV_DISK, node, "the disk is full but for %llu bytes",
+	    (unsigned long long)(left < room ? left : room));
 	task_after(up_to_ms(6000), on_room, h, 0);
 }
 
@@ -515,7 +518,7 @@ static void mend(int node)
 {
 	struct host *h = &sim.hosts[node];
 
-	h->disk_limit = UINT64_MAX;
+	h->foreign = 0;
 	h->stalled_until = 0;
 	h->sync_fails = 0;
 	h->doom = 0;

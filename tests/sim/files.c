@@ -208,6 +208,7 @@ static void settle_truncation(struct vnode *v)
 
 void files_sync(struct vnode *v)
 {
+	v->durable_reserved = v->reserved;
 	settle_truncation(v);
 	inode_sync(v->inode);
 }
@@ -251,6 +252,7 @@ static bool crash_file(struct vnode *v, uint64_t *seed)
 		settle_truncation(v);
 	}
 	v->is_truncated = false;
+	v->reserved = v->durable_reserved;
 	is_torn = writes > 0;
 	inode_crash(v->inode, seed);
 	return is_torn;
@@ -303,10 +305,17 @@ void files_each(struct vnode *folder,
 	}
 }
 
+uint64_t files_size(const struct vnode *file)
+{
+	uint64_t size = file->inode->now.size;
+
+	return size > file->reserved ? size : file->reserved;
+}
+
 static void add_bytes(void *context, const char *name, struct vnode *file)
 {
 	(void)name;
-	*(uint64_t *)context += file->inode->now.size;
+	*(uint64_t *)context += files_size(file);
 }
 
 uint64_t files_bytes(const struct files *f)

@@ -36,6 +36,8 @@ struct vnode {
 	struct inode *inode; /* of a file; NULL: a folder */
 	struct vnode *parent;
 	bool is_truncated; /* since the last sync */
+	uint64_t reserved; /* bytes allocated, written or not */
+	uint64_t durable_reserved;
 	struct files_names now, durable;
 };
 
@@ -72,6 +74,7 @@ void files_sync_folder(struct files *f, struct vnode *folder);
 /* The power is cut. Return whether a write was left in part. */
 bool files_crash(struct files *f, uint64_t seed);
 uint64_t files_bytes(const struct files *f);
+uint64_t files_size(const struct vnode *file);
 /* Call visit for each file, with the folder it is in. */
 void files_each(struct vnode *folder,
 		void (*visit)(void *context, const char *name,

@@ -166,7 +166,7 @@ struct host {
 	int64_t wall_ns;
 	/* Disk: see disk.c. */
 	struct files *files;
-	uint64_t disk_limit;	/* bytes */
+	uint64_t foreign;	/* bytes on it that are not this node's */
 	uint64_t stalled_until; /* ns */
 	unsigned sync_fails;	/* of the next syncs */
 	bool lost_pages;	/* a sync failed in this life */
@@ -204,7 +204,7 @@ void disk_reset(void);
 void disk_begin(int node);
 void disk_power_cut(int node); /* forget what was not synced, in part */
 void disk_wipe(int node);
-uint64_t disk_bytes(int node);
+uint64_t disk_free(int node); /* bytes */
 /* Flip bits within a synced record of the log; false: there is none fit. */
 bool disk_rot(int node);
 void disk_life_over(int node); /* descriptors */
@@ -227,6 +227,8 @@ void net_life_over(int node, bool silent);
 
 void state_begin(int node);
 int state_open(void *context, const char *path, struct store **store,
+	       struct buffer *problem);
+int state_peek(void *context, const char *path, struct store **store,
 	       struct buffer *problem);
 void state_life_over(int node);
 void state_wipe(int node);

@@ -69,6 +69,14 @@ static int on_apply(void *context, struct kv_batch *b, const struct kv_at *at,
 	return rc;
 }
 
+static bool on_adds(void *context, struct bytes operation)
+{
+	int node = (int)((struct host *)context - sim.hosts);
+	struct kv_machine *tree = &lives[node].tree;
+
+	return tree->adds != NULL && tree->adds(tree->context, operation);
+}
+
 static void on_birth(void *context, struct buffer *operation)
 {
 	int node = (int)((struct host *)context - sim.hosts);
@@ -185,7 +193,7 @@ static int open_kv(int node, struct buffer *problem)
 {
 	struct host *h = &sim.hosts[node];
 	struct kv_peer peers[SIM_NODES_MAX];
-	struct kv_machine machine = {h, on_apply, on_birth, on_tidy};
+	struct kv_machine machine = {h, on_apply, on_adds, on_birth, on_tidy};
 	const struct sim_plan *p = &sim.plan;
 	struct node_config tuning = {
 		.heartbeat_ms = p->heartbeat_ms,
@@ -197,6 +205,7 @@ static int open_kv(int node, struct buffer *problem)
 	};
 	struct kv_below below = {
 		.store_open = state_open,
+		.store_peek = state_peek,
 		.context = h,
 		.node = &tuning,
 		.flush_entries = p->flush_entries,
@@ -230,7 +239,7 @@ static void not_started(int node, const char *line)
 {
 	struct host *h = &sim.hosts[node];
 
-	if (!h->may_end && !h->is_damaged) {
+	if (!h->may_end && !h->is_damaged && h->foreign == 0) {
 		sim_fail("%s does not start: %s", h->name, line);
 	}
 	life_end(node, SIM_NOT_STARTED, line);

@@ -5,29 +5,13 @@
  * world, so that a node may end between any two, and what it was kept in does
  * not end with it. A crash keeps what was flushed and some of the commits after
  * it, drawn; RocksDB keeps what it has on disk. */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "tests/lib/memstore.h"
-#include "tests/sim/inside.h"
-
-/* What a path names; a state that is replaced gets a new one. */
-struct state_disk {
-	LIST_ENTRY(state_disk) link;
-	char name[64];
-	struct memdisk *memory;
-};
-
-struct state {
-	LIST_HEAD(, state_disk) disks;
-	char folder[64]; /* of RocksDB; "" */
-};
+#include "tests/sim/state.h"
 
 struct front_view {
 	struct kv_view view;
@@ -333,6 +317,24 @@ static int front_flush(struct store *s)
 	return rc;
 }
 
+/* Half made it may be left, as by any program that ends. */
+static int front_checkpoint(struct store *s, const char *folder)
+{
+	struct front *f = front_of(s);
+	int was = sim_enter(SIM_WORLD);
+	int rc = state_disk_copy(f->inner, folder);
+
+	sim_leave(was);
+	return rc;
+}
+
+/* In memory nothing is needed; what a flush would take of the disk is not what
+ * is looked at here. */
+static uint64_t front_need(struct store *s)
+{
+	return front_of(s)->inner->ops->need(front_of(s)->inner);
+}
+
 static uint64_t front_bytes(struct store *s)
 {
 	/* RocksDB's depends on what its own threads have done. */
@@ -360,57 +362,61 @@ static const struct store_ops front_ops = {
 	.commit = front_commit,
 	.abort = front_abort,
 	.flush = front_flush,
+	.checkpoint = front_checkpoint,
 	.bytes = front_bytes,
+	.need = front_need,
 	.close = front_close,
 };
 
 /* --- Life -------------------------------------------------------------------
  */
 
-static struct memdisk *memory_of(struct state *state, const char *name)
+static struct store *front_new(int node, struct store *inner)
 {
-	struct state_disk *d;
+	struct front *f = mem_zalloc(sizeof *f);
 
-	LIST_FOREACH (d, &state->disks, link) {
-		if (strcmp(d->name, name) == 0) {
-			return d->memory;
-		}
-	}
-	d = mem_zalloc(sizeof *d);
-	(void)snprintf(d->name, sizeof d->name, "%s", name);
-	d->memory = memdisk_new();
-	memdisk_remember(d->memory);
-	LIST_INSERT_HEAD(&state->disks, d, link);
-	return d->memory;
+	f->store.reader.ops = &newest_ops;
+	f->store.ops = &front_ops;
+	f->node = node;
+	f->inner = inner;
+	LIST_INSERT_HEAD(&fronts, f, link);
+	return &f->store;
 }
 
 int state_open(void *context, const char *path, struct store **store,
 	       struct buffer *problem)
 {
 	struct host *h = context;
-	struct state *state = h->store;
-	const char *name = strrchr(path, '/') + 1;
-	int was, rc = 0;
-	struct front *f;
-	char real[160];
+	struct store *inner;
+	int was, rc;
 
 	task_point();
 	was = sim_enter(SIM_WORLD);
-	f = mem_zalloc(sizeof *f);
-	f->store.reader.ops = &newest_ops;
-	f->store.ops = &front_ops;
-	f->node = (int)(h - sim.hosts);
-	if (state->folder[0] != 0) {
-		(void)snprintf(real, sizeof real, "%s/%s", state->folder, name);
-		rc = store_open_rocksdb(real, &f->inner, problem);
-	} else {
-		f->inner = memstore_open(memory_of(state, name));
-	}
+	rc = state_disk_open(h->store, path, &inner, problem);
 	if (rc == 0) {
-		LIST_INSERT_HEAD(&fronts, f, link);
-		*store = &f->store;
+		*store = front_new((int)(h - sim.hosts), inner);
 	}
 	sim_leave(was);
+	task_point();
+	return rc;
+}
+
+int state_peek(void *context, const char *path, struct store **store,
+	       struct buffer *problem)
+{
+	struct host *h = context;
+	struct store *inner;
+	int was, rc;
+
+	(void)problem;
+	task_point();
+	was = sim_enter(SIM_WORLD);
+	rc = state_disk_peek(path, &inner);
+	if (rc == 0) {
+		*store = front_new((int)(h - sim.hosts), inner);
+	}
+	sim_leave(was);
+	task_point();
 	return rc;
 }
 
@@ -437,7 +443,12 @@ void state_life_over(int node)
 		LIST_REMOVE(f, link);
 	}
 	LIST_FOREACH (d, &state->disks, link) {
-		size_t most = memdisk_unflushed(d->memory);
+		size_t most =
+			d->memory != NULL ? memdisk_unflushed(d->memory) : 0;
+
+		if (most == 0) {
+			continue;
+		}
 
 		/* All of it, none of it, or anything between. */
 		switch (sim_below(&sim.stores, 3)) {
@@ -453,15 +464,6 @@ void state_life_over(int node)
 			break;
 		}
 	}
-}
-
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
 }
 
 void state_begin(int node)
@@ -485,8 +487,7 @@ void state_end(int node)
 
 	state_life_over(node);
 	if (state->folder[0] != 0) {
-		CHECK(nftw(state->folder, remove_one, 16,
-			   FTW_DEPTH | FTW_PHYS) == 0);
+		state_remove_real(state->folder);
 	}
 }
 
