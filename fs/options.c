@@ -36,12 +36,15 @@ static const char help[] =
 	"  --session-timeout SECONDS\n"
 	"                         when the cluster gives up on a silent node "
 	"(10)\n"
+	"  --snapshot-rate MIB    how fast snapshots are sent, MiB a second "
+	"(64)\n"
 	"  --no-mount             serve without a mount\n"
 	"  -f                     stay in the foreground, log to stderr\n"
 	"  -d                     as -f, and log each request\n"
 	"  -o OPTION[,OPTION...]  mount options; also id=, data=, listen=,\n"
 	"                         peer=ID=HOST:PORT (one for each), reads=,\n"
-	"                         timeout=, session_timeout=, insecure\n"
+	"                         timeout=, session_timeout=, insecure,\n"
+	"                         snapshot_rate=\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n";
 
@@ -98,6 +101,22 @@ static int set_ms(uint32_t *ms, const char *name, const char *value,
 	return 0;
 }
 
+static int set_rate(uint64_t *rate, const char *value, struct buffer *problem)
+{
+	size_t digits = strspn(value, "0123456789");
+	unsigned long mib = strtoul(value, NULL, 10);
+
+	if (digits == 0 || digits > 5 || value[digits] != '\0' || mib == 0) {
+		buffer_printf(problem,
+			      "bad snapshot rate '%s': want MiB a second, "
+			      "above 0",
+			      value);
+		return STATUS_INVALID;
+	}
+	*rate = (uint64_t)mib << 20;
+	return 0;
+}
+
 static int set_reads(struct options *o, const char *value,
 		     struct buffer *problem)
 {
@@ -128,6 +147,7 @@ enum setting {
 	SET_READS,
 	SET_TIMEOUT,
 	SET_SESSION,
+	SET_RATE,
 	SET_INSECURE,
 	SET_NO_MOUNT,
 };
@@ -146,6 +166,7 @@ static const struct {
 	{"reads", "reads", true, SET_READS},
 	{"timeout", "timeout", true, SET_TIMEOUT},
 	{"session-timeout", "session_timeout", true, SET_SESSION},
+	{"snapshot-rate", "snapshot_rate", true, SET_RATE},
 	{"insecure", "insecure", false, SET_INSECURE},
 	{"no-mount", NULL, false, SET_NO_MOUNT},
 };
@@ -174,6 +195,8 @@ static int set(struct options *o, enum setting setting, const char *value,
 	case SET_SESSION:
 		return set_ms(&o->session_ms, "session timeout", value,
 			      problem);
+	case SET_RATE:
+		return set_rate(&o->snapshot_rate, value, problem);
 	case SET_INSECURE:
 		o->insecure = true;
 		return 0;

@@ -29,6 +29,7 @@ struct options {
 	enum kv_reads reads;
 	uint32_t timeout_ms;
 	uint32_t session_ms;
+	uint64_t snapshot_rate; /* bytes a second; 0: limits.h */
 	bool foreground;
 	bool debug;
 	bool no_mount;

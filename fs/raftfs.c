@@ -159,6 +159,7 @@ static int open_node(struct daemon *d, struct buffer *problem)
 		.peer_count = o->peer_count,
 		.timeout_ms = o->timeout_ms,
 		.session_ms = o->session_ms,
+		.snapshot_rate = o->snapshot_rate,
 		.machine = &d->machine,
 		.failed = on_failed,
 		.context = d,

@@ -379,6 +379,7 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	node.listen = config->listen;
 	node.peers = peers;
 	node.peer_count = config->peer_count;
+	node.snapshot_rate = config->snapshot_rate;
 	node.client = &kv_client;
 	node.context = kv;
 	kv->flush_entries = below->flush_entries != 0 ? below->flush_entries

@@ -37,6 +37,7 @@ struct kv_config {
 	size_t peer_count;	     /* 0 or 1: founds alone, at once */
 	uint32_t timeout_ms;
 	uint32_t session_ms;
+	uint64_t snapshot_rate;		  /* bytes a second sent; 0: limits.h */
 	const struct kv_machine *machine; /* lent until kv_close() */
 	/* Called once, from any thread, when the node can not go on or was
 	 * refused by its cluster: one line for a person. The owner must
@@ -155,6 +156,11 @@ struct kv_status {
 	uint64_t session;    /* 0: none yet */
 	uint64_t proposals;  /* waiting or under way */
 	uint64_t bad_frames; /* connections closed for garbage */
+	/* Of the whole state, between nodes; since the start. */
+	uint64_t snapshots_sent, snapshots_failed;
+	uint64_t snapshots_installed;
+	uint64_t snapshot_bytes_sent, snapshot_bytes_taken;
+	uint64_t snapshot_bytes_kept; /* receivers had them already */
 	size_t member_count;
 	struct kv_member members[LIMIT_PEERS];
 };

@@ -81,6 +81,12 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->last = n->raft.last;
 	s->log_bytes = n->log_bytes;
 	s->bad_frames = n->bad_frames;
+	s->snapshots_sent = n->snapshots.sent;
+	s->snapshots_failed = n->snapshots.failed;
+	s->snapshots_installed = n->snapshots.installed;
+	s->snapshot_bytes_sent = n->snapshots.bytes_sent;
+	s->snapshot_bytes_taken = n->snapshots.bytes_taken;
+	s->snapshot_bytes_kept = n->snapshots.bytes_kept;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {
 		set_why(s, n);

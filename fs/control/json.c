@@ -96,6 +96,12 @@ void status_json(const struct kv_status *status, enum kv_reads reads,
 		{"session", status->session},
 		{"proposals", status->proposals},
 		{"bad_frames", status->bad_frames},
+		{"snapshots_sent", status->snapshots_sent},
+		{"snapshots_failed", status->snapshots_failed},
+		{"snapshots_installed", status->snapshots_installed},
+		{"snapshot_bytes_sent", status->snapshot_bytes_sent},
+		{"snapshot_bytes_taken", status->snapshot_bytes_taken},
+		{"snapshot_bytes_kept", status->snapshot_bytes_kept},
 	};
 	json_t *object = json_object();
 	char *text;

@@ -113,6 +113,26 @@ static const char *disk_word(const struct kv_status *status)
 			    : "ok";
 }
 
+static void snapshot_lines(const struct kv_status *status, struct buffer *out)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} lines[] = {
+		{"snapshots-sent", status->snapshots_sent},
+		{"snapshots-failed", status->snapshots_failed},
+		{"snapshots-installed", status->snapshots_installed},
+		{"snapshot-bytes-sent", status->snapshot_bytes_sent},
+		{"snapshot-bytes-taken", status->snapshot_bytes_taken},
+		{"snapshot-bytes-kept", status->snapshot_bytes_kept},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		buffer_printf(out, "%s: %" PRIu64 "\n", lines[i].key,
+			      lines[i].value);
+	}
+}
+
 void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 		       struct buffer *out)
 {
@@ -140,6 +160,7 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "session: %" PRIu64 "\n", status->session);
 	buffer_printf(out, "proposals: %" PRIu64 "\n", status->proposals);
 	buffer_printf(out, "bad-frames: %" PRIu64 "\n", status->bad_frames);
+	snapshot_lines(status, out);
 }
 
 static void file_status(struct kv *kv, enum kv_reads reads, struct buffer *out)

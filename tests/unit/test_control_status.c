@@ -26,6 +26,12 @@ static const struct kv_status healthy = {
 	.session = 2,
 	.proposals = 1,
 	.bad_frames = 4,
+	.snapshots_sent = 5,
+	.snapshots_failed = 6,
+	.snapshots_installed = 7,
+	.snapshot_bytes_sent = 8,
+	.snapshot_bytes_taken = 9,
+	.snapshot_bytes_kept = 10,
 	.member_count = 3,
 	.members = {{.name = "n1",
 		     .address = "127.0.0.1:7001",
@@ -76,7 +82,13 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"state-bytes: 512\n"
 		"session: 2\n"
 		"proposals: 1\n"
-		"bad-frames: 4\n");
+		"bad-frames: 4\n"
+		"snapshots-sent: 5\n"
+		"snapshots-failed: 6\n"
+		"snapshots-installed: 7\n"
+		"snapshot-bytes-sent: 8\n"
+		"snapshot-bytes-taken: 9\n"
+		"snapshot-bytes-kept: 10\n");
 	buffer_deinit(&text);
 }
 

@@ -104,7 +104,7 @@ static void fstab_says_all_of_it_with_mount_options(void **state)
 	GIVEN_PARSED(&o, "none /m -o rw,noauto,_netdev,x-systemd.automount,"
 			 "nofail,dev,suid,id=n1,data=/d,peer=n1=10.0.0.1:7,"
 			 "peer=n2=10.0.0.2:7,reads=local,timeout=1,insecure,"
-			 "session_timeout=3,allow_other");
+			 "session_timeout=3,snapshot_rate=8,allow_other");
 
 	assert_string_equal(o.source, "none");
 	assert_string_equal(o.mountpoint, "/m");
@@ -114,6 +114,7 @@ static void fstab_says_all_of_it_with_mount_options(void **state)
 	assert_int_equal(o.reads, KV_READS_LOCAL);
 	assert_int_equal(o.timeout_ms, 1000);
 	assert_int_equal(o.session_ms, 3000);
+	assert_int_equal(o.snapshot_rate, 8 << 20);
 	assert_string_equal(o.fuse_options, "rw,dev,suid,allow_other");
 	options_deinit(&o);
 }
@@ -123,9 +124,10 @@ static void debugging_stays_in_the_foreground(void **state)
 	struct options o;
 	(void)state;
 
-	GIVEN_PARSED(&o, "-d -s /m");
+	GIVEN_PARSED(&o, "-d -s --snapshot-rate 99999 /m");
 
 	assert_true(o.debug);
+	assert_int_equal(o.snapshot_rate, 99999ULL << 20);
 	assert_true(o.foreground);
 	options_deinit(&o);
 }
@@ -182,6 +184,10 @@ static void a_bad_value_is_named(void **state)
 	(void)state;
 	assert_refused("--reads soon /m",
 		       "bad reads 'soon': want fresh, strict or local");
+	assert_refused("--snapshot-rate 0 /m",
+		       "bad snapshot rate '0': want MiB a second, above 0");
+	assert_refused("--snapshot-rate 8M /m",
+		       "bad snapshot rate '8M': want MiB a second, above 0");
 	assert_refused("--timeout 0 /m",
 		       "bad timeout '0': want seconds, up to 3600");
 	assert_refused("--timeout 1.2345 /m",
