@@ -28,8 +28,11 @@ static const char help[] =
 	"                         for other users than root)\n"
 	"  --peers ID=HOST:PORT,... the founding nodes, this one included\n"
 	"                         (none: a single node)\n"
+	"  --join HOST:PORT       instead: join the cluster of that member, to "
+	"which\n"
+	"                         raftfsctl member add has added this node\n"
 	"  --listen HOST:PORT     where to listen (this node's own address in\n"
-	"                         --peers)\n"
+	"                         --peers, or as the cluster has it)\n"
 	"  --insecure             allow listening beyond loopback without TLS\n"
 	"  --reads MODE           fresh (default), strict or local\n"
 	"  --timeout SECONDS      how long a change waits for a quorum (5)\n"
@@ -41,7 +44,8 @@ static const char help[] =
 	"  --no-mount             serve without a mount\n"
 	"  -f                     stay in the foreground, log to stderr\n"
 	"  -d                     as -f, and log each request\n"
-	"  -o OPTION[,OPTION...]  mount options; also id=, data=, listen=,\n"
+	"  -o OPTION[,OPTION...]  mount options; also id=, data=, listen=, "
+	"join=,\n"
 	"                         peer=ID=HOST:PORT (one for each), reads=,\n"
 	"                         timeout=, session_timeout=, insecure,\n"
 	"                         snapshot_rate=\n"
@@ -144,6 +148,7 @@ enum setting {
 	SET_LISTEN,
 	SET_PEERS,
 	SET_PEER,
+	SET_JOIN,
 	SET_READS,
 	SET_TIMEOUT,
 	SET_SESSION,
@@ -163,6 +168,7 @@ static const struct {
 	{"listen", "listen", true, SET_LISTEN},
 	{"peers", NULL, true, SET_PEERS}, /* fstab can not protect commas */
 	{NULL, "peer", true, SET_PEER},
+	{"join", "join", true, SET_JOIN},
 	{"reads", "reads", true, SET_READS},
 	{"timeout", "timeout", true, SET_TIMEOUT},
 	{"session-timeout", "session_timeout", true, SET_SESSION},
@@ -188,6 +194,9 @@ static int set(struct options *o, enum setting setting, const char *value,
 		return peer_add_list(o, value, problem);
 	case SET_PEER:
 		return peer_add(o, value, problem);
+	case SET_JOIN:
+		replace(&o->join, value);
+		return 0;
 	case SET_READS:
 		return set_reads(o, value, problem);
 	case SET_TIMEOUT:
@@ -331,6 +340,36 @@ static int default_data(struct options *o, struct buffer *problem)
 	return 0;
 }
 
+/* Where it will listen the cluster says: taken to be near the member asked. */
+static int check_join(const struct options *o, struct buffer *problem)
+{
+	if (o->join == NULL) {
+		return 0;
+	}
+	if (o->peer_count > 0) {
+		buffer_printf(problem,
+			      "a node founds a cluster with --peers or "
+			      "joins one with --join, not both");
+		return STATUS_INVALID;
+	}
+	if (!peer_address_is_valid(o->join)) {
+		buffer_printf(problem,
+			      "bad address to join at '%s': want HOST:PORT or "
+			      "[IPv6]:PORT",
+			      o->join);
+		return STATUS_INVALID;
+	}
+	if (!o->insecure && !peer_address_is_loopback(o->join)) {
+		buffer_printf(problem,
+			      "joining at %s opens this node to the network, "
+			      "not encrypted; say --insecure if that network "
+			      "is trusted",
+			      o->join);
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 static int default_listen(struct options *o, struct buffer *problem)
 {
 	const char *own = peer_address(o, o->id);
@@ -338,6 +377,9 @@ static int default_listen(struct options *o, struct buffer *problem)
 	if (o->peer_count > 0 && own == NULL) {
 		buffer_printf(problem, "this node's id '%s' is not in --peers",
 			      o->id);
+		return STATUS_INVALID;
+	}
+	if (check_join(o, problem) != 0) {
 		return STATUS_INVALID;
 	}
 	if (o->listen == NULL && own != NULL) {
@@ -530,6 +572,7 @@ void options_deinit(struct options *o)
 	mem_free(o->id);
 	mem_free(o->data);
 	mem_free(o->listen);
+	mem_free(o->join);
 	mem_free(o->source);
 	mem_free(o->mountpoint);
 	mem_free(o->fuse_options);

@@ -26,6 +26,7 @@ struct options {
 	char *mountpoint; /* absolute; NULL with no_mount */
 	struct kv_peer peers[LIMIT_PEERS];
 	size_t peer_count;
+	char *join; /* NULL: not */
 	enum kv_reads reads;
 	uint32_t timeout_ms;
 	uint32_t session_ms;

@@ -157,6 +157,7 @@ static int open_node(struct daemon *d, struct buffer *problem)
 		.listen = o->listen,
 		.peers = o->peers,
 		.peer_count = o->peer_count,
+		.join = o->join,
 		.timeout_ms = o->timeout_ms,
 		.session_ms = o->session_ms,
 		.snapshot_rate = o->snapshot_rate,

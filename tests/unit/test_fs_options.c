@@ -75,6 +75,29 @@ static void a_mount_point_is_enough(void **state)
 	options_deinit(&o);
 }
 
+static void who_joins_is_given_the_address_of_a_member(void **state)
+{
+	struct options o;
+	(void)state;
+
+	GIVEN_PARSED(&o, "--id n4 --data /d --join 127.0.0.1:7001 /m");
+	assert_string_equal(o.join, "127.0.0.1:7001");
+	assert_null(o.listen);
+	options_deinit(&o);
+	GIVEN_PARSED(&o, "-o id=n4,data=/d,join=h:7001,insecure /m");
+	assert_string_equal(o.join, "h:7001");
+	options_deinit(&o);
+	assert_refused("--id a --join h:1 --peers a=127.0.0.1:1 /m",
+		       "a node founds a cluster with --peers or joins one "
+		       "with --join, not both");
+	assert_refused("--id a --join h /m",
+		       "bad address to join at 'h': want HOST:PORT or "
+		       "[IPv6]:PORT");
+	assert_refused("--id a --join h:1 /m",
+		       "joining at h:1 opens this node to the network, not "
+		       "encrypted; say --insecure if that network is trusted");
+}
+
 static void peers_give_the_address_to_listen_on(void **state)
 {
 	struct options o;
@@ -263,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mount_point_is_enough),
+		cmocka_unit_test(who_joins_is_given_the_address_of_a_member),
 		cmocka_unit_test(peers_give_the_address_to_listen_on),
 		cmocka_unit_test(fstab_says_all_of_it_with_mount_options),
 		cmocka_unit_test(debugging_stays_in_the_foreground),
