@@ -198,7 +198,7 @@ struct kv_status {
 	uint64_t snapshots_installed;
 	uint64_t snapshot_bytes_sent, snapshot_bytes_taken;
 	uint64_t snapshot_bytes_kept; /* receivers had them already */
-	bool joint;	     /* the configuration in force is of two halves */
+	bool joint; /* the configuration in force is of two halves */
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
 	size_t member_count;
 	struct kv_member members[LIMIT_PEERS];

@@ -77,11 +77,14 @@ static void peer_retry(struct peer *p, const char *why)
 	p->out = NULL;
 	p->state = PEER_WAITING;
 	n->dirty = true;
+	if (p->seed && n->seeded) {
+		return; /* it has said what was wanted of it */
+	}
 	peer_note(p, why);
 	if (!n->identity.founded && !p->seed) {
 		found_lost(&n->found, p->member.name, why);
 	}
-	if (n->failed || (p->seed && n->seeded)) {
+	if (n->failed) {
 		return;
 	}
 	random_bytes(&jitter, sizeof jitter);
