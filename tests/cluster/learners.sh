@@ -71,4 +71,4 @@ node_start "$k"
 node_start "$l"
 can_write() { within 10 sh -c "echo done >'${MNT[NODES]}/hello'" 2>/dev/null; }
 wait_for 20 can_write || fail "no write after all came back"
-wait_for 15 everyone_has hello done || fail "not all have the last word"
+wait_for 15 everyone_has hello "done" || fail "not all have the last word"

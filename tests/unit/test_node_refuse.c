@@ -81,7 +81,8 @@ static void a_name_the_cluster_does_not_know_is_told_so(void **state)
 	kit_start(&kit->nodes[3]);
 
 	assert_true(kit_await_failed(&kit->nodes[3], "does not know n4"));
-	assert_true(kit_await_failed(&kit->nodes[3], "raftfsctl member add n4"));
+	assert_true(
+		kit_await_failed(&kit->nodes[3], "raftfsctl member add n4"));
 	kit_propose(&kit->nodes[0], 0, 10, 8);
 	assert_true(kit_await(&kit->nodes[1], 10));
 }
