@@ -270,13 +270,8 @@ void peer_soon(struct peer *p)
 /* Where others call this node: as the cluster has it, or as it listens. */
 static const char *own_address(const struct node *n)
 {
-	const struct wire_config *c = peers_config(n);
-	const struct wire_member *own = NULL;
+	const struct wire_member *own = peers_own(n);
 
-	if (c != NULL) {
-		own = config_of(c, n->identity.self);
-		own = own != NULL ? own : config_named(c, n->identity.name);
-	}
 	return own != NULL && own->address[0] != 0 ? own->address : n->listen;
 }
 
