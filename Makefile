@@ -25,14 +25,14 @@ RAFT = $(call room,raft,append change check commit election members progress quo
 NODE = $(call room,raft/node,accept address begin clock config conn cut deliver disk drive entry \
 	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
 	peers propose publish reserve saver segment tail trace wire wire_decode)
-KV = $(call room,kv,apply batch client clock command face feed hold install keeper kv marker propose \
+KV = $(call room,kv,apply batch change client clock command face feed hold install keeper kv marker propose \
 	read record session space status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
 NODE += $(call room,raft/node,change admit configs members)
-CONTROL = $(call room,fs/control,client command control job json message socket status)
+CONTROL = $(call room,fs/control,client command control job json member message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,snap $(patsubst %,snap_%,copy receive send stage wire wire_decode work))
 CLI = fs/raftfsctl.c
@@ -46,13 +46,13 @@ UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
 	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
 	node_segment node_tail node_trace node_wire node_wire_members
-UNIT_KV = kv_apply kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
+UNIT_KV = kv_apply kv_change kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
 	kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_NODE += node_change node_admit node_configs
-UNIT_CONTROL = control_control control_job control_message control_status
+UNIT_CONTROL = control_control control_job control_member control_message control_status
 UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
@@ -115,7 +115,7 @@ $(call unit_bins,$(UNIT_NODE)): $(A_TESTLIB) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_
 $(call unit_bins,$(UNIT_NODE)): UNIT_LIBS = -luv -lprotobuf-nanopb -lxxhash
 # A fake node and clock stand before the real ones, for these tests alone.
 FAKENODE = $(call objects,tests/lib/fakenode.c tests/lib/kvkit.c tests/lib/otherkit.c)
-$(call unit_bins,kv_client kv_install kv_install_crash kv_keeper kv_kv kv_space): $(FAKENODE)
+$(call unit_bins,kv_change kv_client kv_install kv_install_crash kv_keeper kv_kv kv_space): $(FAKENODE)
 $(FAKENODE): | $(PROTO_H)
 $(call unit_bins,$(UNIT_KV)): $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)
 $(call unit_bins,$(UNIT_TREE)): $(A_TESTLIB) $(A_TREE) $(A_KV) $(A_NODE) $(A_RAFT) $(A_PROTO) $(A_BASE)

@@ -28,20 +28,27 @@ static const char help[] =
 	"                         for other users than root)\n"
 	"  --peers ID=HOST:PORT,... the founding nodes, this one included\n"
 	"                         (none: a single node)\n"
+	"  --join HOST:PORT       instead: join the cluster of that member, to "
+	"which\n"
+	"                         raftfsctl member add has added this node\n"
 	"  --listen HOST:PORT     where to listen (this node's own address in\n"
-	"                         --peers)\n"
+	"                         --peers, or as the cluster has it)\n"
 	"  --insecure             allow listening beyond loopback without TLS\n"
 	"  --reads MODE           fresh (default), strict or local\n"
 	"  --timeout SECONDS      how long a change waits for a quorum (5)\n"
 	"  --session-timeout SECONDS\n"
 	"                         when the cluster gives up on a silent node "
 	"(10)\n"
+	"  --snapshot-rate MIB    how fast snapshots are sent, MiB a second "
+	"(64)\n"
 	"  --no-mount             serve without a mount\n"
 	"  -f                     stay in the foreground, log to stderr\n"
 	"  -d                     as -f, and log each request\n"
-	"  -o OPTION[,OPTION...]  mount options; also id=, data=, listen=,\n"
+	"  -o OPTION[,OPTION...]  mount options; also id=, data=, listen=, "
+	"join=,\n"
 	"                         peer=ID=HOST:PORT (one for each), reads=,\n"
-	"                         timeout=, session_timeout=, insecure\n"
+	"                         timeout=, session_timeout=, insecure,\n"
+	"                         snapshot_rate=\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n";
 
@@ -98,6 +105,22 @@ static int set_ms(uint32_t *ms, const char *name, const char *value,
 	return 0;
 }
 
+static int set_rate(uint64_t *rate, const char *value, struct buffer *problem)
+{
+	size_t digits = strspn(value, "0123456789");
+	unsigned long mib = strtoul(value, NULL, 10);
+
+	if (digits == 0 || digits > 5 || value[digits] != '\0' || mib == 0) {
+		buffer_printf(problem,
+			      "bad snapshot rate '%s': want MiB a second, "
+			      "above 0",
+			      value);
+		return STATUS_INVALID;
+	}
+	*rate = (uint64_t)mib << 20;
+	return 0;
+}
+
 static int set_reads(struct options *o, const char *value,
 		     struct buffer *problem)
 {
@@ -125,9 +148,11 @@ enum setting {
 	SET_LISTEN,
 	SET_PEERS,
 	SET_PEER,
+	SET_JOIN,
 	SET_READS,
 	SET_TIMEOUT,
 	SET_SESSION,
+	SET_RATE,
 	SET_INSECURE,
 	SET_NO_MOUNT,
 };
@@ -143,9 +168,11 @@ static const struct {
 	{"listen", "listen", true, SET_LISTEN},
 	{"peers", NULL, true, SET_PEERS}, /* fstab can not protect commas */
 	{NULL, "peer", true, SET_PEER},
+	{"join", "join", true, SET_JOIN},
 	{"reads", "reads", true, SET_READS},
 	{"timeout", "timeout", true, SET_TIMEOUT},
 	{"session-timeout", "session_timeout", true, SET_SESSION},
+	{"snapshot-rate", "snapshot_rate", true, SET_RATE},
 	{"insecure", "insecure", false, SET_INSECURE},
 	{"no-mount", NULL, false, SET_NO_MOUNT},
 };
@@ -167,6 +194,9 @@ static int set(struct options *o, enum setting setting, const char *value,
 		return peer_add_list(o, value, problem);
 	case SET_PEER:
 		return peer_add(o, value, problem);
+	case SET_JOIN:
+		replace(&o->join, value);
+		return 0;
 	case SET_READS:
 		return set_reads(o, value, problem);
 	case SET_TIMEOUT:
@@ -174,6 +204,8 @@ static int set(struct options *o, enum setting setting, const char *value,
 	case SET_SESSION:
 		return set_ms(&o->session_ms, "session timeout", value,
 			      problem);
+	case SET_RATE:
+		return set_rate(&o->snapshot_rate, value, problem);
 	case SET_INSECURE:
 		o->insecure = true;
 		return 0;
@@ -308,6 +340,36 @@ static int default_data(struct options *o, struct buffer *problem)
 	return 0;
 }
 
+/* Where it will listen the cluster says: taken to be near the member asked. */
+static int check_join(const struct options *o, struct buffer *problem)
+{
+	if (o->join == NULL) {
+		return 0;
+	}
+	if (o->peer_count > 0) {
+		buffer_printf(problem,
+			      "a node founds a cluster with --peers or "
+			      "joins one with --join, not both");
+		return STATUS_INVALID;
+	}
+	if (!peer_address_is_valid(o->join)) {
+		buffer_printf(problem,
+			      "bad address to join at '%s': want HOST:PORT or "
+			      "[IPv6]:PORT",
+			      o->join);
+		return STATUS_INVALID;
+	}
+	if (!o->insecure && !peer_address_is_loopback(o->join)) {
+		buffer_printf(problem,
+			      "joining at %s opens this node to the network, "
+			      "not encrypted; say --insecure if that network "
+			      "is trusted",
+			      o->join);
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 static int default_listen(struct options *o, struct buffer *problem)
 {
 	const char *own = peer_address(o, o->id);
@@ -315,6 +377,9 @@ static int default_listen(struct options *o, struct buffer *problem)
 	if (o->peer_count > 0 && own == NULL) {
 		buffer_printf(problem, "this node's id '%s' is not in --peers",
 			      o->id);
+		return STATUS_INVALID;
+	}
+	if (check_join(o, problem) != 0) {
 		return STATUS_INVALID;
 	}
 	if (o->listen == NULL && own != NULL) {
@@ -507,6 +572,7 @@ void options_deinit(struct options *o)
 	mem_free(o->id);
 	mem_free(o->data);
 	mem_free(o->listen);
+	mem_free(o->join);
 	mem_free(o->source);
 	mem_free(o->mountpoint);
 	mem_free(o->fuse_options);

@@ -26,9 +26,11 @@ struct options {
 	char *mountpoint; /* absolute; NULL with no_mount */
 	struct kv_peer peers[LIMIT_PEERS];
 	size_t peer_count;
+	char *join; /* NULL: not */
 	enum kv_reads reads;
 	uint32_t timeout_ms;
 	uint32_t session_ms;
+	uint64_t snapshot_rate; /* bytes a second; 0: limits.h */
 	bool foreground;
 	bool debug;
 	bool no_mount;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "fs/control/client.h"
 #include "fs/control/command.h"
+#include "fs/control/member.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -23,6 +24,8 @@ struct task {
 	const char *path;  /* NULL: the command takes none */
 	const char *value; /* NULL or "-": stdin */
 	bool json;
+	char **words; /* of a command that takes some */
+	size_t word_count;
 };
 
 static void print_help(void)
@@ -33,7 +36,12 @@ static void print_help(void)
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &command_table[i];
 
-		printf("  %-7s%-18s%s\n", c->name, c->usage, c->help);
+		if (strlen(c->usage) <= 17) {
+			printf("  %-9s%-18s%s\n", c->name, c->usage, c->help);
+		} else {
+			printf("  %-9s%s\n%29s%s\n", c->name, c->usage, "",
+			       c->help);
+		}
 	}
 	puts("\n"
 	     "  --data DIR      data folder of the daemon (/var/lib/raftfs;\n"
@@ -165,6 +173,11 @@ static void parse_command(struct task *task, int argc, char **argv, int at)
 	if (task->command->data && at < argc) {
 		task->value = argv[at++];
 	}
+	if (task->command->words) {
+		task->words = argv + at;
+		task->word_count = (size_t)(argc - at);
+		at = argc;
+	}
 	if (at < argc) {
 		usage_error("too many arguments: ", argv[at]);
 	}
@@ -176,6 +189,14 @@ static void parse_command(struct task *task, int argc, char **argv, int at)
 /* One line: what was asked, what went wrong, and why if that is known. */
 static int complain(const struct task *task, int error, const char *reason)
 {
+	if (task->command->words) { /* the reason says it all */
+		fprintf(stderr, "raftfsctl: %s", task->command->name);
+		for (size_t i = 0; i < task->word_count; i++) {
+			fprintf(stderr, " %s", task->words[i]);
+		}
+		fprintf(stderr, ": %s\n", reason[0] ? reason : strerror(error));
+		return EXIT_FAILURE;
+	}
 	fprintf(stderr, "raftfsctl: %s%s%s: %s", task->command->name,
 		task->path ? " " : "", task->path ? task->path : "",
 		strerror(error));
@@ -293,6 +314,11 @@ static int ask(const struct task *task, struct client *client,
 	}
 	snprintf(request.path, sizeof request.path, "%s",
 		 task->path ? task->path : "");
+	for (size_t i = 0; i < task->word_count; i++) {
+		snprintf(request.words[i], sizeof request.words[i], "%s",
+			 task->words[i]);
+	}
+	request.word_count = task->word_count;
 	rc = client_send(client, &request);
 	if (rc != 0) {
 		return complain(task, -rc, "to the daemon");
@@ -336,12 +362,40 @@ out:
 	return exit_code;
 }
 
+/* What makes no sense is not even asked. */
+static void check_words(const struct task *task)
+{
+	struct message_request request = {.word_count = task->word_count};
+	struct kv_member_change change;
+	struct buffer problem = {0};
+	bool list;
+
+	if (!task->command->words) {
+		return;
+	}
+	if (task->word_count > MESSAGE_WORDS) {
+		usage_error("too many arguments: ", task->words[MESSAGE_WORDS]);
+	}
+	for (size_t i = 0; i < task->word_count; i++) {
+		if (strlen(task->words[i]) > MESSAGE_WORD_BYTES) {
+			usage_error("too long: ", task->words[i]);
+		}
+		strcpy(request.words[i], task->words[i]);
+	}
+	if (member_parse(command_id(task->command), &request, &list, &change,
+			 &problem) != 0) {
+		usage_error("usage: raftfsctl ", buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+}
+
 int main(int argc, char **argv)
 {
 	struct task task = {0};
 	int exit_code;
 
 	parse_command(&task, argc, argv, parse_where(&task, argc, argv));
+	check_words(&task);
 	if (!task.socket) {
 		task.socket = default_socket();
 	}

@@ -411,6 +411,7 @@ const struct node_client kv_client = {
 	.role = on_role,
 	.tick = on_tick,
 	.failed = on_failed,
+	.changed = kv_on_changed,
 	.snapshot = kv_on_snapshot,
 	.load = kv_on_load,
 };

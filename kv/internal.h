@@ -50,6 +50,14 @@ struct kv_queue {
 	size_t capacity; /* a power of two */
 };
 
+/* A change of members that is not answered yet. */
+struct kv_changing {
+	struct kv_changing *next;
+	uint64_t ticket;
+	kv_changed changed;
+	void *context;
+};
+
 /* What kv opens below itself; tests put a store of their own here. */
 struct kv_below {
 	int (*store_open)(void *context, const char *path, struct store **store,
@@ -106,6 +114,9 @@ struct kv {
 	uint64_t tick_due_ms; /* the next one; 0: none was yet */
 	bool closing;	      /* nothing new is taken in */
 	bool stopping;	      /* the threads end */
+
+	struct kv_changing *changing;
+	uint64_t last_change;
 
 	bool route_open;
 	uint64_t route_lost_ms;
@@ -179,6 +190,11 @@ uint64_t kv_patience(const struct kv *kv);
 void kv_ask(struct kv *kv, bool hurry);
 /* Leader, and a majority was heard lately. */
 bool kv_leads_quorum(struct kv *kv);
+
+/* change.c: node_client.changed; and the end of all that wait. */
+void kv_on_changed(void *context, uint64_t ticket, int status,
+		   const char *text);
+void kv_changes_deinit(struct kv *kv);
 
 /* worker.c */
 MUST_USE bool kv_pause_full(struct kv *kv);

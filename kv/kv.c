@@ -84,6 +84,7 @@ static struct kv *kv_new(const struct kv_config *config)
 
 static void kv_free(struct kv *kv)
 {
+	kv_changes_deinit(kv);
 	kv_queue_deinit(&kv->queue);
 	for (size_t i = 0; i < kv->own_count; i++) {
 		entry_unref(kv->own[i]);
@@ -396,6 +397,8 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	node.listen = config->listen;
 	node.peers = peers;
 	node.peer_count = config->peer_count;
+	node.snapshot_rate = config->snapshot_rate;
+	node.join = config->join;
 	node.client = &kv_client;
 	node.context = kv;
 	kv->flush_entries = below->flush_entries != 0 ? below->flush_entries

@@ -35,8 +35,11 @@ struct kv_config {
 	const char *listen; /* HOST:PORT; NULL: no listener (single node) */
 	const struct kv_peer *peers; /* founding nodes, this one included */
 	size_t peer_count;	     /* 0 or 1: founds alone, at once */
+	const char *join; /* HOST:PORT of a member that knows this node; it
+			     founds nothing then. NULL: not */
 	uint32_t timeout_ms;
 	uint32_t session_ms;
+	uint64_t snapshot_rate;		  /* bytes a second sent; 0: limits.h */
 	const struct kv_machine *machine; /* lent until kv_close() */
 	/* Called once, from any thread, when the node can not go on or was
 	 * refused by its cluster: one line for a person. The owner must
@@ -122,12 +125,47 @@ void kv_unwatch(struct kv *kv, kv_noted noted, void *context);
 void kv_hold(struct kv *kv, uint64_t id);
 void kv_release(struct kv *kv, uint64_t id);
 
+/* --- Members ------------------------------------------------------------- */
+
+enum kv_change_kind {
+	KV_ADD,	    /* invite name, to be called at address */
+	KV_PROMOTE, /* a learner, to be a voter */
+	KV_REMOVE,
+	KV_REPLACE,  /* invite name in the place of old; both may be equal */
+	KV_ADDRESS,  /* a member is called elsewhere now */
+	KV_TRANSFER, /* name leads; NULL: the best other voter */
+};
+
+struct kv_member_change {
+	enum kv_change_kind kind;
+	const char *name;
+	const char *old;     /* REPLACE; else NULL */
+	const char *address; /* ADD, REPLACE, ADDRESS; else NULL */
+	bool stay;	     /* ADD: as a learner for good */
+};
+
+/* Exactly one call for each kv_change(), a line for a person with it (borrowed,
+ * may be empty); on a kv thread, or the caller's.
+ * status 0: done, and committed; STATUS_UNKNOWN, STATUS_INTERRUPTED: it may be
+ * done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
+ * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
+ * STATUS_ENDED. */
+typedef void (*kv_changed)(void *context, int status, const char *text);
+
+/* Change the members or the leader, asked of any node; it takes up to about
+ * ten seconds. change is copied. Return a number for kv_change_interrupt(). */
+uint64_t kv_change(struct kv *kv, const struct kv_member_change *change,
+		   kv_changed changed, void *context);
+void kv_change_interrupt(struct kv *kv, uint64_t number);
+
 /* --- How it stands -----------------------------------------------------------
  */
 
 struct kv_member {
 	char name[LIMIT_NODE_NAME_BYTES + 1];
 	char address[LIMIT_ADDRESS_BYTES + 1];
+	char standing[16]; /* "voter", "learner", "incoming", "outgoing",
+			      "invited" */
 	bool voter;
 	bool self;
 	bool leader;
@@ -155,6 +193,13 @@ struct kv_status {
 	uint64_t session;    /* 0: none yet */
 	uint64_t proposals;  /* waiting or under way */
 	uint64_t bad_frames; /* connections closed for garbage */
+	/* Of the whole state, between nodes; since the start. */
+	uint64_t snapshots_sent, snapshots_failed;
+	uint64_t snapshots_installed;
+	uint64_t snapshot_bytes_sent, snapshot_bytes_taken;
+	uint64_t snapshot_bytes_kept; /* receivers had them already */
+	bool joint; /* the configuration in force is of two halves */
+	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
 	size_t member_count;
 	struct kv_member members[LIMIT_PEERS];
 };

@@ -29,12 +29,18 @@ static void set_cluster(struct kv_status *s, const struct node_status *n)
 
 /* Before founding no id is known, this node's neither: its name tells. */
 static void set_member(struct kv_member *m, const struct node_member *n,
-		       const char *self, raft_id leader, uint64_t now)
+		       const struct node_status *node, const char *self,
+		       uint64_t now)
 {
+	raft_id leader = node->raft.leader;
+
 	set_text(m->name, sizeof m->name, n->name);
 	set_text(m->address, sizeof m->address, n->address);
 	m->voter = n->voter;
-	m->self = strcmp(n->name, self) == 0;
+	set_text(m->standing, sizeof m->standing,
+		 node->founded ? n->standing : "founding");
+	m->self = node->founded ? n->id == node->raft.self
+				: strcmp(n->name, self) == 0;
 	m->leader = leader != 0 && n->id == leader;
 	m->connected = n->connected || m->self;
 	m->match = n->match;
@@ -81,14 +87,21 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->last = n->raft.last;
 	s->log_bytes = n->log_bytes;
 	s->bad_frames = n->bad_frames;
+	s->snapshots_sent = n->snapshots.sent;
+	s->snapshots_failed = n->snapshots.failed;
+	s->snapshots_installed = n->snapshots.installed;
+	s->snapshot_bytes_sent = n->snapshots.bytes_sent;
+	s->snapshot_bytes_taken = n->snapshots.bytes_taken;
+	s->snapshot_bytes_kept = n->snapshots.bytes_kept;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {
 		set_why(s, n);
 	}
+	s->joint = n->raft.joint;
+	set_text(s->transfer, sizeof s->transfer, n->transfer);
 	s->member_count = n->member_count;
 	for (size_t i = 0; i < n->member_count; i++) {
-		set_member(&s->members[i], &n->members[i], s->name,
-			   n->raft.leader, now);
+		set_member(&s->members[i], &n->members[i], n, s->name, now);
 		if (s->members[i].leader) {
 			set_text(s->leader, sizeof s->leader,
 				 s->members[i].name);

@@ -32,6 +32,19 @@ const struct command command_table[COMMAND_COUNT] = {
 			.help = "remove a file or an empty directory",
 			.path = true,
 			.patience_s = SLOW_S},
+	[COMMAND_MEMBER] = {.name = "member",
+			    .usage = "[list] | add ID HOST:PORT [--learner] | "
+				     "promote ID | remove ID |\n"
+				     "         replace OLD ID HOST:PORT | "
+				     "address ID HOST:PORT",
+			    .help = "show or change the members of the cluster",
+			    .words = true,
+			    .patience_s = SLOW_S},
+	[COMMAND_TRANSFER] = {.name = "transfer",
+			      .usage = "[ID]",
+			      .help = "have ID lead, or the best other voter",
+			      .words = true,
+			      .patience_s = SLOW_S},
 };
 
 const struct command *command_find(const char *name)

@@ -14,6 +14,8 @@ enum command_id {
 	COMMAND_SET,
 	COMMAND_LS,
 	COMMAND_RM,
+	COMMAND_MEMBER,
+	COMMAND_TRANSFER,
 	COMMAND_COUNT,
 };
 
@@ -23,6 +25,7 @@ struct command {
 	const char *help;    /* one sentence */
 	bool path;	     /* the first argument is a path */
 	bool data;	     /* then comes the content */
+	bool words;	     /* or words: member.h */
 	unsigned patience_s; /* how long raftfsctl waits for a next word */
 };
 

@@ -15,12 +15,19 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "fs/control/member.h"
 #include "fs/control/status.h"
 #include "fs/tree/tree.h"
 
 enum { SET_MODE = 0644 };
 
-enum phase { PHASE_BEGIN, PHASE_BARRIER, PHASE_CHANGE, PHASE_STREAM };
+enum phase {
+	PHASE_BEGIN,
+	PHASE_BARRIER,
+	PHASE_CHANGE,
+	PHASE_STREAM,
+	PHASE_MEMBERS,
+};
 
 struct job {
 	const struct job_env *env;
@@ -32,6 +39,7 @@ struct job {
 	char path[LIMIT_PATH_BYTES];
 	struct buffer data; /* content given, then chunks answered */
 	bool json;
+	struct message_request *words; /* of a command that takes some */
 	uint32_t uid;
 	uint32_t gid;
 
@@ -57,6 +65,10 @@ struct job *job_new(const struct job_env *env,
 	memcpy(job->path, request->path, sizeof job->path);
 	buffer_append_bytes(&job->data, request->data);
 	job->json = request->json;
+	if (request->word_count > 0) {
+		job->words = mem_copy(request, sizeof *request);
+		job->words->data = bytes_of("", 0);
+	}
 	job->uid = uid;
 	job->gid = gid;
 	return job;
@@ -68,6 +80,7 @@ void job_free(struct job *job)
 		kv_view_close(job->env->kv, job->view);
 	}
 	buffer_deinit(&job->data);
+	mem_free(job->words);
 	mem_free(job);
 }
 
@@ -77,6 +90,8 @@ void job_interrupt(struct job *job)
 		kv_barrier_interrupt(job->env->kv, job->number);
 	} else if (job->phase == PHASE_CHANGE) {
 		kv_interrupt(job->env->kv, job->number);
+	} else if (job->phase == PHASE_MEMBERS) {
+		kv_change_interrupt(job->env->kv, job->number);
 	}
 }
 
@@ -384,6 +399,99 @@ static enum job_turn start_ls(struct job *job,
 		       : next_chunk(job, response);
 }
 
+/* --- Members ------------------------------------------------------------- */
+
+static void on_members_changed(void *context, int status, const char *text)
+{
+	struct job *job = context;
+
+	job->status = status;
+	buffer_reset(&job->data);
+	buffer_printf(&job->data, "%s", text);
+	job->env->wake(job->env->context, job);
+}
+
+/* The errno of a command's exit; people read the reason. */
+static int errno_of_change(int status)
+{
+	switch (status) {
+	case 0:
+		return 0;
+	case STATUS_NOT_FOUND:
+		return ENOENT;
+	case STATUS_EXISTS:
+		return EEXIST;
+	case STATUS_INVALID:
+		return EINVAL;
+	case STATUS_FULL:
+		return ENOSPC;
+	case STATUS_PENDING:
+		return EBUSY;
+	case STATUS_TIMED_OUT:
+	case STATUS_UNKNOWN:
+		return ETIMEDOUT;
+	default:
+		return errno_of(status);
+	}
+}
+
+static enum job_turn on_members(struct job *job,
+				struct message_response *response)
+{
+	answer(response, errno_of_change(job->status));
+	if (job->status != 0) {
+		explain(response, job->data.size > 0
+					  ? buffer_text(&job->data)
+					  : status_text(job->status));
+		return JOB_ANSWERS;
+	}
+	buffer_append(&job->data, "\n", 1);
+	response->data = buffer_bytes(&job->data);
+	return JOB_ANSWERS;
+}
+
+static enum job_turn list_members(struct job *job,
+				  struct message_response *response)
+{
+	struct kv_status *status = mem_zalloc(sizeof *status);
+
+	kv_status(job->env->kv, status);
+	buffer_reset(&job->data);
+	for (size_t i = 0; i < status->member_count; i++) {
+		status_member(&status->members[i], &job->data);
+	}
+	mem_free(status);
+	answer(response, 0);
+	response->data = buffer_bytes(&job->data);
+	return JOB_ANSWERS;
+}
+
+static enum job_turn begin_members(struct job *job,
+				   struct message_response *response)
+{
+	static const struct message_request none;
+	const struct message_request *words =
+		job->words != NULL ? job->words : &none;
+	struct kv_member_change change;
+	struct buffer problem = {0};
+	bool list;
+	int rc = member_parse(command_id(job->command), words, &list, &change,
+			      &problem);
+
+	if (rc != 0) {
+		answer(response, -rc);
+		explain(response, buffer_text(&problem));
+		buffer_deinit(&problem);
+		return JOB_ANSWERS;
+	}
+	if (list) {
+		return list_members(job, response);
+	}
+	job->phase = PHASE_MEMBERS;
+	job->number = kv_change(job->env->kv, &change, on_members_changed, job);
+	return JOB_WAITS;
+}
+
 /* --- The way of a request ------------------------------------------------ */
 
 static enum job_turn say_status(struct job *job,
@@ -409,7 +517,8 @@ static enum job_turn (*const starts[])(struct job *,
 				       struct message_response *) = {
 	[COMMAND_STATUS] = NULL,   [COMMAND_GET] = start_get,
 	[COMMAND_SET] = start_set, [COMMAND_LS] = start_ls,
-	[COMMAND_RM] = start_rm,
+	[COMMAND_RM] = start_rm,   [COMMAND_MEMBER] = NULL,
+	[COMMAND_TRANSFER] = NULL,
 };
 static_assert(COUNT_OF(starts) == COMMAND_COUNT, "each command has its work");
 
@@ -430,6 +539,9 @@ static enum job_turn begin(struct job *job, struct message_response *response)
 		answer(response, EINVAL);
 		explain(response, "unknown command");
 		return JOB_ANSWERS;
+	}
+	if (job->command->words) {
+		return begin_members(job, response);
 	}
 	if (!starts[command_id(job->command)]) {
 		return say_status(job, response);
@@ -465,6 +577,8 @@ enum job_turn job_step(struct job *job, struct message_response *response)
 		return on_changed(job, response);
 	case PHASE_STREAM:
 		return next_chunk(job, response);
+	case PHASE_MEMBERS:
+		return on_members(job, response);
 	}
 	CHECK(false);
 	return JOB_WAITS;

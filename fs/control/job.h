@@ -5,10 +5,12 @@
  *     |                   |
  *     |                   +--propose--> CHANGE --applied--> ended
  *     +--status--> ended
+ *     +--change--> MEMBERS --answered--> ended
  *
- * begin(), on_passed(), next_chunk() and on_changed() in job.c perform the
- * arrows. A job is stepped by one thread (the control loop). While it waits, it
- * belongs to kv: it may be interrupted, but only freed after its wake call. */
+ * begin(), on_passed(), next_chunk(), on_changed() and on_members() in job.c
+ * perform the arrows. A job is stepped by one thread (the control loop). While
+ * it waits, it belongs to kv: it may be interrupted, but only freed after its
+ * wake call. */
 #ifndef FS_CONTROL_JOB_H
 #define FS_CONTROL_JOB_H
 

@@ -29,6 +29,8 @@ static json_t *member_of(const struct kv_member *member)
 
 	rc |= json_object_set_new(object, "name", text_of(member->name));
 	rc |= json_object_set_new(object, "address", text_of(member->address));
+	rc |= json_object_set_new(object, "standing",
+				  text_of(member->standing));
 	rc |= json_object_set_new(object, "voter", json_boolean(member->voter));
 	rc |= json_object_set_new(object, "leader",
 				  json_boolean(member->leader));
@@ -76,6 +78,9 @@ static void set_words(json_t *object, const struct kv_status *status,
 				  json_boolean(status->disk_low));
 	rc |= json_object_set_new(object, "full", json_boolean(status->full));
 	rc |= json_object_set_new(object, "members", members_of(status));
+	rc |= json_object_set_new(object, "joint", json_boolean(status->joint));
+	rc |= json_object_set_new(object, "transfer",
+				  text_of(status->transfer));
 	CHECK(rc == 0);
 }
 
@@ -96,6 +101,12 @@ void status_json(const struct kv_status *status, enum kv_reads reads,
 		{"session", status->session},
 		{"proposals", status->proposals},
 		{"bad_frames", status->bad_frames},
+		{"snapshots_sent", status->snapshots_sent},
+		{"snapshots_failed", status->snapshots_failed},
+		{"snapshots_installed", status->snapshots_installed},
+		{"snapshot_bytes_sent", status->snapshot_bytes_sent},
+		{"snapshot_bytes_taken", status->snapshot_bytes_taken},
+		{"snapshot_bytes_kept", status->snapshot_bytes_kept},
 	};
 	json_t *object = json_object();
 	char *text;

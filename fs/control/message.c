@@ -64,6 +64,9 @@ void message_encode_request(const struct message_request *request,
 	memcpy(m.path.bytes, request->path, path);
 	m.path.size = (pb_size_t)path;
 	m.json = request->json;
+	CHECK(request->word_count <= MESSAGE_WORDS);
+	m.words_count = (pb_size_t)request->word_count;
+	memcpy(m.words, request->words, sizeof m.words);
 	if (data.size > 0) {
 		m.data.funcs.encode = put_data;
 		m.data.arg = &data;
@@ -108,6 +111,8 @@ int message_decode_request(struct bytes body, struct message_request *request)
 	memcpy(request->command, m.command, sizeof request->command);
 	memcpy(request->path, m.path.bytes, m.path.size);
 	request->json = m.json;
+	request->word_count = m.words_count;
+	memcpy(request->words, m.words, sizeof request->words);
 	return 0;
 }
 

@@ -15,9 +15,11 @@ enum message_kind { MESSAGE_REQUEST = 1, MESSAGE_RESPONSE = 2 };
 enum {
 	MESSAGE_COMMAND_BYTES = 15,
 	MESSAGE_REASON_BYTES = 511,
+	MESSAGE_WORDS = 5,
+	MESSAGE_WORD_BYTES = 255,
 	MESSAGE_CHUNK_BYTES = 256 << 10, /* content of one response */
 	/* Bodies: the largest data and room for all else. */
-	MESSAGE_REQUEST_BYTES = LIMIT_WRITE_BYTES + LIMIT_PATH_BYTES + 256,
+	MESSAGE_REQUEST_BYTES = LIMIT_WRITE_BYTES + LIMIT_PATH_BYTES + 2048,
 	MESSAGE_RESPONSE_BYTES = 2 * MESSAGE_CHUNK_BYTES + 1024,
 };
 
@@ -28,6 +30,8 @@ struct message_request {
 	char command[MESSAGE_COMMAND_BYTES + 1];
 	char path[LIMIT_PATH_BYTES]; /* no NUL within */
 	bool json;
+	size_t word_count;
+	char words[MESSAGE_WORDS][MESSAGE_WORD_BYTES + 1];
 	struct bytes data; /* borrowed; decoded: points into the body */
 };
 

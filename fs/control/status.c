@@ -60,15 +60,11 @@ uint64_t status_lag(const struct kv_status *status)
 		       : 0;
 }
 
-static void member_line(const struct kv_member *member, bool is_founded,
-			struct buffer *out)
+void status_member(const struct kv_member *member, struct buffer *out)
 {
-	const char *part = !is_founded	   ? "founding"
-			   : member->voter ? "voter"
-					   : "learner";
-
-	buffer_printf(out, "member: %s %s %s%s", member->name, member->address,
-		      part, member->leader ? " leader" : "");
+	buffer_printf(out, "%s %s %s%s", member->name,
+		      member->address[0] != 0 ? member->address : "-",
+		      member->standing, member->leader ? " leader" : "");
 	if (member->self) {
 		buffer_printf(out, " self\n");
 		return;
@@ -113,6 +109,26 @@ static const char *disk_word(const struct kv_status *status)
 			    : "ok";
 }
 
+static void snapshot_lines(const struct kv_status *status, struct buffer *out)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} lines[] = {
+		{"snapshots-sent", status->snapshots_sent},
+		{"snapshots-failed", status->snapshots_failed},
+		{"snapshots-installed", status->snapshots_installed},
+		{"snapshot-bytes-sent", status->snapshot_bytes_sent},
+		{"snapshot-bytes-taken", status->snapshot_bytes_taken},
+		{"snapshot-bytes-kept", status->snapshot_bytes_kept},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		buffer_printf(out, "%s: %" PRIu64 "\n", lines[i].key,
+			      lines[i].value);
+	}
+}
+
 void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 		       struct buffer *out)
 {
@@ -128,9 +144,12 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "disk: %s\n", disk_word(status));
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {
-		member_line(&status->members[i], status->cluster[0] != '\0',
-			    out);
+		buffer_printf(out, "member: ");
+		status_member(&status->members[i], out);
 	}
+	buffer_printf(out, "joint: %s\n", status->joint ? "yes" : "no");
+	buffer_printf(out, "transfer: %s\n",
+		      status->transfer[0] != 0 ? status->transfer : "none");
 	buffer_printf(out, "commit: %" PRIu64 "\n", status->commit);
 	buffer_printf(out, "applied: %" PRIu64 "\n", status->applied);
 	buffer_printf(out, "lag: %" PRIu64 "\n", status_lag(status));
@@ -140,6 +159,7 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "session: %" PRIu64 "\n", status->session);
 	buffer_printf(out, "proposals: %" PRIu64 "\n", status->proposals);
 	buffer_printf(out, "bad-frames: %" PRIu64 "\n", status->bad_frames);
+	snapshot_lines(status, out);
 }
 
 static void file_status(struct kv *kv, enum kv_reads reads, struct buffer *out)

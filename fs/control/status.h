@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "kv/kv.h"
 
+/* Append a member's words, and a newline. */
+void status_member(const struct kv_member *member, struct buffer *out);
 /* Append the "key: value" lines. */
 void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 		       struct buffer *out);

@@ -76,15 +76,28 @@ static bool is_settled(const struct node *n)
 /* --- The leader by itself --------------------------------------------------
  */
 
-static bool bind_callers(struct node *n, struct wire_config *draft)
+/* What is made of the configuration in force, copied when it is wanted: a
+ * leader looks each turn, and nearly always in vain. */
+static struct wire_config *draft_of(struct node *n, bool *begun)
+{
+	if (!*begun) {
+		n->draft = n->configs.now;
+		*begun = true;
+	}
+	return &n->draft;
+}
+
+static bool bind_callers(struct node *n, bool *begun)
 {
 	bool changed = false;
 
 	for (size_t i = 0; i < n->peer_count; i++) {
 		const struct peer *p = n->peers[i];
+		const char *name = p->member.name;
 
 		if (p->guest && p->in != NULL &&
-		    config_bind(draft, p->member.name, p->member.id) == 0) {
+		    config_invited(&n->configs.now, name) != NULL &&
+		    config_bind(draft_of(n, begun), name, p->member.id) == 0) {
 			changed = true;
 		}
 	}
@@ -138,7 +151,7 @@ static bool has_caught_up(struct node *n, raft_id id)
 	return quick;
 }
 
-static bool promote_learners(struct node *n, struct wire_config *draft)
+static bool promote_learners(struct node *n, bool *begun)
 {
 	const struct wire_config *now = &n->configs.now;
 	bool changed = false;
@@ -148,7 +161,7 @@ static bool promote_learners(struct node *n, struct wire_config *draft)
 
 		if (m->standing == WIRE_LEARNER && !m->stay &&
 		    has_caught_up(n, m->id) &&
-		    config_promote(draft, m->id) == 0) {
+		    config_promote(draft_of(n, begun), m->id) == 0) {
 			changed = true;
 		}
 	}
@@ -255,23 +268,24 @@ static int carry_transfer(struct node *n, const struct wire_change *change,
 static int carry(struct node *n, const struct wire_change *change,
 		 struct buffer *problem)
 {
-	struct wire_config draft = n->configs.now;
+	const struct wire_config *now = &n->configs.now;
 	int rc;
 
 	if (change->kind == WIRE_CHANGE_TRANSFER) {
 		return carry_transfer(n, change, problem);
 	}
-	if (!is_settled(n) || draft.joint) {
+	if (!is_settled(n) || now->joint) {
 		return STATUS_PENDING;
 	}
-	if (change->again && config_shows(&draft, change)) {
+	if (change->again && config_shows(now, change)) {
 		return 0; /* X2 */
 	}
-	rc = config_change(&draft, change, problem);
-	if (rc != 0 || memcmp(&draft, &n->configs.now, sizeof draft) == 0) {
+	n->draft = *now;
+	rc = config_change(&n->draft, change, problem);
+	if (rc != 0 || memcmp(&n->draft, now, sizeof *now) == 0) {
 		return rc;
 	}
-	rc = propose(n, &draft);
+	rc = propose(n, &n->draft);
 	return rc == STATUS_NOT_READY ? STATUS_PENDING : rc;
 }
 
@@ -304,11 +318,11 @@ static void carry_asked(struct node *n)
 
 static void lead(struct node *n)
 {
-	struct wire_config draft = n->configs.now;
+	bool begun = false;
 
 	if (n->raft.leave_due) {
-		config_leave(&draft);
-		(void)propose(n, &draft);
+		config_leave(draft_of(n, &begun));
+		(void)propose(n, &n->draft);
 		return;
 	}
 	carry_asked(n);
@@ -316,10 +330,9 @@ static void lead(struct node *n)
 		return;
 	}
 	dismiss(n);
-	draft = n->configs.now;
-	if (!draft.joint &&
-	    (bind_callers(n, &draft) || promote_learners(n, &draft))) {
-		(void)propose(n, &draft);
+	if (!n->configs.now.joint &&
+	    (bind_callers(n, &begun) || promote_learners(n, &begun))) {
+		(void)propose(n, &n->draft);
 	}
 }
 

@@ -315,7 +315,8 @@ struct node {
 	struct entry *gathered[LIMIT_MESSAGE_ENTRIES];
 	struct raft_change changes[CHANGES_MAX];
 	struct wire_config parsed;
-	struct entry *change; /* of a CHANGE, while it is stepped */
+	struct wire_config draft; /* of the next one */
+	struct entry *change;	  /* of a CHANGE, while it is stepped */
 
 	struct inbox inbox;
 
@@ -384,6 +385,8 @@ void peers_follow(struct node *n);
 /* The configuration in force, else what the data folder tells of the cluster,
  * else --peers: NULL. */
 const struct wire_config *peers_config(const struct node *n);
+/* This node, as the cluster has it or had it when it joined; NULL: not. */
+const struct wire_member *peers_own(const struct node *n);
 /* Whoever said so, before founding by its name alone; NULL: unknown. */
 struct peer *peer_for(struct node *n, const struct wire_hello *hello);
 /* For one of this cluster that is unknown here; NULL: there are too many. */

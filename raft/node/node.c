@@ -229,18 +229,21 @@ static void free_node(struct node *n)
 /* Without --peers a founded node listens where its cluster finds it. */
 static int listen_as_founded(struct node *n, struct buffer *problem)
 {
-	const struct wire_config *c = peers_config(n);
-	const struct wire_member *own;
+	const struct wire_member *own = peers_own(n);
 
-	if (n->listen_fd >= 0 || c == NULL) {
-		return 0;
-	}
-	own = config_of(c, n->identity.self);
-	own = own != NULL ? own : config_invited(c, n->identity.name);
-	if (own == NULL || own->address[0] == 0) {
+	if (n->listen_fd >= 0 || own == NULL || own->address[0] == 0) {
 		return 0;
 	}
 	return options_listen(own->address, &n->listen_fd, problem);
+}
+
+/* Does the log say where that is? Else the state does, which is read later. */
+static bool knows_address(const struct node *n)
+{
+	struct log_state state;
+
+	log_state(n->log, &state);
+	return n->configs.index > 0 || state.base.index == 0;
 }
 
 int node_open(const struct node_config *config, struct node **node,
@@ -266,7 +269,7 @@ int node_open(const struct node_config *config, struct node **node,
 	if (rc == 0) {
 		rc = open_data(n, config->name, problem);
 	}
-	if (rc == 0) {
+	if (rc == 0 && knows_address(n)) {
 		rc = listen_as_founded(n, problem);
 	}
 	if (rc != 0) {
@@ -490,6 +493,7 @@ static void init_handles(struct node *n)
 int node_start(struct node *n, const struct node_state *state)
 {
 	raft_index applied = state->applied;
+	struct buffer problem = {0};
 	struct log_state log;
 	sigset_t all, before;
 	int rc;
@@ -499,6 +503,13 @@ int node_start(struct node *n, const struct node_state *state)
 		return STATUS_CORRUPT; /* of two different lives */
 	}
 	rc = members_start(n, state);
+	if (rc == 0) {
+		rc = listen_as_founded(n, &problem);
+	}
+	if (problem.size > 0) {
+		log_error("%s", buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
 	if (rc != 0) {
 		return rc;
 	}

@@ -77,11 +77,14 @@ static void peer_retry(struct peer *p, const char *why)
 	p->out = NULL;
 	p->state = PEER_WAITING;
 	n->dirty = true;
+	if (p->seed && n->seeded) {
+		return; /* it has said what was wanted of it */
+	}
 	peer_note(p, why);
 	if (!n->identity.founded && !p->seed) {
 		found_lost(&n->found, p->member.name, why);
 	}
-	if (n->failed || (p->seed && n->seeded)) {
+	if (n->failed) {
 		return;
 	}
 	random_bytes(&jitter, sizeof jitter);
@@ -267,13 +270,8 @@ void peer_soon(struct peer *p)
 /* Where others call this node: as the cluster has it, or as it listens. */
 static const char *own_address(const struct node *n)
 {
-	const struct wire_config *c = peers_config(n);
-	const struct wire_member *own = NULL;
+	const struct wire_member *own = peers_own(n);
 
-	if (c != NULL) {
-		own = config_of(c, n->identity.self);
-		own = own != NULL ? own : config_named(c, n->identity.name);
-	}
 	return own != NULL && own->address[0] != 0 ? own->address : n->listen;
 }
 

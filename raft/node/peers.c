@@ -50,6 +50,26 @@ const struct wire_config *peers_config(const struct node *n)
 	return now;
 }
 
+static const struct wire_member *own_in(const struct node *n,
+					const struct wire_config *c)
+{
+	const struct wire_member *own = config_of(c, n->identity.self);
+
+	return own != NULL ? own : config_invited(c, n->identity.name);
+}
+
+const struct wire_member *peers_own(const struct node *n)
+{
+	const struct wire_config *now = configs_now(&n->configs);
+	const struct wire_member *own = now != NULL ? own_in(n, now) : NULL;
+
+	/* A newcomer's log begins before it was a member. */
+	if (own == NULL && n->identity.founded) {
+		own = own_in(n, &n->identity.founding);
+	}
+	return own;
+}
+
 static const struct wire_member *configured(const struct node *n,
 					    const char *name)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* judge.c - read a history, put it to every check, say what is wrong.
  *
- *   judge HISTORY MINIMUM TREE...
+ *   judge [--calm=MS] HISTORY MINIMUM TREE...
  *
  * HISTORY: a folder with the writers' files w1 w2 ..., and perhaps a file
  * `stale` with lines "NODE FROM UNTIL" (ns), see judge.h. At least MINIMUM
- * changes must have been acknowledged. Exit code 0 only without a violation. */
+ * changes must have been acknowledged. --calm: none may have failed, or taken
+ * longer than that. Exit code 0 only without a violation. */
 #include "tests/cluster/judge.h"
 
 #include <stdarg.h>
@@ -157,13 +158,49 @@ static size_t summary(const struct judge *j)
 	return changes;
 }
 
+static bool has_failed(const struct event *e)
+{
+	return e->outcome == OUTCOME_NO || e->outcome == OUTCOME_UNKNOWN;
+}
+
+/* Whatever went on in the cluster, nobody noticed. */
+static void judge_calm(struct judge *j, long long most_ms)
+{
+	long long longest = 0;
+
+	for (size_t i = 0; i < j->count; i++) {
+		const struct event *e = &j->events[i];
+		long long ms = (e->return_ns - e->call_ns) / 1000000;
+
+		if (!is_change(e->action))
+			continue;
+		if (has_failed(e) || ms > most_ms)
+			violation(j,
+				  "a change of writer %u at node %u %s after "
+				  "%lld ms",
+				  e->writer, e->node,
+				  has_failed(e) ? "failed" : "was done only",
+				  ms);
+		longest = ms > longest ? ms : longest;
+	}
+	printf("the longest change took %lld ms; ", longest);
+}
+
 int main(int argc, char **argv)
 {
 	struct judge j = {.end_ns = now_ns()};
 	char path[4096];
+	long long calm_ms = -1;
+
+	if (argc > 1 && strncmp(argv[1], "--calm=", 7) == 0) {
+		calm_ms = strtoll(argv[1] + 7, NULL, 10);
+		argc--;
+		argv++;
+	}
 
 	if (argc < 4 || argc - 3 > TREES_MAX) {
-		fputs("usage: judge HISTORY MINIMUM TREE...\n", stderr);
+		fputs("usage: judge [--calm=MS] HISTORY MINIMUM TREE...\n",
+		      stderr);
 		return 2;
 	}
 	for (int i = 3; i < argc; i++)
@@ -178,6 +215,8 @@ int main(int argc, char **argv)
 	judge_registers(&j);
 	judge_logs(&j);
 	judge_names(&j);
+	if (calm_ms >= 0)
+		judge_calm(&j, calm_ms);
 
 	if (summary(&j) < strtoul(argv[2], NULL, 10)) {
 		printf("violation: fewer than %s changes were acknowledged\n",

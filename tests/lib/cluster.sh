@@ -17,7 +17,8 @@
 # started, and cleared at exit in any case, mounts first. Every wait has a
 # deadline; every look into a mount is bounded by timeout(1).
 #
-# Options for every daemon: $NODE_OPTIONS (words).
+# Options for every daemon: $NODE_OPTIONS (words). A node with ${JOIN[N]}, an
+# address, joins there; the others found a cluster with $PEERS.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
 BUILD=${BUILD:-build}
@@ -30,7 +31,7 @@ SLOW=${SLOW:-1} # sanitizers: deadlines are so many times longer
 NODE_OPTIONS=${NODE_OPTIONS:-}
 COMPLAINTS='(ERROR|WARNING): [A-Za-z]*Sanitizer|runtime error:|raftfs: bug:'
 
-declare -a MNT DATA LOG PID ADDR
+declare -a MNT DATA LOG PID ADDR JOIN
 NODES=0
 CLUSTER_DIR=''
 
@@ -174,14 +175,15 @@ status_of() { # N KEY
 
 # Start the daemon; returns at once.
 node_launch() { # N [OPTION...]
-	local n=$1 run=()
+	local n=$1 run=() how=(--peers "$PEERS")
 	shift
+	[ -z "${JOIN[n]:-}" ] || how=(--join "${JOIN[n]}")
 	[ -z "$CLUSTER_NET" ] ||
 		run=(nsenter "--net=/run/netns/$(net_name "$n")")
 	cluster_state "mount ${MNT[n]}"
 	# shellcheck disable=SC2086 # options are words
 	${run[@]+"${run[@]}"} "$RAFTFS" -f --id "n$n" --data "${DATA[n]}" \
-		--peers "$PEERS" ${CLUSTER_NET:+--insecure} $NODE_OPTIONS "$@" \
+		"${how[@]}" ${CLUSTER_NET:+--insecure} $NODE_OPTIONS "$@" \
 		"${MNT[n]}" >>"${LOG[n]}" 2>&1 </dev/null &
 	PID[n]=$!
 	cluster_state "pid ${PID[n]} ${MNT[n]}"
@@ -210,6 +212,30 @@ node_kill9() {
 }
 node_freeze() { must kill -STOP "${PID[$1]}"; }
 node_thaw() { must kill -CONT "${PID[$1]}"; }
+
+# raftfsctl of node N.
+ctl() { # N COMMAND...
+	local n=$1
+	shift
+	within 20 "$RAFTFSCTL" --data "${DATA[n]}" "$@"
+}
+# Node N's members and how they stand, in one line: "n1=voter n2=learner".
+members_of() { # N
+	ctl "$1" member list 2>/dev/null |
+		awk '{ printf("%s%s=%s", (NR > 1 ? " " : ""), $1, $3) }'
+}
+members_are() { # N "n1=voter ..."
+	[ "$(members_of "$1")" = "$2" ] && [ "$(status_of "$1" joint)" = no ]
+}
+# Removed or denied: it ends by itself, not well, and says one line.
+node_ends() { # N TEXT
+	local rc=0
+	wait_for 10 node_is_gone "$1" || fail "n$1 goes on"
+	wait "${PID[$1]}" || rc=$?
+	PID[$1]=''
+	[ "$rc" != 0 ] || fail "n$1 ended with exit code 0"
+	grep -qF "$2" "${LOG[$1]}" || fail "n$1 does not say: $2"
+}
 
 # --- The cluster --------------------------------------------------------------
 

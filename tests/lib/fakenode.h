@@ -37,6 +37,10 @@ void fakenode_tick(struct node *n);
 
 void fakenode_route(struct node *n, bool open);
 void fakenode_role(struct node *n, raft_id leader);
+/* What was asked last, and its ticket; and the answer to one. */
+uint64_t fakenode_change(const struct node *n, struct node_change *change);
+void fakenode_changed(struct node *n, uint64_t ticket, int status,
+		      const char *text);
 /* Its status: n1 and n2 are known by name, and have no ids yet. */
 void fakenode_founding(struct node *n);
 /* From any lease call on: valid, at what is committed. */

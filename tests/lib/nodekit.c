@@ -439,6 +439,16 @@ bool kit_await_load(struct kit_node *k)
 	return done;
 }
 
+raft_index kit_index(struct kit_node *k)
+{
+	raft_index index;
+
+	pthread_mutex_lock(&k->mutex);
+	index = k->applied;
+	pthread_mutex_unlock(&k->mutex);
+	return index;
+}
+
 void kit_catch_up(struct kit_node *k)
 {
 	raft_index applied;

@@ -87,6 +87,7 @@ void kit_propose(struct kit_node *k, uint32_t first, uint32_t count,
 /* Until k has applied so many numbers; false after ten seconds. */
 bool kit_await(struct kit_node *k, size_t applied);
 size_t kit_applied(struct kit_node *k);
+raft_index kit_index(struct kit_node *k); /* of the last entry applied */
 /* End what `holding` began: all that was delivered is applied now. */
 void kit_catch_up(struct kit_node *k);
 /* Until a message of that node has come; its size, 0: none came. */

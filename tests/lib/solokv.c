@@ -362,6 +362,22 @@ void kv_release(struct kv *kv, uint64_t id)
 	pthread_mutex_unlock(&kv->lock);
 }
 
+/* One node: whatever is asked of it can not be. */
+uint64_t kv_change(struct kv *kv, const struct kv_member_change *change,
+		   kv_changed changed, void *context)
+{
+	(void)kv;
+	(void)change;
+	changed(context, STATUS_INVALID, "n1 is the only voter");
+	return 1;
+}
+
+void kv_change_interrupt(struct kv *kv, uint64_t number)
+{
+	(void)kv;
+	(void)number;
+}
+
 void kv_status(struct kv *kv, struct kv_status *status)
 {
 	memset(status, 0, sizeof *status);

@@ -235,6 +235,47 @@ static void refusals_carry_the_mounts_errno_and_the_reason(void **state)
 	client_close(client);
 }
 
+static void ask_members(const struct world *w, struct message_request *request,
+			struct message_response *response, struct buffer *out)
+{
+	struct client *client = controlkit_connect(w);
+
+	strcpy(request->command, "member");
+	assert_int_equal(client_send(client, request), 0);
+	assert_int_equal(client_receive(client, response), 0);
+	buffer_reset(out);
+	buffer_append_bytes(out, response->data);
+	client_close(client);
+}
+
+static void members_are_changed_and_refusals_say_why(void **state)
+{
+	struct world *w = *state;
+	struct message_response response;
+	struct buffer out = {0};
+	struct message_request add = {.word_count = 3,
+				      .words = {"add", "n4", "h:4"}};
+	struct message_request removal = {.word_count = 2,
+					  .words = {"remove", "n1"}};
+	struct message_request nonsense = {.word_count = 2,
+					   .words = {"add", "n4"}};
+	struct message_request list = {.word_count = 1, .words = {"list"}};
+
+	ask_members(w, &add, &response, &out);
+	assert_int_equal(response.error, 0);
+	assert_string_equal(buffer_text(&out), "n4\n");
+	ask_members(w, &removal, &response, &out);
+	assert_int_equal(response.error, EINVAL);
+	assert_string_equal(response.reason, "n1 is the only voter");
+	ask_members(w, &nonsense, &response, &out);
+	assert_int_equal(response.error, EINVAL);
+	assert_string_equal(response.reason,
+			    "member add ID HOST:PORT [--learner]");
+	ask_members(w, &list, &response, &out);
+	assert_int_equal(response.error, 0);
+	buffer_deinit(&out);
+}
+
 static void status_needs_no_quorum(void **state)
 {
 	struct world *w = *state;
@@ -290,6 +331,7 @@ int main(void)
 			before_founding_no_path_is_said_to_be_absent,
 			controlkit_setup_unborn, controlkit_teardown),
 		TEST(refusals_carry_the_mounts_errno_and_the_reason),
+		TEST(members_are_changed_and_refusals_say_why),
 		TEST(status_needs_no_quorum),
 		TEST(files_of_the_mount_name_the_socket_and_the_leader),
 	};

@@ -28,6 +28,8 @@ static void a_request_comes_back_as_it_was(void **state)
 	struct message_request in = {.command = "set",
 				     .path = "/a b/\xff",
 				     .json = true,
+				     .word_count = 2,
+				     .words = {"add", "n4"},
 				     .data = bytes_of("x\0y", 3)};
 	struct message_request out;
 	struct buffer b = {0};
@@ -40,6 +42,9 @@ static void a_request_comes_back_as_it_was(void **state)
 	assert_string_equal(out.command, "set");
 	assert_string_equal(out.path, "/a b/\xff");
 	assert_true(out.json);
+	assert_int_equal(out.word_count, 2);
+	assert_string_equal(out.words[0], "add");
+	assert_string_equal(out.words[1], "n4");
 	assert_true(bytes_equal(out.data, in.data));
 	buffer_deinit(&b);
 }
@@ -53,6 +58,10 @@ static void the_largest_request_comes_back(void **state)
 	(void)state;
 
 	memset(in.path, '/', sizeof in.path - 1);
+	in.word_count = MESSAGE_WORDS;
+	for (size_t i = 0; i < MESSAGE_WORDS; i++) {
+		memset(in.words[i], 'w', MESSAGE_WORD_BYTES);
+	}
 	memset(buffer_reserve(&content, LIMIT_WRITE_BYTES), 'v',
 	       LIMIT_WRITE_BYTES);
 	buffer_grow(&content, LIMIT_WRITE_BYTES);
@@ -64,6 +73,7 @@ static void the_largest_request_comes_back(void **state)
 	assert_int_equal(
 		message_decode_request(body_of(&b, MESSAGE_REQUEST), &out), 0);
 	assert_int_equal(strlen(out.path), LIMIT_PATH_BYTES - 1);
+	assert_int_equal(strlen(out.words[4]), MESSAGE_WORD_BYTES);
 	assert_int_equal(out.data.size, LIMIT_WRITE_BYTES);
 	buffer_deinit(&content);
 	buffer_deinit(&b);

@@ -26,9 +26,16 @@ static const struct kv_status healthy = {
 	.session = 2,
 	.proposals = 1,
 	.bad_frames = 4,
+	.snapshots_sent = 5,
+	.snapshots_failed = 6,
+	.snapshots_installed = 7,
+	.snapshot_bytes_sent = 8,
+	.snapshot_bytes_taken = 9,
+	.snapshot_bytes_kept = 10,
 	.member_count = 3,
 	.members = {{.name = "n1",
 		     .address = "127.0.0.1:7001",
+		     .standing = "voter",
 		     .voter = true,
 		     .self = true,
 		     .leader = true,
@@ -36,12 +43,14 @@ static const struct kv_status healthy = {
 		     .match = 21},
 		    {.name = "n2",
 		     .address = "127.0.0.1:7002",
+		     .standing = "voter",
 		     .voter = true,
 		     .connected = true,
 		     .match = 19,
 		     .heard_ms_ago = 12},
 		    {.name = "n3",
 		     .address = "127.0.0.1:7003",
+		     .standing = "learner",
 		     .heard_ms_ago = UINT64_MAX}},
 };
 
@@ -68,6 +77,8 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"member: n2 127.0.0.1:7002 voter connected heard=12ms "
 		"match=19\n"
 		"member: n3 127.0.0.1:7003 learner disconnected heard=never\n"
+		"joint: no\n"
+		"transfer: none\n"
 		"commit: 20\n"
 		"applied: 18\n"
 		"lag: 2\n"
@@ -76,7 +87,13 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"state-bytes: 512\n"
 		"session: 2\n"
 		"proposals: 1\n"
-		"bad-frames: 4\n");
+		"bad-frames: 4\n"
+		"snapshots-sent: 5\n"
+		"snapshots-failed: 6\n"
+		"snapshots-installed: 7\n"
+		"snapshot-bytes-sent: 8\n"
+		"snapshot-bytes-taken: 9\n"
+		"snapshot-bytes-kept: 10\n");
 	buffer_deinit(&text);
 }
 
@@ -108,7 +125,10 @@ static void before_founding_members_are_founding(void **state)
 		.role = "founding",
 		.why = "no quorum: not founded yet, waiting for n2 (b:2)",
 		.member_count = 1,
-		.members = {{.name = "n1", .address = "a:1", .self = true}},
+		.members = {{.name = "n1",
+			     .address = "a:1",
+			     .standing = "founding",
+			     .self = true}},
 	};
 	struct buffer text = {0};
 	(void)state;
@@ -162,7 +182,31 @@ static void json_holds_numbers_as_numbers(void **state)
 	member = json_array_get(json_object_get(root, "members"), 2);
 	assert_string_equal(json_string_value(json_object_get(member, "name")),
 			    "n3");
+	assert_string_equal(
+		json_string_value(json_object_get(member, "standing")),
+		"learner");
 	assert_true(json_is_null(json_object_get(member, "heard_ms")));
+	json_decref(root);
+	buffer_deinit(&text);
+}
+
+static void changes_under_way_are_told(void **state)
+{
+	struct kv_status status = {.joint = true, .transfer = "n2"};
+	struct buffer text = {0};
+	json_t *root;
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(
+		strstr(buffer_text(&text), "\njoint: yes\ntransfer: n2\n"));
+
+	buffer_reset(&text);
+	status_json(&status, KV_READS_FRESH, &text);
+	root = json_loads(buffer_text(&text), 0, NULL);
+	assert_true(json_is_true(json_object_get(root, "joint")));
+	assert_string_equal(
+		json_string_value(json_object_get(root, "transfer")), "n2");
 	json_decref(root);
 	buffer_deinit(&text);
 }
@@ -194,6 +238,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
 		cmocka_unit_test(lag_is_never_below_zero),
 		cmocka_unit_test(json_holds_numbers_as_numbers),
+		cmocka_unit_test(changes_under_way_are_told),
 		cmocka_unit_test(json_survives_a_name_that_is_no_text),
 	};
 	return cmocka_run_group_tests_name("control/status", tests, NULL, NULL);

@@ -75,6 +75,29 @@ static void a_mount_point_is_enough(void **state)
 	options_deinit(&o);
 }
 
+static void who_joins_is_given_the_address_of_a_member(void **state)
+{
+	struct options o;
+	(void)state;
+
+	GIVEN_PARSED(&o, "--id n4 --data /d --join 127.0.0.1:7001 /m");
+	assert_string_equal(o.join, "127.0.0.1:7001");
+	assert_null(o.listen);
+	options_deinit(&o);
+	GIVEN_PARSED(&o, "-o id=n4,data=/d,join=h:7001,insecure /m");
+	assert_string_equal(o.join, "h:7001");
+	options_deinit(&o);
+	assert_refused("--id a --join h:1 --peers a=127.0.0.1:1 /m",
+		       "a node founds a cluster with --peers or joins one "
+		       "with --join, not both");
+	assert_refused("--id a --join h /m",
+		       "bad address to join at 'h': want HOST:PORT or "
+		       "[IPv6]:PORT");
+	assert_refused("--id a --join h:1 /m",
+		       "joining at h:1 opens this node to the network, not "
+		       "encrypted; say --insecure if that network is trusted");
+}
+
 static void peers_give_the_address_to_listen_on(void **state)
 {
 	struct options o;
@@ -104,7 +127,7 @@ static void fstab_says_all_of_it_with_mount_options(void **state)
 	GIVEN_PARSED(&o, "none /m -o rw,noauto,_netdev,x-systemd.automount,"
 			 "nofail,dev,suid,id=n1,data=/d,peer=n1=10.0.0.1:7,"
 			 "peer=n2=10.0.0.2:7,reads=local,timeout=1,insecure,"
-			 "session_timeout=3,allow_other");
+			 "session_timeout=3,snapshot_rate=8,allow_other");
 
 	assert_string_equal(o.source, "none");
 	assert_string_equal(o.mountpoint, "/m");
@@ -114,6 +137,7 @@ static void fstab_says_all_of_it_with_mount_options(void **state)
 	assert_int_equal(o.reads, KV_READS_LOCAL);
 	assert_int_equal(o.timeout_ms, 1000);
 	assert_int_equal(o.session_ms, 3000);
+	assert_int_equal(o.snapshot_rate, 8 << 20);
 	assert_string_equal(o.fuse_options, "rw,dev,suid,allow_other");
 	options_deinit(&o);
 }
@@ -123,9 +147,10 @@ static void debugging_stays_in_the_foreground(void **state)
 	struct options o;
 	(void)state;
 
-	GIVEN_PARSED(&o, "-d -s /m");
+	GIVEN_PARSED(&o, "-d -s --snapshot-rate 99999 /m");
 
 	assert_true(o.debug);
+	assert_int_equal(o.snapshot_rate, 99999ULL << 20);
 	assert_true(o.foreground);
 	options_deinit(&o);
 }
@@ -182,6 +207,10 @@ static void a_bad_value_is_named(void **state)
 	(void)state;
 	assert_refused("--reads soon /m",
 		       "bad reads 'soon': want fresh, strict or local");
+	assert_refused("--snapshot-rate 0 /m",
+		       "bad snapshot rate '0': want MiB a second, above 0");
+	assert_refused("--snapshot-rate 8M /m",
+		       "bad snapshot rate '8M': want MiB a second, above 0");
 	assert_refused("--timeout 0 /m",
 		       "bad timeout '0': want seconds, up to 3600");
 	assert_refused("--timeout 1.2345 /m",
@@ -257,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mount_point_is_enough),
+		cmocka_unit_test(who_joins_is_given_the_address_of_a_member),
 		cmocka_unit_test(peers_give_the_address_to_listen_on),
 		cmocka_unit_test(fstab_says_all_of_it_with_mount_options),
 		cmocka_unit_test(debugging_stays_in_the_foreground),

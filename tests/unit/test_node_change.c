@@ -198,6 +198,40 @@ static void a_removed_node_that_is_added_again_comes_back(void **state)
 	assert_all_have(kit, 10);
 }
 
+static bool is_founded(const struct node_status *status, uint64_t argument)
+{
+	(void)argument;
+	return status->founded;
+}
+
+static bool has_entries(const struct node_status *status, uint64_t count)
+{
+	return status->raft.last >= count;
+}
+
+/* Its log begins long before it was a member, so does what it knows. */
+static void a_newcomer_may_be_restarted_at_any_time(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *first = GIVEN_FOUNDER(kit);
+	struct kit_node *k = &kit->nodes[1];
+
+	kit_propose(first, 0, 50000, 100);
+	assert_true(kit_await(first, 50000));
+	add(first, k, false);
+	join(k, first);
+	assert_true(kit_await_status(k, is_founded, 0));
+	kit_stop(k);
+	for (uint64_t last = 1; last < 20000; last *= 20) {
+		kit_start(k);
+		assert_true(kit_await_status(k, has_entries, last));
+		kit_stop(k);
+	}
+	kit_start(k);
+	assert_true(kit_await_members(k, "n1:voter n2:voter"));
+	assert_all_have(kit, 50000);
+}
+
 /* --- Learners ----------------------------------------------------------------
  */
 
@@ -323,6 +357,25 @@ static void who_was_not_added_is_told_the_command(void **state)
 	assert_true(kit_await_failed(k, "raftfsctl member add n2"));
 	kit_stop(k);
 	add(first, k, false);
+	kit_start(k);
+	assert_true(kit_await_members(k, "n1:voter n2:voter"));
+}
+
+static void who_can_not_listen_where_it_was_added_does_not_join(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *first = GIVEN_FOUNDER(kit);
+	struct kit_node *k = &kit->nodes[1];
+
+	assert_int_equal(kit_change(first, NODE_ADD, "n2", NULL, "192.0.2.1:7",
+				    false),
+			 0);
+	join(k, first);
+	assert_true(kit_await_failed(k, "cannot listen on 192.0.2.1:7"));
+	kit_stop(k);
+	assert_int_equal(kit_change(first, NODE_ADDRESS, "n2", NULL, k->address,
+				    false),
+			 0);
 	kit_start(k);
 	assert_true(kit_await_members(k, "n1:voter n2:voter"));
 }
@@ -465,12 +518,14 @@ int main(void)
 		WITH(FIVE, a_cluster_shrinks_from_five_to_three_to_one),
 		WITH(THREE, a_leader_may_be_removed_and_ends),
 		WITH(THREE, a_removed_node_that_is_added_again_comes_back),
+		WITH(TWO, a_newcomer_may_be_restarted_at_any_time),
 		WITH(TWO,
 		     a_learner_reads_and_writes_and_stays_one_until_promoted),
 		WITH(THREE, a_wiped_node_is_replaced_under_its_name),
 		WITH(FIVE, a_dead_node_is_replaced_by_another_name),
 		WITH(THREE, a_member_that_moved_is_called_there),
 		WITH(TWO, who_was_not_added_is_told_the_command),
+		WITH(TWO, who_can_not_listen_where_it_was_added_does_not_join),
 		WITH(TWO, a_member_of_another_cluster_does_not_join),
 		WITH(TWO, a_joint_configuration_outlives_restarts),
 		WITH(THREE, a_change_outlives_the_leader_it_was_asked_of),

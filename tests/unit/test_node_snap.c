@@ -18,7 +18,7 @@
 enum {
 	MIB = 1 << 20,
 	BALLAST = 8,			   /* MiB */
-	LONG = LIMIT_LOG_BYTES / MIB + 40, /* entries of a MiB */
+	LONG = LIMIT_LOG_BYTES / MIB + 24, /* entries of a MiB */
 };
 
 static int GIVEN_THREE(void **state)
@@ -98,7 +98,7 @@ static struct kit_node *GIVEN_ONE_AWAY(struct kit *kit,
 
 		if (k->node != NULL) {
 			assert_true(kit_await(k, 100 + LONG));
-			node_flushed(k->node, k->applied);
+			node_flushed(k->node, kit_index(k));
 			assert_true(kit_await_status(k, begins_after,
 						     away->applied));
 		}

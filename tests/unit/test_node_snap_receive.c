@@ -218,7 +218,7 @@ static void a_whole_snapshot_is_loaded_and_told(void **state)
 	assert_true(hears(&t, SNAP_VERDICT));
 	assert_int_equal(message.verdict.status, 0);
 	assert_int_equal(message.verdict.index, pos.index);
-	assert_int_equal(k->applied, pos.index);
+	assert_int_equal(kit_index(k), pos.index);
 	assert_int_equal(k->loaded, 1);
 	assert_int_equal(status_of(k).bad_frames, 0);
 	end(&t);
