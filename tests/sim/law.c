@@ -2,6 +2,7 @@
 #include "tests/sim/law.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 #include "tests/sim/trail.h"
@@ -35,6 +36,7 @@ struct member {
 struct sighting {
 	raft_term term;
 	raft_term before;
+	uint64_t members; /* of the configuration it brings; 0: none seen */
 };
 
 struct place {
@@ -117,22 +119,32 @@ static int node_of(raft_id id)
 /* --- Entries ----------------------------------------------------------------
  */
 
+static struct sighting *sighting_of(raft_index index, raft_term term)
+{
+	struct place *p = place_of(index);
+
+	for (uint32_t i = 0; i < p->count; i++) {
+		if (p->seen[i].term == term) {
+			return &p->seen[i];
+		}
+	}
+	return NULL;
+}
+
 /* L3, by induction over the entry before. */
 static void note_entry(int node, raft_index index, raft_term term,
 		       raft_term before)
 {
 	struct place *p = place_of(index);
+	struct sighting *seen = sighting_of(index, term);
 
-	for (uint32_t i = 0; i < p->count; i++) {
-		if (p->seen[i].term != term) {
-			continue;
-		}
-		if (p->seen[i].before != before) {
+	if (seen != NULL) {
+		if (seen->before != before) {
 			sim_fail("L3 %s: entry %lu of term %lu follows one of "
 				 "term %lu, elsewhere one of term %lu",
 				 sim_name(node), (unsigned long)index,
 				 (unsigned long)term, (unsigned long)before,
-				 (unsigned long)p->seen[i].before);
+				 (unsigned long)seen->before);
 		}
 		return;
 	}
@@ -167,25 +179,33 @@ static void note_save(int node, const struct raft *core,
 /* --- Committing -------------------------------------------------------------
  */
 
-/* L6. */
-static void check_quorum(int node, const struct raft *core, raft_index index)
+/* L6, of one half. */
+static void check_majority(int node, const raft_id *voters, uint32_t count,
+			   raft_index index, raft_term term)
 {
-	const struct raft_members *members = raft_members(core);
-	raft_term term = raft_term_at(core, index);
 	uint32_t have = 0;
 
-	for (uint32_t i = 0; i < members->voter_count; i++) {
-		int at = node_of(members->voters[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		int at = node_of(voters[i]);
 
 		have += at >= 0 &&
-			trail_term(&law.member[at].trail, index) == term;
+			trail_has(&law.member[at].trail, index, term);
 	}
-	if (2 * have <= members->voter_count) {
+	if (2 * have <= count && count > 0) {
 		sim_fail("L6 %s committed entry %lu of term %lu, durable on "
 			 "%u of %u voters",
 			 sim_name(node), (unsigned long)index,
-			 (unsigned long)term, have, members->voter_count);
+			 (unsigned long)term, have, count);
 	}
+}
+
+static void check_quorum(int node, const struct raft *core, raft_index index)
+{
+	const struct raft_members *m = raft_members(core);
+	raft_term term = raft_term_at(core, index);
+
+	check_majority(node, m->voters, m->voter_count, index, term);
+	check_majority(node, m->outgoing, m->outgoing_count, index, term);
 }
 
 /* L10: entries beyond what others have committed are now committed. */
@@ -272,6 +292,7 @@ static void check_match(int node, const struct raft *core,
 	int at = node_of(id);
 	const struct trail *t;
 	struct raft_peer_status peer;
+	raft_term term;
 
 	if (at < 0 || raft_peer(core, id, &peer) != 0) {
 		return;
@@ -280,8 +301,12 @@ static void check_match(int node, const struct raft *core,
 	if (t->hard.term > s->term) {
 		return;
 	}
-	if (peer.match > 0 &&
-	    trail_term(t, peer.match) != raft_term_at(core, peer.match)) {
+	/* Of what it has cut away it does not know the term. */
+	term = raft_term_at(core, peer.match);
+	if (term == 0) {
+		term = law_term(peer.match);
+	}
+	if (peer.match > t->last || !trail_has(t, peer.match, term)) {
 		sim_fail("L8 %s takes entry %lu as matched on %s, which has "
 			 "saved up to %lu",
 			 sim_name(node), (unsigned long)peer.match,
@@ -314,6 +339,9 @@ static void check_leader(int node, const struct raft *core,
 	}
 	for (uint32_t i = 0; i < members->voter_count; i++) {
 		check_match(node, core, s, members->voters[i]);
+	}
+	for (uint32_t i = 0; i < members->outgoing_count; i++) {
+		check_match(node, core, s, members->outgoing[i]);
 	}
 	for (uint32_t i = 0; i < members->learner_count; i++) {
 		check_match(node, core, s, members->learners[i]);
@@ -370,6 +398,61 @@ static void note_read(int node, const struct raft_act *act)
 	}
 	sim_fail("L9 %s answers ticket %lu, which does not wait",
 		 sim_name(node), (unsigned long)act->read.ticket);
+}
+
+/* --- Snapshots, configurations ----------------------------------------------
+ */
+
+/* L11. */
+static void note_load(int node, const struct raft_act *act)
+{
+	struct member *m = &law.member[node];
+	struct raft_pos pos = act->load_snap.pos;
+
+	if (law_term(pos.index) != pos.term || pos.index <= m->status.commit) {
+		sim_fail("L11 %s loads a snapshot to %lu of term %lu, having "
+			 "committed %lu; committed there is one of term %lu",
+			 sim_name(node), (unsigned long)pos.index,
+			 (unsigned long)pos.term,
+			 (unsigned long)m->status.commit,
+			 (unsigned long)law_term(pos.index));
+	}
+	trail_load(&m->trail, act);
+}
+
+static uint64_t hash_members(const struct raft_members *m)
+{
+	uint64_t hash =
+		XXH3_64bits(m->voters, m->voter_count * sizeof m->voters[0]);
+
+	hash = XXH3_64bits_withSeed(
+		m->outgoing, m->outgoing_count * sizeof m->outgoing[0], hash);
+	return XXH3_64bits_withSeed(m->learners,
+				    m->learner_count * sizeof m->learners[0],
+				    hash) |
+	       1;
+}
+
+/* L12: the configuration in force is that of the entry at index. */
+static void note_members(int node, const struct raft *core, raft_index index)
+{
+	raft_term term = raft_term_at(core, index);
+	uint64_t hash = hash_members(raft_members(core));
+	struct sighting *seen;
+
+	if (index == 0) {
+		return;
+	}
+	seen = sighting_of(index, term != 0 ? term : law_term(index));
+	if (seen == NULL) {
+		return; /* below the base, and never seen as an entry */
+	}
+	if (seen->members != 0 && seen->members != hash) {
+		sim_fail("L12 %s takes another configuration from entry %lu "
+			 "than others",
+			 sim_name(node), (unsigned long)index);
+	}
+	seen->members = hash;
 }
 
 /* --- A step -----------------------------------------------------------------
@@ -437,6 +520,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 		}
 	}
 	note_commit(node, core, &s, boot->base.index, true);
+	note_members(node, core, s.members_index);
 }
 
 void law_stepped(int node, const struct raft *core,
@@ -454,9 +538,14 @@ void law_stepped(int node, const struct raft *core,
 	} else if (event->kind == RAFT_EV_READ && rc == 0) {
 		note_ticket(m, event->read.ticket);
 	}
+	if (event->kind == RAFT_EV_SNAP_LOADED) {
+		trail_loaded(&m->trail);
+	}
 	for (size_t i = 0; i < out->count; i++) {
 		if (out->acts[i].kind == RAFT_DO_SAVE) {
 			note_save(node, core, &out->acts[i]);
+		} else if (out->acts[i].kind == RAFT_DO_LOAD_SNAP) {
+			note_load(node, &out->acts[i]);
 		}
 	}
 	raft_status(core, &s);
@@ -468,6 +557,9 @@ void law_stepped(int node, const struct raft *core,
 	}
 	if (s.commit > was.commit) {
 		note_commit(node, core, &s, was.commit, false);
+	}
+	if (s.members_index != was.members_index) {
+		note_members(node, core, s.members_index);
 	}
 	check_leader(node, core, &was, &s);
 	for (size_t i = 0; i < out->count; i++) {

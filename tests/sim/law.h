@@ -9,7 +9,7 @@
  *   L5   a committed entry never changes, anywhere; a leader commits by
  *        counting only entries of its own term (5.4.2)
  *   L6   when an entry is committed, it is durable on a majority of the
- *        configuration in force
+ *        configuration in force, of both its halves while it is joint
  *   L7   term, commit and applied never fall, nor does a vote change, in a
  *        life; base <= applied <= commit <= last, saved <= last
  *   L8   what a leader takes as matched or settled is durable there
@@ -17,6 +17,9 @@
  *        was asked for; each accepted ticket is answered once
  *   L10  while a lease runs nothing is committed that its holder has not
  *        committed
+ *   L11  a snapshot that is loaded is of committed entries, and newer than
+ *        the commit index it replaces
+ *   L12  the configuration that an entry brings is the same for all
  *   D1   a boot finds what was durable (trail.h)
  *
  * Where sources say "committed", this is from the first core on that knew.
