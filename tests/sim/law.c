@@ -27,6 +27,7 @@ struct member {
 	bool is_alive; /* status is of this life */
 	struct raft_status status;
 	struct votes votes;
+	struct raft_hard told; /* the newest term, and the vote in it */
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -369,6 +370,41 @@ static void note_vote(const struct raft_msg *m)
 	v->to[m->term] = m->to;
 }
 
+/* D2: pre-votes speak of terms that nobody is in. */
+void law_sent(int node, const struct raft_msg *m)
+{
+	struct raft_hard *told = &law.member[node].told;
+
+	if (m->kind == RAFT_PREVOTE || m->kind == RAFT_PREVOTE_REPLY ||
+	    m->term < told->term) {
+		return;
+	}
+	if (m->term > told->term) {
+		*told = (struct raft_hard){.term = m->term};
+	}
+	if (m->kind == RAFT_VOTE) {
+		told->vote = m->from;
+	} else if (m->kind == RAFT_VOTE_REPLY && !m->reject) {
+		told->vote = m->to;
+	}
+}
+
+static void check_told(int node, const struct raft_boot *boot)
+{
+	struct raft_hard told = law.member[node].told;
+
+	if (boot->hard.term < told.term ||
+	    (boot->hard.term == told.term && told.vote != 0 &&
+	     boot->hard.vote != told.vote)) {
+		sim_fail("D2 %s told others of term %lu and its vote for %lx, "
+			 "and boots in term %lu with its vote for %lx",
+			 sim_name(node), (unsigned long)told.term,
+			 (unsigned long)told.vote,
+			 (unsigned long)boot->hard.term,
+			 (unsigned long)boot->hard.vote);
+	}
+}
+
 static void note_ticket(struct member *m, uint64_t number)
 {
 	CHECK(m->ticket_count < TICKETS_MAX);
@@ -499,6 +535,9 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 	raft_status(core, &s);
 	if (m->trail.id != s.self) {
 		m->votes = (struct votes){0};
+		m->told = (struct raft_hard){0};
+	} else if (!m->is_damaged) {
+		check_told(node, boot);
 	}
 	broken = trail_boot(&m->trail, s.self, boot, m->is_damaged);
 	if (broken != NULL) {

@@ -21,6 +21,7 @@
  *        the commit index it replaces
  *   L12  the configuration that an entry brings is the same for all
  *   D1   a boot finds what was durable (trail.h)
+ *   D2   and the term and the vote that the node had told others of
  *
  * Where sources say "committed", this is from the first core on that knew.
  * Broken laws end the run (sim_fail). All memory is the world's. */
@@ -35,6 +36,7 @@ void law_booted(int node, const struct raft *core,
 void law_stepped(int node, const struct raft *core,
 		 const struct raft_event *event, int rc,
 		 const struct raft_out *out);
+void law_sent(int node, const struct raft_msg *m); /* it leaves the node */
 void law_died(int node);
 /* The disk of the node is not what was written: believe what it boots with. */
 void law_damaged(int node);
