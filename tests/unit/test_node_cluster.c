@@ -58,6 +58,7 @@ static void a_single_node_commits_alone_and_replays(void **state)
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[0];
 	struct node_identity first, second;
+	const struct node_state empty = {0};
 	struct buffer problem = {0};
 	raft_index base, commit, last;
 
@@ -74,7 +75,7 @@ static void a_single_node_commits_alone_and_replays(void **state)
 	assert_int_equal(commit, 502);
 	assert_int_equal(last, 502);
 	node_identity(k->node, &second);
-	assert_int_equal(node_start(k->node, 0), 0);
+	assert_int_equal(node_start(k->node, &empty), 0);
 	assert_true(kit_await(k, 500));
 	assert_int_equal(first.self, second.self);
 	assert_int_equal(first.boot, 1);
