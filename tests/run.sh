@@ -141,6 +141,9 @@ group_asan() {
 	export ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 	sanitized asan '-fsanitize=address,undefined -fno-sanitize-recover=all'
+	run_test asan/sim 600 "$MAKE" --no-print-directory -j"$JOBS" \
+		BUILD="$BUILD-asan" CFLAGS='-O1 -g' FROM=20001 COUNT=150 \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' sim
 	unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 

@@ -2,6 +2,7 @@
 #include "tests/sim/law.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 #include "tests/sim/trail.h"
@@ -26,6 +27,7 @@ struct member {
 	bool is_alive; /* status is of this life */
 	struct raft_status status;
 	struct votes votes;
+	struct raft_hard told; /* the newest term, and the vote in it */
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -35,6 +37,7 @@ struct member {
 struct sighting {
 	raft_term term;
 	raft_term before;
+	uint64_t members; /* of the configuration it brings; 0: none seen */
 };
 
 struct place {
@@ -117,22 +120,32 @@ static int node_of(raft_id id)
 /* --- Entries ----------------------------------------------------------------
  */
 
+static struct sighting *sighting_of(raft_index index, raft_term term)
+{
+	struct place *p = place_of(index);
+
+	for (uint32_t i = 0; i < p->count; i++) {
+		if (p->seen[i].term == term) {
+			return &p->seen[i];
+		}
+	}
+	return NULL;
+}
+
 /* L3, by induction over the entry before. */
 static void note_entry(int node, raft_index index, raft_term term,
 		       raft_term before)
 {
 	struct place *p = place_of(index);
+	struct sighting *seen = sighting_of(index, term);
 
-	for (uint32_t i = 0; i < p->count; i++) {
-		if (p->seen[i].term != term) {
-			continue;
-		}
-		if (p->seen[i].before != before) {
+	if (seen != NULL) {
+		if (seen->before != before) {
 			sim_fail("L3 %s: entry %lu of term %lu follows one of "
 				 "term %lu, elsewhere one of term %lu",
 				 sim_name(node), (unsigned long)index,
 				 (unsigned long)term, (unsigned long)before,
-				 (unsigned long)p->seen[i].before);
+				 (unsigned long)seen->before);
 		}
 		return;
 	}
@@ -167,25 +180,33 @@ static void note_save(int node, const struct raft *core,
 /* --- Committing -------------------------------------------------------------
  */
 
-/* L6. */
-static void check_quorum(int node, const struct raft *core, raft_index index)
+/* L6, of one half. */
+static void check_majority(int node, const raft_id *voters, uint32_t count,
+			   raft_index index, raft_term term)
 {
-	const struct raft_members *members = raft_members(core);
-	raft_term term = raft_term_at(core, index);
 	uint32_t have = 0;
 
-	for (uint32_t i = 0; i < members->voter_count; i++) {
-		int at = node_of(members->voters[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		int at = node_of(voters[i]);
 
 		have += at >= 0 &&
-			trail_term(&law.member[at].trail, index) == term;
+			trail_has(&law.member[at].trail, index, term);
 	}
-	if (2 * have <= members->voter_count) {
+	if (2 * have <= count && count > 0) {
 		sim_fail("L6 %s committed entry %lu of term %lu, durable on "
 			 "%u of %u voters",
 			 sim_name(node), (unsigned long)index,
-			 (unsigned long)term, have, members->voter_count);
+			 (unsigned long)term, have, count);
 	}
+}
+
+static void check_quorum(int node, const struct raft *core, raft_index index)
+{
+	const struct raft_members *m = raft_members(core);
+	raft_term term = raft_term_at(core, index);
+
+	check_majority(node, m->voters, m->voter_count, index, term);
+	check_majority(node, m->outgoing, m->outgoing_count, index, term);
 }
 
 /* L10: entries beyond what others have committed are now committed. */
@@ -272,6 +293,7 @@ static void check_match(int node, const struct raft *core,
 	int at = node_of(id);
 	const struct trail *t;
 	struct raft_peer_status peer;
+	raft_term term;
 
 	if (at < 0 || raft_peer(core, id, &peer) != 0) {
 		return;
@@ -280,8 +302,12 @@ static void check_match(int node, const struct raft *core,
 	if (t->hard.term > s->term) {
 		return;
 	}
-	if (peer.match > 0 &&
-	    trail_term(t, peer.match) != raft_term_at(core, peer.match)) {
+	/* Of what it has cut away it does not know the term. */
+	term = raft_term_at(core, peer.match);
+	if (term == 0) {
+		term = law_term(peer.match);
+	}
+	if (peer.match > t->last || !trail_has(t, peer.match, term)) {
 		sim_fail("L8 %s takes entry %lu as matched on %s, which has "
 			 "saved up to %lu",
 			 sim_name(node), (unsigned long)peer.match,
@@ -315,6 +341,9 @@ static void check_leader(int node, const struct raft *core,
 	for (uint32_t i = 0; i < members->voter_count; i++) {
 		check_match(node, core, s, members->voters[i]);
 	}
+	for (uint32_t i = 0; i < members->outgoing_count; i++) {
+		check_match(node, core, s, members->outgoing[i]);
+	}
 	for (uint32_t i = 0; i < members->learner_count; i++) {
 		check_match(node, core, s, members->learners[i]);
 	}
@@ -339,6 +368,41 @@ static void note_vote(const struct raft_msg *m)
 			 (unsigned long)m->term);
 	}
 	v->to[m->term] = m->to;
+}
+
+/* D2: pre-votes speak of terms that nobody is in. */
+void law_sent(int node, const struct raft_msg *m)
+{
+	struct raft_hard *told = &law.member[node].told;
+
+	if (m->kind == RAFT_PREVOTE || m->kind == RAFT_PREVOTE_REPLY ||
+	    m->term < told->term) {
+		return;
+	}
+	if (m->term > told->term) {
+		*told = (struct raft_hard){.term = m->term};
+	}
+	if (m->kind == RAFT_VOTE) {
+		told->vote = m->from;
+	} else if (m->kind == RAFT_VOTE_REPLY && !m->reject) {
+		told->vote = m->to;
+	}
+}
+
+static void check_told(int node, const struct raft_boot *boot)
+{
+	struct raft_hard told = law.member[node].told;
+
+	if (boot->hard.term < told.term ||
+	    (boot->hard.term == told.term && told.vote != 0 &&
+	     boot->hard.vote != told.vote)) {
+		sim_fail("D2 %s told others of term %lu and its vote for %lx, "
+			 "and boots in term %lu with its vote for %lx",
+			 sim_name(node), (unsigned long)told.term,
+			 (unsigned long)told.vote,
+			 (unsigned long)boot->hard.term,
+			 (unsigned long)boot->hard.vote);
+	}
 }
 
 static void note_ticket(struct member *m, uint64_t number)
@@ -370,6 +434,61 @@ static void note_read(int node, const struct raft_act *act)
 	}
 	sim_fail("L9 %s answers ticket %lu, which does not wait",
 		 sim_name(node), (unsigned long)act->read.ticket);
+}
+
+/* --- Snapshots, configurations ----------------------------------------------
+ */
+
+/* L11. */
+static void note_load(int node, const struct raft_act *act)
+{
+	struct member *m = &law.member[node];
+	struct raft_pos pos = act->load_snap.pos;
+
+	if (law_term(pos.index) != pos.term || pos.index <= m->status.commit) {
+		sim_fail("L11 %s loads a snapshot to %lu of term %lu, having "
+			 "committed %lu; committed there is one of term %lu",
+			 sim_name(node), (unsigned long)pos.index,
+			 (unsigned long)pos.term,
+			 (unsigned long)m->status.commit,
+			 (unsigned long)law_term(pos.index));
+	}
+	trail_load(&m->trail, act);
+}
+
+static uint64_t hash_members(const struct raft_members *m)
+{
+	uint64_t hash =
+		XXH3_64bits(m->voters, m->voter_count * sizeof m->voters[0]);
+
+	hash = XXH3_64bits_withSeed(
+		m->outgoing, m->outgoing_count * sizeof m->outgoing[0], hash);
+	return XXH3_64bits_withSeed(m->learners,
+				    m->learner_count * sizeof m->learners[0],
+				    hash) |
+	       1;
+}
+
+/* L12: the configuration in force is that of the entry at index. */
+static void note_members(int node, const struct raft *core, raft_index index)
+{
+	raft_term term = raft_term_at(core, index);
+	uint64_t hash = hash_members(raft_members(core));
+	struct sighting *seen;
+
+	if (index == 0) {
+		return;
+	}
+	seen = sighting_of(index, term != 0 ? term : law_term(index));
+	if (seen == NULL) {
+		return; /* below the base, and never seen as an entry */
+	}
+	if (seen->members != 0 && seen->members != hash) {
+		sim_fail("L12 %s takes another configuration from entry %lu "
+			 "than others",
+			 sim_name(node), (unsigned long)index);
+	}
+	seen->members = hash;
 }
 
 /* --- A step -----------------------------------------------------------------
@@ -416,6 +535,9 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 	raft_status(core, &s);
 	if (m->trail.id != s.self) {
 		m->votes = (struct votes){0};
+		m->told = (struct raft_hard){0};
+	} else if (!m->is_damaged) {
+		check_told(node, boot);
 	}
 	broken = trail_boot(&m->trail, s.self, boot, m->is_damaged);
 	if (broken != NULL) {
@@ -437,6 +559,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 		}
 	}
 	note_commit(node, core, &s, boot->base.index, true);
+	note_members(node, core, s.members_index);
 }
 
 void law_stepped(int node, const struct raft *core,
@@ -454,9 +577,14 @@ void law_stepped(int node, const struct raft *core,
 	} else if (event->kind == RAFT_EV_READ && rc == 0) {
 		note_ticket(m, event->read.ticket);
 	}
+	if (event->kind == RAFT_EV_SNAP_LOADED) {
+		trail_loaded(&m->trail);
+	}
 	for (size_t i = 0; i < out->count; i++) {
 		if (out->acts[i].kind == RAFT_DO_SAVE) {
 			note_save(node, core, &out->acts[i]);
+		} else if (out->acts[i].kind == RAFT_DO_LOAD_SNAP) {
+			note_load(node, &out->acts[i]);
 		}
 	}
 	raft_status(core, &s);
@@ -468,6 +596,9 @@ void law_stepped(int node, const struct raft *core,
 	}
 	if (s.commit > was.commit) {
 		note_commit(node, core, &s, was.commit, false);
+	}
+	if (s.members_index != was.members_index) {
+		note_members(node, core, s.members_index);
 	}
 	check_leader(node, core, &was, &s);
 	for (size_t i = 0; i < out->count; i++) {

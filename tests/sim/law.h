@@ -9,7 +9,7 @@
  *   L5   a committed entry never changes, anywhere; a leader commits by
  *        counting only entries of its own term (5.4.2)
  *   L6   when an entry is committed, it is durable on a majority of the
- *        configuration in force
+ *        configuration in force, of both its halves while it is joint
  *   L7   term, commit and applied never fall, nor does a vote change, in a
  *        life; base <= applied <= commit <= last, saved <= last
  *   L8   what a leader takes as matched or settled is durable there
@@ -17,7 +17,11 @@
  *        was asked for; each accepted ticket is answered once
  *   L10  while a lease runs nothing is committed that its holder has not
  *        committed
+ *   L11  a snapshot that is loaded is of committed entries, and newer than
+ *        the commit index it replaces
+ *   L12  the configuration that an entry brings is the same for all
  *   D1   a boot finds what was durable (trail.h)
+ *   D2   and the term and the vote that the node had told others of
  *
  * Where sources say "committed", this is from the first core on that knew.
  * Broken laws end the run (sim_fail). All memory is the world's. */
@@ -32,6 +36,7 @@ void law_booted(int node, const struct raft *core,
 void law_stepped(int node, const struct raft *core,
 		 const struct raft_event *event, int rc,
 		 const struct raft_out *out);
+void law_sent(int node, const struct raft_msg *m); /* it leaves the node */
 void law_died(int node);
 /* The disk of the node is not what was written: believe what it boots with. */
 void law_damaged(int node);

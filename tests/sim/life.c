@@ -446,7 +446,8 @@ struct kv *sim_kv(int node)
 
 const struct raft *sim_core(int node)
 {
-	return lives[node].core;
+	/* A stop frees it at some time. */
+	return sim.hosts[node].state != SIM_STOPPING ? lives[node].core : NULL;
 }
 
 raft_id sim_id(int node)

@@ -132,6 +132,7 @@ const struct sim_oracle oracle = {
 	.event = on_event,
 	.booted = law_booted,
 	.stepped = on_stepped,
+	.sent = law_sent,
 	.applied = agree_applied,
 	.up = load_up,
 	.busy = client_busy,

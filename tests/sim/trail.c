@@ -15,9 +15,14 @@ void trail_reset(struct trail *t)
 	*t = (struct trail){0};
 }
 
-raft_term trail_term(const struct trail *t, raft_index index)
+static raft_term term_at(const struct trail *t, raft_index index)
 {
 	return index <= t->last && index < t->capacity ? t->terms[index] : 0;
+}
+
+bool trail_has(const struct trail *t, raft_index index, raft_term term)
+{
+	return index <= t->base || term_at(t, index) == term;
 }
 
 static void make_room(struct trail *t, raft_index last)
@@ -83,6 +88,34 @@ void trail_saved(struct trail *t, raft_seq seq)
 	}
 }
 
+/* --- Snapshots --------------------------------------------------------------
+ */
+
+void trail_load(struct trail *t, const struct raft_act *act)
+{
+	t->loading = act->load_snap.pos;
+}
+
+/* The log is empty after the snapshot. */
+static void replace(struct trail *t)
+{
+	make_room(t, t->loading.index);
+	t->terms[t->loading.index] = t->loading.term;
+	t->base = t->last = t->loading.index;
+	if (t->commit < t->base) {
+		t->commit = t->base;
+	}
+	t->loading = (struct raft_pos){0};
+}
+
+void trail_loaded(struct trail *t)
+{
+	while (t->save_count > 0) {
+		settle(t);
+	}
+	replace(t);
+}
+
 /* --- Boot ------------------------------------------------------------------
  */
 
@@ -99,12 +132,12 @@ static bool is_found(const struct trail *t, const struct raft_boot *boot)
 	if (t->hard.term != boot->hard.term ||
 	    t->hard.vote != boot->hard.vote || t->last != boot_last(boot) ||
 	    t->commit > boot->commit ||
-	    (i > 0 && trail_term(t, i) != boot->base.term)) {
+	    (i > 0 && term_at(t, i) != boot->base.term)) {
 		return false;
 	}
 	for (size_t r = 0; r < boot->run_count; r++) {
 		while (i < boot->runs[r].last) {
-			if (trail_term(t, ++i) != boot->runs[r].term) {
+			if (term_at(t, ++i) != boot->runs[r].term) {
 				return false;
 			}
 		}
@@ -145,7 +178,12 @@ const char *trail_boot(struct trail *t, raft_id id,
 			settle(t);
 			found = is_found(t, boot);
 		}
+		if (!found && t->loading.index != 0) {
+			replace(t);
+			found = is_found(t, boot);
+		}
 	}
+	t->loading = (struct raft_pos){0};
 	while (t->save_count > 0) {
 		mem_free(t->saves[--t->save_count].terms);
 	}

@@ -58,6 +58,8 @@ static void a_single_node_commits_alone_and_replays(void **state)
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[0];
 	struct node_identity first, second;
+	const struct node_state empty = {0};
+	struct buffer problem = {0};
 	raft_index base, commit, last;
 
 	kit_start(k);
@@ -67,12 +69,13 @@ static void a_single_node_commits_alone_and_replays(void **state)
 	kit_stop(k);
 
 	kit_forget(k);
-	kit_start(k);
-	node_log(k->node, &base, &commit, &last);
+	assert_int_equal(kit_open(k, &problem), 0);
+	node_log(k->node, &base, &commit, &last); /* before it adds to it */
 	assert_int_equal(base, 0);
 	assert_int_equal(commit, 502);
 	assert_int_equal(last, 502);
 	node_identity(k->node, &second);
+	assert_int_equal(node_start(k->node, &empty), 0);
 	assert_true(kit_await(k, 500));
 	assert_int_equal(first.self, second.self);
 	assert_int_equal(first.boot, 1);
