@@ -78,9 +78,7 @@ raft_index cut_look(struct cut *c, const struct cut_view *v)
 	raft_index safe = least(v->flushed, v->applied); /* C1 */
 	raft_index tail = most(less(safe, v->tail), v->excess.tail);
 	raft_index settled = least(v->settled, tail); /* C2 */
-	raft_index limit =
-		v->waits ? 0
-			 : most(v->excess.limit,
+	raft_index limit = most(v->excess.limit,
 				less(v->last, LIMIT_LOG_ENTRIES)); /* C3 */
 
 	c->looked_at = v->applied;

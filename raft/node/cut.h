@@ -65,7 +65,6 @@ struct cut_view {
 	raft_index applied;
 	raft_index settled; /* every member has saved up to here */
 	raft_index tail;    /* entries: CUT_TAIL_ENTRIES, or fewer */
-	bool waits;	    /* for who is away, however long: no C3 */
 	struct cut_excess excess;
 };
 

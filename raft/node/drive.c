@@ -435,7 +435,6 @@ static void cut(struct node *n)
 		.flushed = atomic_load(&n->inbox.flushed),
 		.applied = n->delivery.applied,
 		.settled = n->raft.settled,
-		.waits = true, /* until snapshots are sent */
 		.tail = low ? 0 : n->cut_tail,
 	};
 	struct log_state state;
