@@ -448,7 +448,7 @@ static void cut(struct node *n)
 	oldest = log_excess(n->log, state.bytes - 1);
 	v.excess = (struct cut_excess){
 		.tail = log_excess(n->log, CUT_TAIL_BYTES),
-		.limit = log_excess(n->log, LIMIT_LOG_BYTES),
+		.limit = log_excess(n->log, n->log_bytes),
 		.pinned = log_excess(n->log, CUT_PIN_BYTES),
 	};
 	to = cut_look(&n->cut, &v);

@@ -243,6 +243,7 @@ struct node {
 	struct raft_config config;
 	uint32_t segment_bytes;
 	raft_index cut_tail; /* entries */
+	uint64_t log_bytes;
 	const struct node_client *client;
 	void *context;
 	char *folder;

@@ -9,6 +9,7 @@
  *   stream.c  libuv's streams over the net   loop.c    libuv's loop
  *   state.c   the store below kv             life.c    a node from start to end
  *   say.c     log lines, events, failures    plan.c    what is drawn at first
+ *   bulk.c    much is written
  *   fault.c   what goes wrong, and when      run.c     one run
  *   main.c    the program: many runs */
 #ifndef TESTS_SIM_INSIDE_H
@@ -27,6 +28,7 @@ enum sim_stream_name {
 	STREAM_PLAN,
 	STREAM_FAULT,
 	STREAM_STATE,
+	STREAM_BULK,
 };
 
 enum {
@@ -270,6 +272,7 @@ struct sim_run {
 extern struct sim_run sim;
 
 void plan_draw(void);
+void bulk_begin(void);
 void fault_main(void *context); /* the task that directs the run */
 void fault_died(int node, enum sim_death death);
 

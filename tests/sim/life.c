@@ -145,6 +145,9 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 	task_point();
 	rc = __real_raft_step(r, ev, out);
 	was = sim_enter(SIM_WORLD);
+	if (ev->kind == RAFT_EV_SNAP_LOADED) {
+		sim_count(SIM_INSTALLS);
+	}
 	look_at_acts(node, out);
 	if (oracle()->stepped != NULL) {
 		oracle()->stepped(node, r, ev, rc, out);
@@ -202,6 +205,7 @@ static int open_kv(int node, struct buffer *problem)
 		.segment_bytes = p->segment_bytes,
 		.message_bytes = p->message_bytes,
 		.cut_tail_entries = p->cut_tail_entries,
+		.log_bytes = p->log_bytes,
 	};
 	struct kv_below below = {
 		.store_open = state_open,

@@ -68,13 +68,17 @@ static void draw_times(struct sim_plan *p)
 
 static void draw_sizes(struct sim_plan *p)
 {
-	p->message_bytes = (uint32_t)scaled(2048, 16384);
-	p->segment_bytes =
-		32768 + 8 * p->message_bytes + (uint32_t)between(0, 65536);
+	bool is_tight = maybe(60); /* the log is cut to its tip */
+
+	p->message_bytes = (uint32_t)scaled(2048, is_tight ? 4096 : 16384);
+	p->segment_bytes = 8192 + 4 * p->message_bytes +
+			   (uint32_t)scaled(512, is_tight ? 4096 : 65536);
 	p->segment_bytes -= p->segment_bytes % 512;
+	p->log_bytes =
+		p->segment_bytes * (uint32_t)scaled(1, is_tight ? 3 : 16);
 	p->entry_bytes_max = p->message_bytes + p->message_bytes / 2;
-	p->cut_tail_entries = (uint32_t)scaled(8, 512);
-	p->flush_entries = (uint32_t)scaled(16, 2000);
+	p->cut_tail_entries = (uint32_t)scaled(1, is_tight ? 32 : 512);
+	p->flush_entries = (uint32_t)scaled(4, is_tight ? 64 : 2000);
 	p->flush_ms = (uint32_t)scaled(500, 20000);
 }
 
@@ -146,8 +150,8 @@ static void draw_faults(struct sim_rates *s, uint32_t election_ms)
 	s->jump_ms = every(20, 500);
 	s->aim = maybe(60) ? (unsigned)between(100000, 900000) : 0;
 	s->down_ms = (uint32_t)scaled(5, 2000);
-	s->outage = rate(40, 300000);
-	s->outage_ms = (uint32_t)scaled(4000, 16000);
+	s->outage = maybe(50) ? (unsigned)between(50000, 900000) : 0;
+	s->outage_ms = (uint32_t)scaled(4000, 32000);
 }
 
 static void draw_clocks(void)

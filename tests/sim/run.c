@@ -119,6 +119,7 @@ void sim_run(const struct sim_options *options, struct sim_result *result)
 	if (oracle != NULL && oracle->begin != NULL) {
 		oracle->begin();
 	}
+	bulk_begin();
 	sim_spawn(SIM_WORLD, "director", fault_main, NULL);
 	task_run();
 	end(result);

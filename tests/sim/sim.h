@@ -109,7 +109,7 @@ struct sim_plan {
 	uint32_t election_ms;
 	uint32_t disk_stall_ms;
 	uint32_t entry_bytes_max; /* an operation must not be larger */
-	uint32_t segment_bytes, message_bytes, cut_tail_entries;
+	uint32_t segment_bytes, message_bytes, cut_tail_entries, log_bytes;
 	uint32_t flush_entries, flush_ms;
 	unsigned fire_ms;
 	bool rocksdb;  /* the state is in RocksDB, not in memory */

@@ -324,6 +324,9 @@ static int front_checkpoint(struct store *s, const char *folder)
 	int was = sim_enter(SIM_WORLD);
 	int rc = state_disk_copy(f->inner, folder);
 
+	if (rc == 0) {
+		sim_count(SIM_SNAPSHOTS);
+	}
 	sim_leave(was);
 	return rc;
 }
