@@ -216,7 +216,9 @@ static void compacted(struct node *n, struct raft_pos base)
 		.compacted = {.index = base.index, .term = base.term},
 	};
 
-	if (base.index <= n->base || n->core == NULL) {
+	/* While a snapshot is loaded the whole log goes: a cut that was under
+	 * way by then is no news. */
+	if (base.index <= n->base || n->core == NULL || n->raft.loading) {
 		return;
 	}
 	n->base = base.index;
