@@ -27,7 +27,7 @@
 	type __wrap_##name(__VA_ARGS__)
 
 enum { FD_FIRST = 1 << 20, FDS_MAX = 1 << 16 };
-#define DISK_BYTES (64ULL << 20) /* a small one: its reserve is a quarter */
+#define DISK_BYTES (1ULL << 30) /* files are as large as what they hold */
 
 /* An open file or folder; its number is never used again in a run. */
 struct descriptor {
@@ -38,9 +38,10 @@ struct descriptor {
 	uint64_t at;
 };
 
+/* As it was when it was opened: what is removed meanwhile shifts nothing. */
 struct folder_stream {
-	struct vnode *folder;
-	size_t next;
+	struct files_name *names;
+	size_t count, next;
 	struct dirent item;
 	int fd;
 };
@@ -414,7 +415,8 @@ WRAP(DIR *, fdopendir, int fd)
 		return __real_fdopendir(fd);
 	}
 	s = mem_zalloc(sizeof *s);
-	s->folder = d->vnode;
+	s->count = d->vnode->now.count;
+	s->names = mem_copy(d->vnode->now.at, s->count * sizeof *s->names);
 	s->fd = fd;
 	return (DIR *)(void *)s;
 }
@@ -434,11 +436,11 @@ WRAP(struct dirent *, readdir, DIR *dir)
 {
 	struct folder_stream *s = (void *)dir;
 
-	if (s->next == s->folder->now.count) {
+	if (s->next == s->count) {
 		return NULL;
 	}
 	(void)snprintf(s->item.d_name, sizeof s->item.d_name, "%s",
-		       s->folder->now.at[s->next++].text);
+		       s->names[s->next++].text);
 	return &s->item;
 }
 
@@ -447,6 +449,7 @@ WRAP(int, closedir, DIR *dir)
 	struct folder_stream *s = (void *)dir;
 	int rc = __wrap_close(s->fd);
 
+	mem_free(s->names);
 	mem_free(s);
 	return rc;
 }
