@@ -427,14 +427,14 @@ static void arm(struct node *n)
 /* Ask for a cut when at least the oldest segment may go. */
 static void cut(struct node *n)
 {
-	/* On a disk that runs full, not even a tail is kept, for nobody. */
+	/* On a disk that runs full, not even a tail is kept. */
 	bool low = reserve_is_low(&n->reserve);
 	struct cut_view v = {
 		.now = n->now,
 		.last = n->raft.last,
 		.flushed = atomic_load(&n->inbox.flushed),
 		.applied = n->delivery.applied,
-		.settled = low ? n->raft.last : n->raft.settled,
+		.settled = n->raft.settled,
 		.tail = low ? 0 : n->cut_tail,
 	};
 	struct log_state state;

@@ -2,7 +2,7 @@
 # sim.mk - the simulator: the daemon's rooms over a world of its own, replaced
 # at link time. Included by the Makefile.
 SIM_C = $(call room,tests/sim,arena bulk clock disk fault fiber files life loop net plan random \
-	run say state state_disk stream task thread)
+	rot run say state state_disk stream task thread)
 # What the rooms call of the system, and the simulator answers.
 SIM_WRAPS = malloc calloc realloc free vasprintf abort exit _exit check_failed \
 	pthread_create pthread_join pthread_sigmask pthread_mutex_init pthread_mutex_destroy \

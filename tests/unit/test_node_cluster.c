@@ -304,6 +304,44 @@ static void what_all_have_flushed_is_cut_from_the_log(void **state)
 	assert_true(kit_await(k, 20010));
 }
 
+static bool has_applied_all(const struct node_status *status, uint64_t unused)
+{
+	(void)unused;
+	return status->raft.applied == status->raft.last;
+}
+
+static bool is_bounded(const struct node_status *status, uint64_t bytes)
+{
+	return status->log_bytes <= bytes;
+}
+
+/* Row 51, the other half: who is away does not fill the disk. */
+static void the_log_stays_bounded_while_a_member_is_away(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[0];
+	struct node_status status;
+	uint32_t count = LIMIT_LOG_BYTES / LIMIT_WRITE_BYTES + 32;
+
+	kit_start(k);
+	kit_start(&kit->nodes[1]);
+	kit_start(&kit->nodes[2]);
+	kit_propose(k, 0, 10, 8);
+	assert_all_have(kit, 10);
+	kit_stop(&kit->nodes[2]);
+	kit_propose(k, 10, count, LIMIT_WRITE_BYTES);
+	assert_true(kit_await(k, 10 + count));
+	/* On a slow disk some were offered twice. */
+	assert_true(kit_await_status(k, has_applied_all, 0));
+	node_status(k->node, &status);
+	node_flushed(k->node, status.raft.applied);
+
+	/* And the segment in use. */
+	assert_true(kit_await_status(k, is_bounded,
+				     LIMIT_LOG_BYTES + LIMIT_SEGMENT_BYTES));
+	assert_true(kit_await_status(k, begins_after, 13));
+}
+
 /* F2: a crash between receiving the record and saving it. */
 static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
 {
@@ -351,6 +389,7 @@ int main(void)
 		THREE(messages_reach_members_and_itself),
 		ONE(a_slow_state_is_not_flooded),
 		ONE(what_all_have_flushed_is_cut_from_the_log),
+		THREE(the_log_stays_bounded_while_a_member_is_away),
 		THREE(a_member_that_missed_the_founding_is_handed_it_again),
 	};
 
