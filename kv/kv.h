@@ -177,7 +177,8 @@ struct kv_member {
 struct kv_status {
 	char name[LIMIT_NODE_NAME_BYTES + 1];
 	char cluster[33]; /* hex; empty before founding */
-	char role[16]; /* "leader", "follower", "candidate", "founding" ... */
+	char role[16];	  /* "leader", "follower", "candidate", "founding",
+			       "joining" ... */
 	uint64_t term;
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
 	bool quorum;   /* a leader with a majority is known */

@@ -81,7 +81,9 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 {
 	set_cluster(s, n);
 	set_text(s->role, sizeof s->role,
-		 n->founded ? raft_role_text(n->raft.role) : "founding");
+		 n->founded   ? raft_role_text(n->raft.role)
+		 : n->joining ? "joining"
+			      : "founding");
 	s->term = n->raft.term;
 	s->commit = n->raft.commit;
 	s->last = n->raft.last;

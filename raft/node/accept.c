@@ -167,8 +167,12 @@ static void admit(struct node *n, struct conn *c,
 		.founding = n->identity.joined ? NULL : &n->identity.founding,
 	};
 	enum wire_denial denial = WIRE_DENIED_LATER;
-	enum admit verdict = admit_judge(&self, hello, &denial);
+	enum admit verdict;
 
+	if (n->follow) { /* of this turn: who calls may be new in it */
+		peers_follow(n);
+	}
+	verdict = admit_judge(&self, hello, &denial);
 	if (verdict == ADMIT_GUEST && peer_for(n, hello) == NULL &&
 	    peer_guest(n, hello) == NULL) {
 		verdict = ADMIT_DENIED;

@@ -466,7 +466,6 @@ void drive_turn(struct node *n)
 	tick(n);
 	if (n->core != NULL) {
 		if (n->follow) {
-			n->follow = false;
 			peers_follow(n);
 		}
 		peers_settle(n);

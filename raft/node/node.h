@@ -233,6 +233,7 @@ struct node_status {
 	struct raft_status raft;
 	uint8_t cluster[16];
 	bool founded;
+	bool joining;	   /* not founded, and waits to be let in */
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	uint64_t log_bytes;
 	uint64_t bad_frames;

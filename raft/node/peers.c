@@ -198,6 +198,7 @@ void peers_follow(struct node *n)
 {
 	const struct wire_config *c = peers_config(n);
 
+	n->follow = false;
 	if (n->stopped) {
 		return;
 	}

@@ -197,6 +197,7 @@ void publish_status(struct node *n)
 	s->raft = n->raft;
 	s->raft.self = n->identity.self;
 	s->founded = n->identity.founded;
+	s->joining = !s->founded && n->join[0] != 0;
 	memcpy(s->cluster, n->identity.founding.cluster, sizeof s->cluster);
 	(void)snprintf(s->waiting, sizeof s->waiting, "%s",
 		       buffer_text(&waiting));

@@ -3,7 +3,8 @@
 # limit: 900
 # run.sh - the image and the compose file, as a user has them: three containers
 # hold one tree; the leader's is killed, another is cut off from the network,
-# both return, all are stopped and started; what was acknowledged stays.
+# both return, all are stopped and started; what was acknowledged stays. A node
+# that lost its volume is replaced.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/docker/engine.sh
@@ -221,6 +222,50 @@ stops_cleanly() {
 		docker start "$(container n3)" >/dev/null && wait_for 60 is_healthy n3
 }
 
+# More than the others keep of their logs, so that a newcomer needs a snapshot.
+fill_the_log() {
+	in_node n1 'for i in $(seq 120); do
+		head -c 1048576 /dev/urandom >/mnt/raftfs/filler || exit 1
+	done' && wait_for 90 log_is_cut n1
+}
+log_is_cut() { # NODE: what it holds is less than what was written
+	[ "$(status_number "$1" log-bytes)" -lt 83886080 ]
+}
+status_number() { # NODE KEY
+	in_node "$1" 'raftfsctl status' 2>/dev/null | sed -n "s/^$2: //p"
+}
+
+loses_its_volume() { # n2
+	docker rm --force "$(container n2)" >/dev/null &&
+		docker volume rm "${PROJECT}_n2" >/dev/null &&
+		compose up --detach --no-build n2 >"$WORK/up.log" 2>&1 &&
+		find_containers
+}
+says() { docker logs "$(container "$1")" 2>&1 | grep -qF "$2"; }
+is_told_to_be_replaced() {
+	wait_for 30 says n2 'raftfsctl member replace n2 n2 n2:7000' &&
+		gives n1 'cat /mnt/raftfs/cut' after
+}
+
+# It is started again by Docker, as it was the first time.
+is_replaced() {
+	in_node n3 'raftfsctl member replace n2 n2 n2:7000' >/dev/null &&
+		wait_for 120 is_healthy n2 && wait_for 30 is_voter n2 &&
+		wait_for 10 reads n2 cut after
+}
+is_voter() {
+	in_node n1 'raftfsctl member list' 2>/dev/null | grep -q "^$1 .* voter"
+}
+came_by_snapshot() { [ "$(status_number "$1" snapshots-installed)" -ge 1 ]; }
+
+# The newcomer counts: with it and one other, all goes on.
+newcomer_counts() {
+	docker stop --time 15 "$(container n3)" >/dev/null &&
+		returns_within 10000 n2 'echo two >/mnt/raftfs/two' &&
+		docker start "$(container n3)" >/dev/null &&
+		wait_for 60 is_healthy n3 && wait_for 10 reads n3 two two
+}
+
 data_outlives_containers() {
 	compose down --timeout 15 >/dev/null 2>&1 && start_all && all_read cut after &&
 		all_read kept kept
@@ -260,4 +305,11 @@ check 'all trees are equal' trees_are_equal
 check 'SIGTERM ends a container cleanly' stops_cleanly
 check 'data outlives the containers' data_outlives_containers
 check 'all trees are still equal' trees_are_equal
+check 'logs are cut' fill_the_log
+check "n2's volume is deleted, its container started anew" loses_its_volume
+check 'it is told to be replaced, and the others go on' is_told_to_be_replaced
+check 'after member replace it joins and catches up' is_replaced
+check 'by a snapshot' came_by_snapshot n2
+check 'it counts as a voter' newcomer_counts
+check 'all trees are equal again' trees_are_equal
 exit "$FAILED"

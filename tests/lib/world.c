@@ -45,6 +45,7 @@ void world_found(struct world *w, const struct raft_members *members)
 	static const struct raft_members none;
 	raft_id id;
 
+	w->founding = *members;
 	for (id = 1; id <= w->node_count; id++) {
 		struct world_node *n = &w->node[id];
 		uint32_t i;

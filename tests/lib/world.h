@@ -136,6 +136,8 @@ struct world {
 	uint64_t loads, changed;
 	struct raft_act *acts;
 	uint64_t value; /* of the last proposal */
+	/* In no entry here: every state holds it, whatever a log does. */
+	struct raft_members founding;
 	uint32_t change_count;
 	struct raft_members changes[WORLD_CHANGES];
 	raft_id leader[WORLD_TERMS];	     /* by term (W1) */

@@ -69,6 +69,8 @@ void world_snap_send(struct world *w, struct world_node *n, raft_id to)
 	snapshot->pos.index = n->applied;
 	snapshot->pos.term = n->log.entry[n->applied].term;
 	snapshot->change = world_change_at(w, &n->log, n->applied);
+	if (snapshot->change.members.voter_count == 0)
+		snapshot->change.members = w->founding;
 	post(w, snapshot);
 }
 
