@@ -9,12 +9,10 @@
  * only, each of which counts as lost then. */
 #include <string.h>
 
-#include "tests/sim/inside.h"
+#include "tests/sim/atlas.h"
 
 enum {
 	FOUND_LIMIT_MS = 120000,
-	CALM_LIMIT_MS = 40000,
-	LOOK_MS = 20,
 	DOOM_POINTS = 3000,
 };
 
@@ -23,27 +21,39 @@ static struct sim_random *r(void)
 	return &sim.fault;
 }
 
-/* Where it hurts, in some runs: who leads or wants to. */
-static int any_node(void)
+static bool leads_or_wants_to(int node)
 {
-	int node = (int)sim_below(r(), sim_nodes());
 	struct raft_status status;
 
-	if (!sim_chance(r(), sim.rates.aim)) {
-		return node;
+	if (sim_core(node) == NULL) {
+		return false;
 	}
-	for (int i = 0; i < (int)sim_nodes(); i++) {
-		int at = (node + i) % (int)sim_nodes();
+	raft_status(sim_core(node), &status);
+	return status.role == RAFT_LEADER || status.role == RAFT_CANDIDATE;
+}
 
-		if (sim_core(at) != NULL) {
-			raft_status(sim_core(at), &status);
-			if (status.role == RAFT_LEADER ||
-			    status.role == RAFT_CANDIDATE) {
-				return at;
-			}
+/* One in use; in some runs, where it hurts. */
+static int any_node(void)
+{
+	int first = (int)sim_below(r(), sim_nodes());
+	bool aims = sim_chance(r(), sim.rates.aim);
+	int any = 0;
+
+	for (int i = (int)sim_nodes() - 1; i >= 0; i--) {
+		int node = (first + i) % (int)sim_nodes();
+
+		if (sim.hosts[node].in_use) {
+			any = node;
 		}
 	}
-	return node;
+	for (int i = 0; aims && i < (int)sim_nodes(); i++) {
+		int node = (first + i) % (int)sim_nodes();
+
+		if (leads_or_wants_to(node)) {
+			return node;
+		}
+	}
+	return any;
 }
 
 static uint64_t up_to_ms(uint64_t ms)
@@ -109,12 +119,17 @@ void fault_died(int node, enum sim_death death)
 	if (h->sync_fails == 0) {
 		h->may_end = false;
 	}
+	if (death == SIM_TURNED_AWAY) { /* until someone does something */
+		h->back_at = 0;
+		h->in_use = h->is_lost;
+		sim.healed[node] = false;
+	}
 	if (sim.phase == SIM_CALM && !sim.healed[node]) {
 		h->back_at = 0;
 	}
 }
 
-static void start_due(void)
+void fault_start_due(void)
 {
 	for (int i = 0; i < (int)sim_nodes(); i++) {
 		struct host *h = &sim.hosts[i];
@@ -236,21 +251,11 @@ static void do_sync_fail(void)
 	}
 }
 
-static unsigned damaged(void)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < sim_nodes(); i++) {
-		count += sim.hosts[i].is_damaged;
-	}
-	return count;
-}
-
 static void do_rot(void)
 {
 	int node = any_node();
 
-	if (!sim.hosts[node].is_damaged && damaged() < (sim_nodes() - 1) / 2 &&
+	if (!sim.hosts[node].is_damaged && atlas_can_lose(node) &&
 	    disk_rot(node)) {
 		sim.hosts[node].is_damaged = true;
 		sim_count(SIM_ROTS);
@@ -426,7 +431,7 @@ static void burn(void)
 				draw_next(&kinds[i]);
 			}
 		}
-		start_due();
+		fault_start_due();
 		sim_sleep(SIM_MS + up_to_ms(10));
 	}
 }
@@ -436,7 +441,7 @@ static void burn(void)
 
 static bool all_founded(void)
 {
-	for (unsigned i = 0; i < sim_nodes(); i++) {
+	for (unsigned i = 0; i < sim.plan.nodes; i++) {
 		if (!sim.hosts[i].is_founded) {
 			return false;
 		}
@@ -449,11 +454,12 @@ static void found(void)
 	bool crashes = sim_below(r(), 3) == 0;
 	uint64_t limit = sim.now + FOUND_LIMIT_MS * SIM_MS;
 
-	for (int i = 0; i < (int)sim_nodes(); i++) {
+	for (unsigned i = 0; i < sim.plan.nodes; i++) {
+		sim.hosts[i].in_use = true;
 		sim.hosts[i].back_at = sim.now + 1 + up_to_ms(1000);
 	}
 	while (!all_founded() && sim.now < limit) {
-		start_due();
+		fault_start_due();
 		if (crashes && sim_below(r(), 40) == 0) {
 			end_node(any_node(), sim_below(r(), 2) == 0
 						     ? SIM_KILLED
@@ -466,170 +472,6 @@ static void found(void)
 	}
 }
 
-/* --- The calm
- * ----------------------------------------------------------------- */
-
-static void choose_healed(void)
-{
-	unsigned quorum = sim_nodes() / 2 + 1;
-	unsigned fit = sim_nodes() - damaged();
-	unsigned wanted = quorum + (unsigned)sim_below(r(), fit - quorum + 1);
-	unsigned seen = 0;
-
-	if (sim_below(r(), 3) == 0) {
-		wanted = fit;
-	}
-	/* Each of those left with the same chance. */
-	for (unsigned i = 0; i < sim_nodes(); i++) {
-		if (sim.hosts[i].is_damaged) {
-			continue;
-		}
-		sim.healed[i] = sim_below(r(), fit - seen) < wanted;
-		wanted -= sim.healed[i];
-		seen++;
-	}
-}
-
-/* One that is not healed must not be able to lead: whom it reaches both ways
- * is no quorum, or the healed ones it does not reach would wait for ever. */
-static void limit_reach(int node)
-{
-	unsigned quorum = sim_nodes() / 2 + 1;
-	int reached[SIM_NODES_MAX];
-	unsigned count = 0;
-
-	for (int i = 0; i < (int)sim_nodes(); i++) {
-		if (i != node && !sim.links.cut[i][node] &&
-		    !sim.links.cut[node][i]) {
-			reached[count++] = i;
-		}
-	}
-	while (1 + count >= quorum && count > 0) {
-		size_t at = (size_t)sim_below(r(), count);
-		bool out = sim_below(r(), 2) == 0;
-
-		net_cut(out ? node : reached[at], out ? reached[at] : node,
-			true);
-		reached[at] = reached[--count];
-	}
-}
-
-static void mend(int node)
-{
-	struct host *h = &sim.hosts[node];
-
-	h->foreign = 0;
-	h->stalled_until = 0;
-	h->sync_fails = 0;
-	h->doom = 0;
-	if (h->is_held) {
-		task_hold(node, false);
-	}
-	if (h->state == SIM_DOWN) {
-		h->back_at = sim.now + 1;
-	}
-}
-
-static void calm_rates(void)
-{
-	struct sim_rates *s = &sim.rates;
-
-	s->lose = s->lose_other = s->duplicate = s->reorder = s->corrupt = 0;
-	s->refuse = s->slow_sync = 0;
-	if (s->is_slow) {
-		s->jitter_ns = SIM_MS;
-		for (int i = 0; i < SIM_NODES_MAX; i++) {
-			for (int j = 0; j < SIM_NODES_MAX; j++) {
-				sim.links.delay_ns[i][j] = SIM_MS;
-			}
-		}
-	}
-}
-
-static void calm_down(void)
-{
-	sim.phase = SIM_CALM;
-	calm_rates();
-	choose_healed();
-	for (int i = 0; i < (int)sim_nodes(); i++) {
-		if (!sim.healed[i]) {
-			sim.hosts[i].back_at = 0;
-			sim.hosts[i].doom = 0;
-			continue;
-		}
-		mend(i);
-		for (int j = 0; j < (int)sim_nodes(); j++) {
-			if (sim.healed[j]) {
-				net_cut(i, j, false);
-			}
-		}
-	}
-	for (int i = 0; i < (int)sim_nodes(); i++) {
-		if (!sim.healed[i]) {
-			limit_reach(i);
-		}
-	}
-	say(SIM_EV_PHASE, SIM_WORLD, "calm");
-	if (sim.options.oracle != NULL && sim.options.oracle->calm != NULL) {
-		sim.options.oracle->calm();
-	}
-}
-
-/* Without an oracle: the healed have one leader, and have applied the same. */
-static bool is_settled(struct buffer *problem)
-{
-	struct raft_status first = {0}, status;
-	bool has_first = false;
-
-	for (int i = 0; i < (int)sim_nodes(); i++) {
-		if (!sim.healed[i]) {
-			continue;
-		}
-		if (sim_core(i) == NULL) {
-			buffer_printf(problem, "%s does not run", sim_name(i));
-			return false;
-		}
-		raft_status(sim_core(i), &status);
-		if (!has_first) {
-			first = status;
-			has_first = true;
-		}
-		if (status.leader == 0 || status.leader != first.leader ||
-		    status.applied != first.applied ||
-		    status.applied != status.last) {
-			buffer_printf(problem,
-				      "%s has not settled: leader=%llx "
-				      "applied=%llu last=%llu",
-				      sim_name(i),
-				      (unsigned long long)status.leader,
-				      (unsigned long long)status.applied,
-				      (unsigned long long)status.last);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void await_settled(void)
-{
-	const struct sim_oracle *oracle = sim.options.oracle;
-	uint64_t limit = sim.now + CALM_LIMIT_MS * SIM_MS;
-	struct buffer problem = {0};
-	bool is_done = false;
-
-	while (!is_done) {
-		if (sim.now > limit) {
-			sim_fail("no progress: %s", buffer_text(&problem));
-		}
-		start_due();
-		sim_sleep(LOOK_MS * SIM_MS);
-		buffer_reset(&problem);
-		is_done = oracle != NULL && oracle->satisfied != NULL
-				  ? oracle->satisfied(&problem)
-				  : is_settled(&problem);
-	}
-}
-
 void fault_main(void *context)
 {
 	(void)context;
@@ -638,7 +480,7 @@ void fault_main(void *context)
 	say(SIM_EV_PHASE, SIM_WORLD, "fire");
 	burn();
 	calm_down();
-	await_settled();
+	calm_await();
 	if (sim.options.oracle != NULL && sim.options.oracle->end != NULL) {
 		sim.options.oracle->end();
 	}

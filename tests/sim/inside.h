@@ -10,6 +10,8 @@
  *   state.c   the store below kv             life.c    a node from start to end
  *   say.c     log lines, events, failures    plan.c    what is drawn at first
  *   bulk.c    much is written
+ *   churn.c   members come and go        atlas.c   what can be survived
+ *   calm.c    a quorum is healed
  *   fault.c   what goes wrong, and when      run.c     one run
  *   main.c    the program: many runs */
 #ifndef TESTS_SIM_INSIDE_H
@@ -29,6 +31,7 @@ enum sim_stream_name {
 	STREAM_FAULT,
 	STREAM_STATE,
 	STREAM_BULK,
+	STREAM_CHURN,
 };
 
 enum {
@@ -63,7 +66,8 @@ struct sim_rates {
 	uint32_t kill_ms, power_ms, stop_ms, pause_ms, cut_ms, break_ms;
 	uint32_t stall_ms, full_ms, sync_fail_ms, rot_ms, jump_ms, all_ms;
 	uint32_t wipe_ms;
-	unsigned aim;		     /* at a leader or candidate */
+	unsigned aim;	   /* at a leader or candidate */
+	uint32_t churn_ms; /* mean time between changes of members; 0: none */
 	uint32_t down_ms, outage_ms; /* how long a node stays down */
 	unsigned outage;	     /* that it is a long one */
 };
@@ -176,6 +180,10 @@ struct host {
 	void *store; /* state.c */
 	/* Faults. */
 	bool is_founded;  /* it has had a core */
+	bool in_use;	  /* else nobody has started it, or it was removed */
+	bool joins;	  /* it is started to be let in */
+	bool is_lost;	  /* its data are, and nobody has replaced it yet */
+	bool may_leave;	  /* it may be told that it is no member */
 	uint64_t back_at; /* when it is to start again; 0: not by itself */
 };
 
@@ -273,7 +281,11 @@ extern struct sim_run sim;
 
 void plan_draw(void);
 void bulk_begin(void);
+void churn_begin(void);
+void calm_down(void);
+void calm_await(void);		/* until all is well */
 void fault_main(void *context); /* the task that directs the run */
 void fault_died(int node, enum sim_death death);
+void fault_start_due(void);
 
 #endif

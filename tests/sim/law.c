@@ -28,6 +28,7 @@ struct member {
 	struct raft_status status;
 	struct votes votes;
 	struct raft_hard told; /* the newest term, and the vote in it */
+	raft_index since; /* entry of the first configuration it was seen in */
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -313,7 +314,11 @@ static void check_match(int node, const struct raft *core,
 			 sim_name(node), (unsigned long)peer.match,
 			 sim_name(at), (unsigned long)t->last);
 	}
-	if (s->settled > t->last) {
+	/* What was settled before it came it never had. */
+	if (law.member[at].since == 0) {
+		law.member[at].since = s->members_index;
+	}
+	if (s->settled > t->last && s->settled > law.member[at].since) {
 		sim_fail("L8 %s takes entry %lu as settled, %s has saved up "
 			 "to %lu",
 			 sim_name(node), (unsigned long)s->settled,
@@ -536,6 +541,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 	if (m->trail.id != s.self) {
 		m->votes = (struct votes){0};
 		m->told = (struct raft_hard){0};
+		m->since = 0;
 	} else if (!m->is_damaged) {
 		check_told(node, boot);
 	}

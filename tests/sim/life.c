@@ -13,7 +13,7 @@
 
 #include "fs/tree/tree.h"
 #include "raft/node/wire.h"
-#include "tests/sim/inside.h"
+#include "tests/sim/atlas.h"
 
 static struct {
 	bool is_dying;
@@ -113,6 +113,7 @@ struct raft *__wrap_raft_init(void *memory, const struct raft_config *config,
 	lives[node].core = r;
 	sim.hosts[node].id = config->self;
 	sim.hosts[node].is_founded = true;
+	atlas_saw(r);
 	if (oracle()->booted != NULL) {
 		oracle()->booted(node, r, boot);
 	}
@@ -126,6 +127,9 @@ static void look_at_acts(int node, const struct raft_out *out)
 		const struct raft_act *act = &out->acts[i];
 
 		sim_trace((uint64_t)act->kind << 56 ^ act->after);
+		if (act->kind == RAFT_DO_MEMBERS) {
+			atlas_saw(lives[node].core);
+		}
 		if (act->kind == RAFT_DO_ROLE) {
 			sim_trace(act->role.term << 8 ^ act->role.role);
 			if (act->role.role == RAFT_LEADER) {
@@ -183,13 +187,28 @@ static void on_failed(void *context, const char *line)
 	int node = (int)(h - sim.hosts);
 	int was = sim_enter(SIM_WORLD);
 
-	if (!h->may_end) {
+	if (!h->may_end && !h->may_leave) {
 		sim_fail("%s gave up: %s", h->name, line);
 	}
 	(void)snprintf(lives[node].line, sizeof lives[node].line, "%s", line);
 	lives[node].turned_away = true;
 	sim_wake(&lives[node].stop);
 	sim_leave(was);
+}
+
+/* Whom a newcomer calls. */
+static int someone(int node)
+{
+	int first = (int)sim_below(&sim.fault, sim_nodes());
+
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		int at = (first + i) % (int)sim_nodes();
+
+		if (at != node && sim.hosts[at].in_use) {
+			return at;
+		}
+	}
+	return node;
 }
 
 static int open_kv(int node, struct buffer *problem)
@@ -219,7 +238,8 @@ static int open_kv(int node, struct buffer *problem)
 		.name = h->name,
 		.data = h->folder,
 		.peers = peers,
-		.peer_count = p->nodes,
+		.peer_count = h->joins ? 0 : p->nodes,
+		.join = h->joins ? sim.hosts[someone(node)].address : NULL,
 		.timeout_ms = p->timeout_ms,
 		.session_ms = p->session_ms,
 		.machine = &machine,
@@ -431,7 +451,7 @@ unsigned sim_life(int node)
 
 unsigned sim_nodes(void)
 {
-	return sim.plan.nodes;
+	return sim.plan.nodes + sim.plan.spares;
 }
 
 const char *sim_name(int node)

@@ -187,7 +187,17 @@ void plan_draw(void)
 	if (sim.options.fire_ms != 0) {
 		p->fire_ms = sim.options.fire_ms;
 	}
-	for (unsigned i = 0; i < p->nodes; i++) {
+	if (maybe(40)) {
+		p->spares = (unsigned)between(1, 3);
+	}
+	if (p->spares > SIM_NODES_MAX - p->nodes) {
+		p->spares = SIM_NODES_MAX - p->nodes;
+	}
+	if (p->spares > 0 || maybe(40)) {
+		sim.rates.churn_ms =
+			(uint32_t)scaled(p->election_ms, 8 * p->election_ms);
+	}
+	for (unsigned i = 0; i < sim_nodes(); i++) {
 		struct host *h = &sim.hosts[i];
 
 		(void)snprintf(h->name, sizeof h->name, "n%u", i + 1);

@@ -2,7 +2,7 @@
 /* run.c - one run, and nothing of it left. */
 #include <string.h>
 
-#include "tests/sim/inside.h"
+#include "tests/sim/atlas.h"
 
 struct sim_run sim = {.who = SIM_WORLD};
 
@@ -89,7 +89,8 @@ static void begin(const struct sim_options *options, struct sim_result *result)
 	sim.stores = sim_stream(STREAM_STATE);
 	life_reset();
 	plan_draw();
-	for (int i = 0; i < (int)sim.plan.nodes; i++) {
+	atlas_reset();
+	for (int i = 0; i < (int)sim_nodes(); i++) {
 		disk_begin(i);
 		state_begin(i);
 	}
@@ -100,7 +101,7 @@ static void end(struct sim_result *result)
 	result->hash = sim.hash;
 	result->virtual_ns = sim.now;
 	memcpy(result->counts, sim.counts, sizeof result->counts);
-	for (int i = 0; i < (int)sim.plan.nodes; i++) {
+	for (int i = 0; i < (int)sim_nodes(); i++) {
 		state_end(i);
 	}
 	task_reset();
@@ -120,6 +121,7 @@ void sim_run(const struct sim_options *options, struct sim_result *result)
 		oracle->begin();
 	}
 	bulk_begin();
+	churn_begin();
 	sim_spawn(SIM_WORLD, "director", fault_main, NULL);
 	task_run();
 	end(result);

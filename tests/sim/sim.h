@@ -103,6 +103,7 @@ enum sim_phase { SIM_FOUNDING, SIM_FIRE, SIM_CALM };
 struct sim_plan {
 	uint64_t seed;
 	unsigned nodes;	     /* founders; named n1, n2, ... */
+	unsigned spares;     /* that may join; named after them */
 	uint32_t timeout_ms; /* kv's */
 	uint32_t session_ms;
 	uint32_t heartbeat_ms;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # sim.mk - the simulator: the daemon's rooms over a world of its own, replaced
 # at link time. Included by the Makefile.
-SIM_C = $(call room,tests/sim,arena bulk clock disk fault fiber files life loop net plan random \
+SIM_C = $(call room,tests/sim,arena atlas bulk calm churn clock disk fault fiber files life loop net plan random \
 	rot run say state state_disk stream task thread)
 # What the rooms call of the system, and the simulator answers.
 SIM_WRAPS = malloc calloc realloc free vasprintf abort exit _exit check_failed \

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/atlas.h"
+
+#include <string.h>
+
+enum { CONFIGS_MAX = 64 };
+
+struct config {
+	raft_index index;
+	raft_term term; /* 0: not known any more */
+	struct raft_members members;
+};
+
+static struct {
+	struct config at[CONFIGS_MAX];
+	size_t count;
+} atlas;
+
+void atlas_reset(void)
+{
+	atlas.count = 0;
+}
+
+static bool is_same(const struct raft_members *a, const struct raft_members *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void forget(size_t i)
+{
+	atlas.at[i] = atlas.at[--atlas.count];
+}
+
+/* What came before a committed one is over, and what stood in its place. */
+static void settle(const struct config *committed)
+{
+	size_t i = 0;
+
+	while (i < atlas.count) {
+		const struct config *c = &atlas.at[i];
+
+		if (c->index < committed->index ||
+		    (c->index == committed->index &&
+		     !is_same(&c->members, &committed->members))) {
+			forget(i);
+		} else {
+			i++;
+		}
+	}
+}
+
+void atlas_saw(const struct raft *core)
+{
+	struct raft_status s;
+	struct config c;
+
+	raft_status(core, &s);
+	memset(&c, 0, sizeof c);
+	c.index = s.members_index;
+	c.members = *raft_members(core);
+	for (size_t i = 0; i < atlas.count; i++) {
+		if (atlas.at[i].index == c.index &&
+		    is_same(&atlas.at[i].members, &c.members)) {
+			c.index = 0; /* known */
+			break;
+		}
+	}
+	if (c.index != 0) {
+		CHECK(atlas.count < CONFIGS_MAX);
+		atlas.at[atlas.count++] = c;
+	}
+	if (s.members_committed) {
+		c.index = s.members_index;
+		settle(&c);
+	}
+}
+
+static void look_at_all(void)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (sim_core(i) != NULL) {
+			atlas_saw(sim_core(i));
+		}
+	}
+}
+
+/* --- Quorums ----------------------------------------------------------------
+ */
+
+static int host_of(raft_id id)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (sim.hosts[i].id == id) {
+			return i;
+		}
+	}
+	return -1;
+}
+
+static bool is_half(const raft_id *voters, uint32_t count, const bool *hosts)
+{
+	uint32_t have = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int at = host_of(voters[i]);
+
+		have += at >= 0 && hosts[at];
+	}
+	return count == 0 || 2 * have > count;
+}
+
+static bool is_quorum_of(const struct raft_members *m, const bool *hosts)
+{
+	return is_half(m->voters, m->voter_count, hosts) &&
+	       is_half(m->outgoing, m->outgoing_count, hosts);
+}
+
+bool atlas_is_quorum(const bool *hosts)
+{
+	look_at_all();
+	for (size_t i = 0; i < atlas.count; i++) {
+		if (!is_quorum_of(&atlas.at[i].members, hosts)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool atlas_is_any_quorum(const bool *hosts)
+{
+	look_at_all();
+	for (size_t i = 0; i < atlas.count; i++) {
+		if (is_quorum_of(&atlas.at[i].members, hosts)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void atlas_fit(bool *hosts)
+{
+	for (int i = 0; i < SIM_NODES_MAX; i++) {
+		const struct host *h = &sim.hosts[i];
+
+		hosts[i] = i < (int)sim_nodes() && !h->is_damaged &&
+			   h->id != 0 && h->in_use;
+	}
+}
+
+/* --- Members ----------------------------------------------------------------
+ */
+
+static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool atlas_is_voter(int node)
+{
+	raft_id id = sim.hosts[node].id;
+
+	look_at_all();
+	for (size_t i = 0; id != 0 && i < atlas.count; i++) {
+		const struct raft_members *m = &atlas.at[i].members;
+
+		if (is_in(m->voters, m->voter_count, id) ||
+		    is_in(m->outgoing, m->outgoing_count, id)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool atlas_is_member(int node)
+{
+	raft_id id = sim.hosts[node].id;
+
+	if (atlas_is_voter(node)) {
+		return true;
+	}
+	for (size_t i = 0; id != 0 && i < atlas.count; i++) {
+		const struct raft_members *m = &atlas.at[i].members;
+
+		if (is_in(m->learners, m->learner_count, id)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool atlas_can_lose(int node)
+{
+	bool fit[SIM_NODES_MAX];
+
+	atlas_fit(fit);
+	fit[node] = false;
+	return atlas_is_quorum(fit);
+}
+
+static void take_out(raft_id *ids, uint32_t *count, raft_id id)
+{
+	for (uint32_t i = 0; i < *count; i++) {
+		if (ids[i] == id) {
+			ids[i] = ids[--*count];
+			return;
+		}
+	}
+}
+
+/* What would be left must have a quorum of fit ones, and so must what is now:
+ * the change is joint. */
+bool atlas_can_remove(int node)
+{
+	bool fit[SIM_NODES_MAX];
+
+	atlas_fit(fit);
+	if (!atlas_is_quorum(fit)) {
+		return false;
+	}
+	for (size_t i = 0; i < atlas.count; i++) {
+		struct raft_members m = atlas.at[i].members;
+
+		take_out(m.voters, &m.voter_count, sim.hosts[node].id);
+		if (m.voter_count == 0 || !is_quorum_of(&m, fit)) {
+			return false;
+		}
+	}
+	return true;
+}
