@@ -102,12 +102,14 @@ static void set_address(struct node *n, struct peer *p, const char *address)
 	peer_moved(p);
 }
 
+/* Who is known by its name alone. Before the founding that is everyone: a
+ * founder that lost its folder comes back as another. */
 static struct peer *peer_named(struct node *n, const char *name)
 {
 	for (size_t i = 0; i < n->peer_count; i++) {
 		struct peer *p = n->peers[i];
 
-		if (p->member.id == 0 && !p->seed &&
+		if ((p->member.id == 0 || !n->identity.founded) && !p->seed &&
 		    strcmp(p->member.name, name) == 0) {
 			return p;
 		}

@@ -342,6 +342,31 @@ static void the_log_stays_bounded_while_a_member_is_away(void **state)
 	assert_true(kit_await_status(k, begins_after, 13));
 }
 
+static bool is_linked(const struct node_status *status, uint64_t argument)
+{
+	(void)argument;
+	return status->members[1].connected;
+}
+
+/* Somebody empties its folder while the others still wait for a third. */
+static void a_founder_may_come_back_as_another_before_the_founding(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_start(&kit->nodes[0]);
+	kit_start(&kit->nodes[1]);
+	assert_true(kit_await_status(&kit->nodes[0], is_linked, 0));
+
+	kit_stop(&kit->nodes[1]);
+	kit_wipe(&kit->nodes[1]);
+	kit_start(&kit->nodes[1]);
+	assert_true(kit_await_status(&kit->nodes[0], is_linked, 0));
+	kit_start(&kit->nodes[2]);
+
+	kit_propose(&kit->nodes[1], 0, 10, 100);
+	assert_all_have(kit, 10);
+}
+
 /* F2: a crash between receiving the record and saving it. */
 static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
 {
@@ -390,6 +415,7 @@ int main(void)
 		ONE(a_slow_state_is_not_flooded),
 		ONE(what_all_have_flushed_is_cut_from_the_log),
 		THREE(the_log_stays_bounded_while_a_member_is_away),
+		THREE(a_founder_may_come_back_as_another_before_the_founding),
 		THREE(a_member_that_missed_the_founding_is_handed_it_again),
 	};
 
