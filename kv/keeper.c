@@ -4,7 +4,7 @@
  * Flush: apply never waits for it. The applied index is read before the flush
  * begins, so the marker never promises more than is durable.
  *
- * Duties, only while the lease says that this leader's state is the newest:
+ * Duties, only while this node leads a majority and its state is the newest:
  * the birth of the state, the end of sessions it has not heard for too long
  * (counted from its election: no clock in the state), and the machine's tidy,
  * once every live session has been heard. */
@@ -235,6 +235,25 @@ static void on_propose(const struct kv_tidy *t, struct bytes operation)
 			 nobody_waits, NULL);
 }
 
+/* A leader that a majority follows, and whose state is the newest. A lease
+ * would say so, but one that asked another to stand has none any more for its
+ * term, even if that came to nothing. Whatever is done goes through the log:
+ * one that leads no longer does nothing by it. */
+static bool leads_newest(struct kv *kv)
+{
+	struct node_status *status;
+	bool newest;
+
+	if (!kv_leads_quorum(kv)) {
+		return false;
+	}
+	status = mem_alloc(sizeof *status);
+	node_status(kv->node, status);
+	newest = atomic_load(&kv->applied) >= status->raft.commit;
+	mem_free(status);
+	return newest;
+}
+
 void kv_duties(struct kv *kv)
 {
 	struct live live = {.count = 0};
@@ -246,13 +265,11 @@ void kv_duties(struct kv *kv)
 			 .propose = on_propose},
 		.kv = kv,
 	};
-	raft_index index;
 	bool wake = false;
 	bool all;
 	int rc;
 
-	if (!node_lease(kv->node, &index) ||
-	    atomic_load(&kv->applied) < index) {
+	if (!leads_newest(kv)) {
 		return;
 	}
 	if (!propose_birth(kv, now)) {

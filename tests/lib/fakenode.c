@@ -344,6 +344,11 @@ void fakenode_lease(struct node *n, bool valid)
 	pthread_mutex_unlock(&n->lock);
 }
 
+void fakenode_heard(struct node *n, uint32_t voters)
+{
+	n->status.raft.voters_heard = voters;
+}
+
 size_t fakenode_take(struct node *n)
 {
 	size_t room = UNDER_WAY - n->under_way_count;

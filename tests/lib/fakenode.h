@@ -45,6 +45,8 @@ void fakenode_changed(struct node *n, uint64_t ticket, int status,
 void fakenode_founding(struct node *n);
 /* From any lease call on: valid, at what is committed. */
 void fakenode_lease(struct node *n, bool valid);
+/* It leads, and so many of three voters were heard lately. */
+void fakenode_heard(struct node *n, uint32_t voters);
 
 /* Its data disk is nearly full; said at the next tick. */
 void fakenode_low(struct node *n, bool low);

@@ -214,17 +214,34 @@ static void tidy_waits_until_every_session_was_heard(void **state)
 	assert_log(h, "born;tidy1held;");
 }
 
-static void without_a_lease_a_leader_has_no_duties(void **state)
+static void without_a_majority_a_leader_has_no_duties(void **state)
 {
 	struct home *h = *state;
 
 	GIVEN_LEADER(h);
 	GIVEN_BORN(h);
 	fakenode_lease(h->node, false);
+	fakenode_heard(h->node, 1);
 
 	kv_duties(h->kv);
 
 	assert_int_equal(atomic_load(&h->tidied), 0);
+}
+
+/* A transfer that came to nothing ends the lease for the whole term. */
+static void without_a_lease_the_duties_go_on(void **state)
+{
+	struct home *h = *state;
+
+	GIVEN_OPEN(h);
+	fakenode_role(h->node, FAKENODE_SELF);
+	fakenode_route(h->node, true);
+	fakenode_settle(h->node);
+
+	kv_duties(h->kv);
+	fakenode_settle(h->node);
+
+	assert_log(h, "born;");
 }
 
 int main(void)
@@ -238,7 +255,8 @@ int main(void)
 		HOME_TEST(a_keep_alive_later_than_the_roll_counts),
 		HOME_TEST(a_leader_answers_keep_alives_while_it_has_a_quorum),
 		HOME_TEST(tidy_waits_until_every_session_was_heard),
-		HOME_TEST(without_a_lease_a_leader_has_no_duties),
+		HOME_TEST(without_a_majority_a_leader_has_no_duties),
+		HOME_TEST(without_a_lease_the_duties_go_on),
 	};
 
 	return cmocka_run_group_tests_name("kv/keeper", tests, NULL, NULL);
