@@ -157,6 +157,7 @@ struct host {
 	unsigned life;
 	bool on;      /* the machine has power: it answers what it knows not */
 	bool is_held; /* paused */
+	unsigned calls; /* of sim_call() under way */
 	struct kv *kv;
 	struct node *node; /* from node_open() on */
 	raft_id id;

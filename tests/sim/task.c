@@ -359,8 +359,13 @@ static void run_call(void *context)
 {
 	struct call *call = context;
 
-	call->main(call->context);
-	call->returned = true;
+	/* It may have been told to stop since. */
+	if (sim_kv(tasks.current->node) != NULL) {
+		sim.hosts[tasks.current->node].calls++;
+		call->main(call->context);
+		sim.hosts[tasks.current->node].calls--;
+		call->returned = true;
+	}
 }
 
 bool sim_call(int node, void (*main)(void *context), void *context)
