@@ -73,6 +73,41 @@ static bool is_settled(const struct node *n)
 	       n->raft.members_committed && n->raft.transfer_target == 0;
 }
 
+/* Has it answered this leader within the time of an election? */
+static bool is_there(const struct node *n, raft_id id)
+{
+	struct raft_peer_status status;
+
+	return id == n->identity.self ||
+	       (raft_peer(n->core, id, &status) == 0 && status.heard != 0 &&
+		n->now - status.heard <= n->config.election_ms);
+}
+
+/* Would a majority of its voters answer? Else nothing would be committed any
+ * more, not even the way back; say who is missing. */
+static bool is_served(const struct node *n, const struct wire_config *draft,
+		      struct buffer *problem)
+{
+	size_t voters = 0, there = 0;
+
+	for (size_t i = 0; i < draft->count; i++) {
+		const struct wire_member *m = &draft->members[i];
+
+		if (m->standing == WIRE_VOTER || m->standing == WIRE_INCOMING) {
+			voters++;
+			there += is_there(n, m->id);
+		}
+	}
+	if (2 * there > voters) {
+		return true;
+	}
+	buffer_printf(problem,
+		      "only %zu of the %zu voters there would be "
+		      "answer, so nothing could be changed any more",
+		      there, voters);
+	return false;
+}
+
 /* --- The leader by itself --------------------------------------------------
  */
 
@@ -154,6 +189,7 @@ static bool has_caught_up(struct node *n, raft_id id)
 static bool promote_learners(struct node *n, bool *begun)
 {
 	const struct wire_config *now = &n->configs.now;
+	struct buffer problem = {0};
 	bool changed = false;
 
 	for (size_t i = 0; i < now->count; i++) {
@@ -165,6 +201,8 @@ static bool promote_learners(struct node *n, bool *begun)
 			changed = true;
 		}
 	}
+	changed = changed && is_served(n, &n->draft, &problem);
+	buffer_deinit(&problem);
 	return changed;
 }
 
@@ -284,6 +322,9 @@ static int carry(struct node *n, const struct wire_change *change,
 	rc = config_change(&n->draft, change, problem);
 	if (rc != 0 || memcmp(&n->draft, now, sizeof *now) == 0) {
 		return rc;
+	}
+	if (n->draft.joint && !is_served(n, &n->draft, problem)) {
+		return STATUS_INVALID;
 	}
 	rc = propose(n, &n->draft);
 	return rc == STATUS_NOT_READY ? STATUS_PENDING : rc;

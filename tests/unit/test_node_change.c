@@ -510,12 +510,47 @@ static void a_leader_hands_over_before_it_ends(void **state)
 	assert_int_equal(after.raft.term, before.raft.term + 1);
 }
 
+static bool hears_two(const struct node_status *status, uint64_t argument)
+{
+	(void)argument;
+	return status->raft.role == RAFT_LEADER &&
+	       status->raft.voters_heard == 2;
+}
+
+/* With n1 and n2 left and n2 silent, nothing could be committed any more. */
+static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *silent = other_than(kit, leader);
+	struct kit_node *alive =
+		&kit->nodes[2] == leader || &kit->nodes[2] == silent
+			? &kit->nodes[1]
+			: &kit->nodes[2];
+
+	kit_stop(silent);
+	assert_true(kit_await_status(leader, hears_two, 0));
+
+	assert_int_equal(kit_change(leader, NODE_REMOVE, alive->name, NULL,
+				    NULL, false),
+			 STATUS_INVALID);
+	assert_non_null(strstr(leader->change_text, "1 of the 2 voters"));
+	assert_int_equal(kit_change(leader, NODE_REMOVE, silent->name, NULL,
+				    NULL, false),
+			 0);
+
+	kit_propose(alive, 0, 100, 100);
+	assert_true(kit_await(alive, 100));
+	assert_true(kit_await(leader, 100));
+}
+
 int main(void)
 {
 #define WITH(n, name) cmocka_unit_test_setup_teardown(name, GIVEN_##n, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH(FIVE, a_cluster_grows_from_one_to_three_to_five),
 		WITH(FIVE, a_cluster_shrinks_from_five_to_three_to_one),
+		WITH(THREE, a_removal_that_leaves_a_silent_majority_is_refused),
 		WITH(THREE, a_leader_may_be_removed_and_ends),
 		WITH(THREE, a_removed_node_that_is_added_again_comes_back),
 		WITH(TWO, a_newcomer_may_be_restarted_at_any_time),
