@@ -178,6 +178,8 @@ fuzz: ## fuzz every decoder; SECONDS_EACH=
 	@BUILD=$(BUILD) tests/fuzz/run.sh
 bench: all programs ## the bare commit, and raftfs beside it
 	@BUILD=$(BUILD) tests/bench/run.sh
+bench-install: all programs ## a state of 1 GiB installs on a node while writes go on
+	@BUILD=$(BUILD) tests/bench/install.sh
 headers: ## every header compiles alone
 	@BUILD=$(BUILD) tests/check/headers.sh
 tidy: ## clang-tidy over our sources
@@ -212,5 +214,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut bounded fuzz bench headers tidy deps demo docker install golden explore pure
+	cluster posix powercut bounded fuzz bench bench-install headers tidy deps demo docker install golden explore pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
