@@ -53,7 +53,7 @@ UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tr
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_NODE += node_change node_admit node_configs
 UNIT_CONTROL = control_control control_job control_member control_message control_status
-UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive stage wire work)
+UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive send stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link
