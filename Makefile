@@ -22,10 +22,10 @@ BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random read \
 	replicate runs save sizes snapshot status step transfer)
-NODE = $(call room,raft/node,accept address begin clock config conn cut deliver disk drive entry \
+NODE = $(call room,raft/node,accept address alone begin clock config conn cut deliver disk drive entry \
 	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
 	peers propose publish reserve saver segment tail trace wire wire_decode)
-KV = $(call room,kv,apply batch change client clock command face feed hold install keeper kv marker propose \
+KV = $(call room,kv,anew apply archive backup batch change client clock command face feed hold install keeper kv marker propose \
 	read record session space status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
@@ -46,14 +46,14 @@ UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
 	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
 	node_segment node_tail node_trace node_wire node_wire_members
-UNIT_KV = kv_apply kv_change kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
+UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
 	kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
 UNIT_NODE += node_change node_admit node_configs
 UNIT_CONTROL = control_control control_job control_member control_message control_status
-UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive stage wire work)
+UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive send stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link
@@ -178,6 +178,8 @@ fuzz: ## fuzz every decoder; SECONDS_EACH=
 	@BUILD=$(BUILD) tests/fuzz/run.sh
 bench: all programs ## the bare commit, and raftfs beside it
 	@BUILD=$(BUILD) tests/bench/run.sh
+bench-install: all programs ## a state of 1 GiB installs on a node while writes go on
+	@BUILD=$(BUILD) tests/bench/install.sh
 headers: ## every header compiles alone
 	@BUILD=$(BUILD) tests/check/headers.sh
 tidy: ## clang-tidy over our sources
@@ -212,5 +214,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut bounded fuzz bench headers tidy deps demo docker install golden explore pure
+	cluster posix powercut bounded fuzz bench bench-install headers tidy deps demo docker install golden explore pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -31,6 +31,9 @@ static const char help[] =
 	"  --join HOST:PORT       instead: join the cluster of that member, to "
 	"which\n"
 	"                         raftfsctl member add has added this node\n"
+	"  --restore FILE         instead: a new cluster of this node alone, "
+	"from a\n"
+	"                         backup, in an empty data folder\n"
 	"  --listen HOST:PORT     where to listen (this node's own address in\n"
 	"                         --peers, or as the cluster has it)\n"
 	"  --insecure             allow listening beyond loopback without TLS\n"
@@ -140,6 +143,22 @@ static int set_reads(struct options *o, const char *value,
 	return STATUS_INVALID;
 }
 
+static int set_recover(struct options *o, const char *value,
+		       struct buffer *problem)
+{
+	o->no_mount = true;
+	if (strcmp(value, "look") == 0) {
+		o->action = OPTIONS_LOOK;
+		return 0;
+	}
+	if (strcmp(value, "go") == 0) {
+		o->action = OPTIONS_RECOVER;
+		return 0;
+	}
+	buffer_printf(problem, "bad recover '%s': want look or go", value);
+	return STATUS_INVALID;
+}
+
 /* --- The table -------------------------------------------------------------*/
 
 enum setting {
@@ -149,6 +168,8 @@ enum setting {
 	SET_PEERS,
 	SET_PEER,
 	SET_JOIN,
+	SET_RESTORE,
+	SET_RECOVER,
 	SET_READS,
 	SET_TIMEOUT,
 	SET_SESSION,
@@ -169,6 +190,8 @@ static const struct {
 	{"peers", NULL, true, SET_PEERS}, /* fstab can not protect commas */
 	{NULL, "peer", true, SET_PEER},
 	{"join", "join", true, SET_JOIN},
+	{"restore", NULL, true, SET_RESTORE},
+	{"recover", NULL, true, SET_RECOVER}, /* for raftfsctl recover */
 	{"reads", "reads", true, SET_READS},
 	{"timeout", "timeout", true, SET_TIMEOUT},
 	{"session-timeout", "session_timeout", true, SET_SESSION},
@@ -197,6 +220,12 @@ static int set(struct options *o, enum setting setting, const char *value,
 	case SET_JOIN:
 		replace(&o->join, value);
 		return 0;
+	case SET_RESTORE:
+		mem_free(o->restore);
+		o->restore = options_absolute(value);
+		return 0;
+	case SET_RECOVER:
+		return set_recover(o, value, problem);
 	case SET_READS:
 		return set_reads(o, value, problem);
 	case SET_TIMEOUT:
@@ -370,6 +399,19 @@ static int check_join(const struct options *o, struct buffer *problem)
 	return 0;
 }
 
+/* A cluster that begins with a backup begins with one node. */
+static int check_restore(const struct options *o, struct buffer *problem)
+{
+	if (o->restore != NULL && (o->join != NULL || o->peer_count > 1)) {
+		buffer_printf(problem,
+			      "--restore makes a cluster of this node alone; "
+			      "the others are added to it afterwards "
+			      "(raftfsctl member add)");
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 static int default_listen(struct options *o, struct buffer *problem)
 {
 	const char *own = peer_address(o, o->id);
@@ -379,7 +421,7 @@ static int default_listen(struct options *o, struct buffer *problem)
 			      o->id);
 		return STATUS_INVALID;
 	}
-	if (check_join(o, problem) != 0) {
+	if (check_join(o, problem) != 0 || check_restore(o, problem) != 0) {
 		return STATUS_INVALID;
 	}
 	if (o->listen == NULL && own != NULL) {
@@ -548,12 +590,14 @@ int options_parse(struct options *o, int argc, char **argv,
 	o->reads = KV_READS_FRESH;
 	opterr = 0;
 	optind = 0; /* glibc: begin anew */
-	while (rc == 0 && o->action == OPTIONS_RUN &&
+	while (rc == 0 && o->action != OPTIONS_HELP &&
+	       o->action != OPTIONS_VERSION &&
 	       (letter = getopt_long(argc, argv, ":dfhno:sV", names, NULL)) !=
 		       -1) {
 		rc = read_option(o, argc, argv, letter, problem);
 	}
-	if (rc != 0 || o->action != OPTIONS_RUN) {
+	if (rc != 0 || o->action == OPTIONS_HELP ||
+	    o->action == OPTIONS_VERSION) {
 		return rc;
 	}
 	o->foreground = o->foreground || o->debug;
@@ -573,6 +617,7 @@ void options_deinit(struct options *o)
 	mem_free(o->data);
 	mem_free(o->listen);
 	mem_free(o->join);
+	mem_free(o->restore);
 	mem_free(o->source);
 	mem_free(o->mountpoint);
 	mem_free(o->fuse_options);

@@ -15,6 +15,8 @@ enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+	OPTIONS_LOOK,	 /* what a recovery would start from */
+	OPTIONS_RECOVER, /* then leave */
 };
 
 struct options {
@@ -26,7 +28,8 @@ struct options {
 	char *mountpoint; /* absolute; NULL with no_mount */
 	struct kv_peer peers[LIMIT_PEERS];
 	size_t peer_count;
-	char *join; /* NULL: not */
+	char *join;    /* NULL: not */
+	char *restore; /* absolute: the backup to begin with; NULL: none */
 	enum kv_reads reads;
 	uint32_t timeout_ms;
 	uint32_t session_ms;

@@ -150,10 +150,12 @@ static int make_parents(const char *path, struct buffer *problem)
 	return rc;
 }
 
-static int open_node(struct daemon *d, struct buffer *problem)
+static struct kv_config config_of(struct daemon *d)
 {
 	const struct options *o = &d->options;
-	struct kv_config config = {
+
+	fs_machine(geteuid(), getegid(), &d->machine);
+	return (struct kv_config){
 		.name = o->id,
 		.data = o->data,
 		.listen = o->listen,
@@ -167,13 +169,73 @@ static int open_node(struct daemon *d, struct buffer *problem)
 		.failed = on_failed,
 		.context = d,
 	};
-	int rc = make_parents(o->data, problem);
+}
 
-	if (rc != 0) {
-		return rc;
+static int restore(const struct kv_config *config, const char *file,
+		   struct buffer *problem)
+{
+	struct kv_backup_info info;
+	int rc = kv_restore(config, file, &info, problem);
+
+	if (rc == 0) {
+		log_info("restored a backup of node=%s cluster=%s index=%llu "
+			 "bytes=%llu: a new cluster of this node",
+			 info.name, info.cluster,
+			 (unsigned long long)info.index,
+			 (unsigned long long)info.bytes);
 	}
-	fs_machine(geteuid(), getegid(), &d->machine);
-	return kv_open(&config, &d->kv, problem);
+	return rc;
+}
+
+static int open_node(struct daemon *d, struct buffer *problem)
+{
+	struct kv_config config = config_of(d);
+	int rc = make_parents(d->options.data, problem);
+
+	if (rc == 0 && d->options.restore != NULL) {
+		rc = restore(&config, d->options.restore, problem);
+	}
+	return rc == 0 ? kv_open(&config, &d->kv, problem) : rc;
+}
+
+/* raftfsctl recover: what it would start from, or the recovery itself. */
+static int recover(struct daemon *d)
+{
+	bool go = d->options.action == OPTIONS_RECOVER;
+	struct kv_config config = config_of(d);
+	struct kv_survivor s;
+	struct buffer problem = {0};
+	int rc;
+
+	log_setup(d->options.id, LOG_LEVEL_WARN);
+	rc = kv_recover(&config, &s, go, &problem);
+	if (rc != 0) {
+		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
+	} else if (go) {
+		printf("Done. %s is a new cluster of its own, up to index "
+		       "%llu: start raftfs as\nbefore, without --peers, and "
+		       "add other nodes, with empty data folders, to it\n"
+		       "(raftfsctl member add).\n",
+		       d->options.id, (unsigned long long)s.last);
+	} else {
+		printf("%s of the cluster %s, in %s\n"
+		       "  has a log up to index %llu; known to be committed: "
+		       "up to %llu\n"
+		       "A recovery makes a new cluster of this node alone, "
+		       "with all of its log:\n"
+		       "- what the others acknowledged without this node is "
+		       "lost;\n"
+		       "- what this node had not heard to be committed is "
+		       "kept, also if its writer\n  was told that it failed;\n"
+		       "- the other nodes are refused from then on, and refuse "
+		       "this one: do it on one\n  node only, and when the "
+		       "majority is gone for good.\n",
+		       d->options.id, s.cluster, d->options.data,
+		       (unsigned long long)s.last,
+		       (unsigned long long)s.commit);
+	}
+	buffer_deinit(&problem);
+	return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 /* Once it is locked, so that no two daemons log into one folder. */
@@ -375,6 +437,8 @@ int main(int argc, char **argv)
 		printf("%s", options_help());
 	} else if (d.options.action == OPTIONS_VERSION) {
 		printf("raftfs %s\n", RAFTFS_VERSION);
+	} else if (d.options.action != OPTIONS_RUN) {
+		rc = recover(&d);
 	} else {
 		rc = launch_and_run(&d);
 	}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -19,13 +20,15 @@ enum { EXIT_USAGE = 2 };
 
 /* What is to be done, as the command line has it. */
 struct task {
-	char *socket; /* owned */
+	char *socket;	  /* owned */
+	const char *data; /* --data, or NULL */
 	const struct command *command;
 	const char *path;  /* NULL: the command takes none */
 	const char *value; /* NULL or "-": stdin */
 	bool json;
 	char **words; /* of a command that takes some */
 	size_t word_count;
+	char *file; /* owned: the path, made absolute; or NULL */
 };
 
 static void print_help(void)
@@ -43,6 +46,10 @@ static void print_help(void)
 			       c->help);
 		}
 	}
+	printf("  %-9s%s\n%29s%s\n", "recover",
+	       "[--yes] [--id NAME] [--listen HOST:PORT]", "",
+	       "make a new cluster of a stopped node, when the others are "
+	       "gone for good");
 	puts("\n"
 	     "  --data DIR      data folder of the daemon (/var/lib/raftfs;\n"
 	     "                  ~/.local/state/raftfs for other users than "
@@ -125,6 +132,7 @@ static int parse_where(struct task *task, int argc, char **argv)
 			mem_free(task->socket);
 			task->socket = mem_printf(
 				option == 'd' ? "%s/control" : "%s", optarg);
+			task->data = option == 'd' ? optarg : NULL;
 			break;
 		case 'h':
 			print_help();
@@ -136,7 +144,8 @@ static int parse_where(struct task *task, int argc, char **argv)
 			exit(EXIT_USAGE);
 		}
 	}
-	if (optind + 1 < argc && !command_find(argv[optind])) {
+	if (optind + 1 < argc && !command_find(argv[optind]) &&
+	    strcmp(argv[optind], "recover") != 0) {
 		if (task->socket) {
 			usage_error("a mount point and --data or --socket: ",
 				    argv[optind]);
@@ -144,6 +153,26 @@ static int parse_where(struct task *task, int argc, char **argv)
 		task->socket = socket_of_mount(argv[optind++]);
 	}
 	return optind;
+}
+
+/* The daemon writes it, and stands elsewhere. */
+static void parse_snapshot(struct task *task)
+{
+	const char *file = task->word_count == 2 ? task->words[1] : "";
+	char *here;
+
+	if (file[0] == '\0' || strcmp(task->words[0], "save") != 0) {
+		usage_error("usage: raftfsctl snapshot save FILE", "");
+	}
+	here = getcwd(NULL, 0);
+	if (file[0] != '/' && here == NULL) {
+		usage_error("no current folder: give an absolute path", "");
+	}
+	task->file = file[0] == '/' ? mem_strdup(file)
+				    : mem_printf("%s/%s", here, file);
+	task->path = task->file;
+	task->word_count = 1;
+	free(here);
 }
 
 static void parse_command(struct task *task, int argc, char **argv, int at)
@@ -180,6 +209,9 @@ static void parse_command(struct task *task, int argc, char **argv, int at)
 	}
 	if (at < argc) {
 		usage_error("too many arguments: ", argv[at]);
+	}
+	if (command_id(task->command) == COMMAND_SNAPSHOT) {
+		parse_snapshot(task);
 	}
 }
 
@@ -370,7 +402,7 @@ static void check_words(const struct task *task)
 	struct buffer problem = {0};
 	bool list;
 
-	if (!task->command->words) {
+	if (!task->command->words || task->file) {
 		return;
 	}
 	if (task->word_count > MESSAGE_WORDS) {
@@ -389,17 +421,127 @@ static void check_words(const struct task *task)
 	buffer_deinit(&problem);
 }
 
+/* --- Recovering: raftfs itself does it -------------------------------------
+ */
+
+/* The program beside this one, or in PATH. */
+static char *daemon_program(void)
+{
+	char *self = realpath("/proc/self/exe", NULL);
+	char *slash = self ? strrchr(self, '/') : NULL;
+	char *beside = NULL;
+
+	if (slash) {
+		*slash = '\0';
+		beside = mem_printf("%s/raftfs", self);
+	}
+	free(self);
+	if (beside && access(beside, X_OK) == 0) {
+		return beside;
+	}
+	mem_free(beside);
+	return mem_strdup("raftfs");
+}
+
+/* Run it with --recover MODE and the options given; its exit code. */
+static int run_daemon(const char *mode, char **options, size_t count)
+{
+	char *program = daemon_program();
+	char **arguments = mem_zalloc((count + 4) * sizeof(char *));
+	int status = 0;
+	pid_t child;
+
+	arguments[0] = program;
+	arguments[1] = mem_strdup("--recover");
+	arguments[2] = mem_strdup(mode);
+	memcpy(arguments + 3, options, count * sizeof(char *));
+	child = fork();
+	if (child == 0) {
+		execvp(program, arguments);
+		fprintf(stderr, "raftfsctl: cannot run %s: %s\n", program,
+			strerror(errno));
+		_exit(EXIT_FAILURE);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child) {
+		fprintf(stderr, "raftfsctl: recover: %s\n", strerror(errno));
+		status = -1;
+	}
+	mem_free(arguments[2]);
+	mem_free(arguments[1]);
+	mem_free(arguments);
+	mem_free(program);
+	return status != -1 && WIFEXITED(status) ? WEXITSTATUS(status)
+						 : EXIT_FAILURE;
+}
+
+static bool is_agreed(void)
+{
+	char line[16] = "";
+
+	if (!isatty(STDIN_FILENO)) {
+		fprintf(stderr, "raftfsctl: recover: nobody is there to say "
+				"yes; give --yes\n");
+		return false;
+	}
+	printf("Go on? Type yes: ");
+	fflush(stdout);
+	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
+}
+
+/* raftfsctl [--data DIR] recover [--yes] [--id NAME] [--listen HOST:PORT] */
+static int recover(int argc, char **argv, int at, const char *data)
+{
+	char **options = mem_zalloc((size_t)(argc + 3) * sizeof(char *));
+	size_t count = 0;
+	bool yes = false;
+	int rc;
+
+	if (data) {
+		options[count++] = (char *)(uintptr_t) "--data";
+		options[count++] = (char *)(uintptr_t)data;
+	}
+	for (at++; at < argc; at++) {
+		if (strcmp(argv[at], "--yes") == 0) {
+			yes = true;
+		} else if (at + 1 < argc &&
+			   (strcmp(argv[at], "--id") == 0 ||
+			    strcmp(argv[at], "--listen") == 0)) {
+			options[count++] = argv[at++];
+			options[count++] = argv[at];
+		} else {
+			usage_error("recover takes --yes, --id NAME, --listen "
+				    "HOST:PORT, not ",
+				    argv[at]);
+		}
+	}
+	rc = run_daemon("look", options, count);
+	if (rc == EXIT_SUCCESS && (yes || is_agreed())) {
+		rc = run_daemon("go", options, count);
+	} else if (rc == EXIT_SUCCESS) {
+		rc = EXIT_FAILURE;
+	}
+	mem_free(options);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	struct task task = {0};
 	int exit_code;
+	int at = parse_where(&task, argc, argv);
 
-	parse_command(&task, argc, argv, parse_where(&task, argc, argv));
+	if (at < argc && strcmp(argv[at], "recover") == 0) {
+		exit_code = recover(argc, argv, at, task.data);
+		mem_free(task.socket);
+		return exit_code;
+	}
+	parse_command(&task, argc, argv, at);
 	check_words(&task);
 	if (!task.socket) {
 		task.socket = default_socket();
 	}
 	exit_code = run(&task);
+	mem_free(task.file);
 	mem_free(task.socket);
 	return exit_code;
 }

@@ -382,8 +382,10 @@ static void find_stray(void *context, const char *name)
 	uint64_t folder;
 	int end = 0;
 
-	if (sscanf(name, "state-%" SCNu64 "%n", &folder, &end) == 1 &&
-	    (folder != s->kv->marker.folder || name[end] != 0)) {
+	bool is_state = sscanf(name, "state-%" SCNu64 "%n", &folder, &end) == 1;
+
+	if ((is_state && (folder != s->kv->marker.folder || name[end] != 0)) ||
+	    strcmp(name, "saving") == 0 || strncmp(name, "saving.", 7) == 0) {
 		buffer_append(&s->names, name, strlen(name) + 1);
 	}
 }

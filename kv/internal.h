@@ -71,6 +71,17 @@ struct kv_below {
 	uint64_t flush_entries, flush_ms; /* 0: KV_FLUSH_... */
 };
 
+/* A backup under way. */
+struct backup {
+	bool runs;    /* lock */
+	bool started; /* a thread is to be joined; who has claimed it */
+	pthread_t thread;
+	atomic_bool cancelled;
+	char *path; /* the thread's, as all below */
+	kv_saved saved;
+	void *context;
+};
+
 struct kv {
 	struct kv_machine machine;
 	char *name;
@@ -95,6 +106,7 @@ struct kv {
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
 	pthread_t apply_thread;
 	pthread_t keeper_thread;
+	struct backup backup;
 
 	pthread_mutex_t lock;
 	pthread_cond_t apply_wake;
@@ -149,6 +161,23 @@ struct kv {
 	uint64_t flush_ms;
 };
 
+extern const struct kv_below kv_below_rocksdb;
+/* Opened and recovered, but not started: nothing but kv_drop() may follow, or
+ * the start. */
+MUST_USE int kv_prepare(const struct kv_config *config,
+			const struct kv_below *below, struct kv **kv,
+			struct buffer *problem);
+void kv_drop(struct kv *kv);
+/* Apply the log up to there; no thread runs. */
+MUST_USE int kv_replay(struct kv *kv, raft_index last, struct buffer *problem);
+/* kv_restore(), kv_recover() on a store of the test's. */
+MUST_USE int kv_restore_on(const struct kv_config *config,
+			   const struct kv_below *below, const char *file,
+			   struct kv_backup_info *info, struct buffer *problem);
+MUST_USE int kv_recover_on(const struct kv_config *config,
+			   const struct kv_below *below,
+			   struct kv_survivor *survivor, bool go,
+			   struct buffer *problem);
 MUST_USE int kv_open_on(const struct kv_config *config,
 			const struct kv_below *below, struct kv **kv,
 			struct buffer *problem);
@@ -177,6 +206,9 @@ struct kv_install {
 void kv_install(struct kv *kv, struct kv_install *install);
 /* Remove what a crash left of states that were replaced or not taken over. */
 void kv_remove_strays(struct kv *kv);
+
+/* backup.c: wait for the thread of the last one. */
+void kv_backup_join(struct kv *kv);
 
 /* client.c */
 extern const struct node_client kv_client;

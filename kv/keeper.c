@@ -99,6 +99,9 @@ static void flush_or_die(struct kv *kv)
 	}
 	kv->flush_failed = rc != 0;
 	buffer_deinit(&problem);
+	if (rc == 0 && node_space_low(kv->node)) {
+		kv->store->ops->shrink(kv->store);
+	}
 }
 
 /* The disk runs full: what a later flush would need is needed now, while there

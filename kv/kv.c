@@ -33,15 +33,15 @@ static int peek_rocksdb(void *context, const char *path, struct store **store,
 	return store_peek_rocksdb(path, store, problem);
 }
 
+const struct kv_below kv_below_rocksdb = {
+	.store_open = open_rocksdb,
+	.store_peek = peek_rocksdb,
+};
+
 int kv_open(const struct kv_config *config, struct kv **kv,
 	    struct buffer *problem)
 {
-	static const struct kv_below below = {
-		.store_open = open_rocksdb,
-		.store_peek = peek_rocksdb,
-	};
-
-	return kv_open_on(config, &below, kv, problem);
+	return kv_open_on(config, &kv_below_rocksdb, kv, problem);
 }
 
 /* --- Memory --------------------------------------------------------------- */
@@ -249,7 +249,7 @@ static int read_batch(struct kv *kv, raft_index commit, struct entry **entries,
 	return rc;
 }
 
-static int replay(struct kv *kv, raft_index commit, struct buffer *problem)
+int kv_replay(struct kv *kv, raft_index commit, struct buffer *problem)
 {
 	struct entry **entries =
 		mem_alloc(LIMIT_APPLY_ENTRIES * sizeof entries[0]);
@@ -318,7 +318,7 @@ static int recover(struct kv *kv, struct buffer *problem)
 	}
 	if (rc == 0) {
 		node_log(kv->node, &base, &commit, &last);
-		rc = replay(kv, commit, problem);
+		rc = kv_replay(kv, commit, problem);
 	}
 	if (rc == 0) {
 		rc = load_born(kv, problem);
@@ -383,8 +383,25 @@ static int start(struct kv *kv, struct buffer *problem)
 	return rc;
 }
 
-int kv_open_on(const struct kv_config *config, const struct kv_below *below,
-	       struct kv **opened, struct buffer *problem)
+/* anew.c: one that was cut short is not to be started on. */
+static int check_finished(const char *data, struct buffer *problem)
+{
+	char *path = mem_printf("%s/unfinished", data);
+	bool is_there = access(path, F_OK) == 0;
+
+	if (is_there) {
+		buffer_printf(problem,
+			      "a restoration or recovery in %s was cut short: "
+			      "remove the folder and restore again, or recover "
+			      "again",
+			      data);
+	}
+	mem_free(path);
+	return is_there ? STATUS_CORRUPT : 0;
+}
+
+int kv_prepare(const struct kv_config *config, const struct kv_below *below,
+	       struct kv **prepared, struct buffer *problem)
 {
 	struct kv *kv = kv_new(config);
 	struct node_peer peers[LIMIT_PEERS];
@@ -420,9 +437,32 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	if (rc == 0) {
 		rc = recover(kv, problem);
 	}
-	if (rc == 0) {
-		rc = start(kv, problem);
+	if (rc != 0) {
+		kv_free(kv);
+		return rc;
 	}
+	*prepared = kv;
+	return 0;
+}
+
+void kv_drop(struct kv *kv)
+{
+	kv_free(kv);
+}
+
+int kv_open_on(const struct kv_config *config, const struct kv_below *below,
+	       struct kv **opened, struct buffer *problem)
+{
+	struct kv *kv;
+	int rc = check_finished(config->data, problem);
+
+	if (rc == 0) {
+		rc = kv_prepare(config, below, &kv, problem);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	rc = start(kv, problem);
 	if (rc != 0) {
 		kv_free(kv);
 		return rc;
@@ -481,6 +521,8 @@ void kv_close(struct kv *kv)
 	struct buffer problem = {0};
 
 	end_session(kv);
+	kv_backup_interrupt(kv);
+	kv_backup_join(kv);
 	/* The node last: until then both threads may call it. */
 	stop_threads(kv);
 	node_stop(kv->node);

@@ -158,6 +158,59 @@ uint64_t kv_change(struct kv *kv, const struct kv_member_change *change,
 		   kv_changed changed, void *context);
 void kv_change_interrupt(struct kv *kv, uint64_t number);
 
+/* --- Backups, and beginning anew --------------------------------------------
+ */
+
+struct kv_backup_info {
+	uint64_t index; /* the last entry that is in it */
+	uint64_t term;
+	uint64_t made_ns; /* since 1970, by the clock of the node it is of */
+	char name[LIMIT_NODE_NAME_BYTES + 1]; /* that node */
+	char cluster[33];		      /* hex */
+	uint64_t bytes;
+};
+
+/* Exactly one call for each kv_backup(), a line for a person with it
+ * (borrowed); on a thread of its own. status 0: the file is there, durably;
+ * STATUS_PENDING: another is under way; STATUS_NOT_READY: there is no state
+ * yet; STATUS_INTERRUPTED, STATUS_ENDED, STATUS_NO_SPACE, STATUS_IO, ... */
+typedef void (*kv_saved)(void *context, int status, const char *text);
+
+/* Save what this node has applied, at one moment, to the file `path`
+ * (absolute, mode 0600; one that is there is replaced), while all else goes on.
+ * The state's tables are linked meanwhile, so it needs room for little more
+ * than the file. */
+void kv_backup(struct kv *kv, const char *path, kv_saved saved, void *context);
+void kv_backup_interrupt(struct kv *kv);
+/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_VERSION, ... */
+MUST_USE int kv_backup_check(const char *path, struct kv_backup_info *info,
+			     struct buffer *problem);
+
+/* These work on a data folder that no daemon has. config: name, data, listen,
+ * peers (this node's own address is taken), machine.
+ *
+ * Make the data folder, which must be missing or empty, from a backup: a new
+ * cluster of this node alone, to which others are added. The file is verified
+ * whole before. STATUS_EXISTS: not empty; else as kv_open(). */
+MUST_USE int kv_restore(const struct kv_config *config, const char *file,
+			struct kv_backup_info *info, struct buffer *problem);
+
+/* What a node has that outlived its cluster. */
+struct kv_survivor {
+	char cluster[33];
+	uint64_t applied;
+	uint64_t commit; /* known here to be committed */
+	uint64_t last;	 /* of the log */
+};
+
+/* When the quorum is gone for good: make the data folder that of a new cluster
+ * of this node alone, with all that its log holds, committed or not. What the
+ * others acknowledged without this node is lost. go false: only tell. When it
+ * is cut short it must be done again. Errors as kv_open(). */
+MUST_USE int kv_recover(const struct kv_config *config,
+			struct kv_survivor *survivor, bool go,
+			struct buffer *problem);
+
 /* --- How it stands -----------------------------------------------------------
  */
 

@@ -38,6 +38,9 @@ struct store_ops {
 	 * Any thread, beside everything else. After an error (STATUS_EXISTS,
 	 * STATUS_NO_SPACE, STATUS_IO, ...) nothing is left of it. */
 	int (*checkpoint)(struct store *s, const char *folder);
+	/* Give back the space of what was removed, piece by piece, so that it
+	 * takes little itself. Blocks, for seconds; any thread. */
+	void (*shrink)(struct store *s);
 	uint64_t (*bytes)(struct store *s); /* on disk, about */
 	/* Room on the disk that a flush would need now, and more for its own
 	 * accounts: with less, nothing should be committed. */

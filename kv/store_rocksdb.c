@@ -38,7 +38,10 @@ enum {
 	WRITE_BUFFERS = 3,
 	NEED_BYTES = 4 << 20,
 	CACHE_BYTES = 32 << 20,
-	OPEN_FILES = 256,
+	TABLE_BYTES = 16 << 20,
+	BASE_LEVEL_BYTES = 64 << 20,
+	COMPACTION_BYTES = 96 << 20,
+	OPEN_FILES = 512,
 	BACKGROUND_JOBS = 2,
 	BLOOM_BITS = 10,
 	MANIFEST_BYTES = 64 << 10, /* preallocated; the default is 4 MiB */
@@ -346,6 +349,29 @@ static int rocks_checkpoint(struct store *s, const char *folder)
 	return rc;
 }
 
+/* Where something was removed, a file has deletions; the tables below it that
+ * hold what was removed are merged with it, and what is left is written anew:
+ * so little space is needed at a time. */
+static void rocks_shrink(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	const rocksdb_livefiles_t *files = rocksdb_livefiles(r->db);
+	int count = rocksdb_livefiles_count(files);
+
+	for (int i = 0; i < count; i++) {
+		size_t from;
+		size_t to;
+		const char *first =
+			rocksdb_livefiles_smallestkey(files, i, &from);
+		const char *last = rocksdb_livefiles_largestkey(files, i, &to);
+
+		if (rocksdb_livefiles_deletions(files, i) > 0) {
+			rocksdb_compact_range(r->db, first, from, last, to);
+		}
+	}
+	rocksdb_livefiles_destroy(files);
+}
+
 static uint64_t property(struct rocks *r, const char *name)
 {
 	uint64_t value = 0;
@@ -424,6 +450,7 @@ static const struct store_ops rocks_ops = {
 	.abort = rocks_abort,
 	.flush = rocks_flush,
 	.checkpoint = rocks_checkpoint,
+	.shrink = rocks_shrink,
 	.bytes = rocks_bytes,
 	.need = rocks_need,
 	.close = rocks_close,
@@ -465,6 +492,11 @@ static rocksdb_options_t *options_new(const char *path)
 	rocksdb_options_set_paranoid_checks(o, 1);
 	rocksdb_options_set_write_buffer_size(o, write_buffer(path));
 	rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
+	/* A compaction writes anew what it reads, and for so long both are on
+	 * the disk; it does not begin when that could not be. Small steps. */
+	rocksdb_options_set_target_file_size_base(o, TABLE_BYTES);
+	rocksdb_options_set_max_bytes_for_level_base(o, BASE_LEVEL_BYTES);
+	rocksdb_options_set_max_compaction_bytes(o, COMPACTION_BYTES);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
 	rocksdb_options_set_manifest_preallocation_size(o, MANIFEST_BYTES);

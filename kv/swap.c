@@ -198,6 +198,14 @@ static int front_checkpoint(struct store *s, const char *folder)
 	return rc;
 }
 
+static void front_shrink(struct store *s)
+{
+	struct behind *b = hold(front_of(s));
+
+	b->store->ops->shrink(b->store);
+	let_go(b);
+}
+
 static uint64_t front_bytes(struct store *s)
 {
 	struct behind *b = hold(front_of(s));
@@ -302,6 +310,7 @@ static const struct store_ops front_ops = {
 	.abort = front_abort,
 	.flush = front_flush,
 	.checkpoint = front_checkpoint,
+	.shrink = front_shrink,
 	.bytes = front_bytes,
 	.need = front_need,
 	.close = front_close,

@@ -160,11 +160,12 @@ static void finish_batch(struct kv *kv, uint64_t bytes, size_t count)
 	}
 }
 
-/* Wait before the next try. False: the node stops. */
+/* Wait before the next try. False: there is to be none, for the node stops, or
+ * a snapshot is to stand for what waits. */
 bool kv_pause_full(struct kv *kv)
 {
 	struct timespec until;
-	bool stopping;
+	bool over;
 	int rc = clock_gettime(CLOCK_MONOTONIC, &until);
 
 	CHECK(rc == 0);
@@ -174,12 +175,12 @@ bool kv_pause_full(struct kv *kv)
 		until.tv_nsec -= 1000000000L;
 	}
 	pthread_mutex_lock(&kv->lock);
-	while (!kv->stopping && rc == 0) {
+	while (!kv->stopping && kv->install == NULL && rc == 0) {
 		rc = pthread_cond_timedwait(&kv->apply_wake, &kv->lock, &until);
 	}
-	stopping = kv->stopping;
+	over = kv->stopping || kv->install != NULL;
 	pthread_mutex_unlock(&kv->lock);
-	return !stopping;
+	return !over;
 }
 
 /* Looked at now and then, and before each batch on a disk that runs full. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { QUICK_S = 10, SLOW_S = 60 };
+enum { QUICK_S = 10, SLOW_S = 60, BACKUP_S = 24 * 3600 };
 
 const struct command command_table[COMMAND_COUNT] = {
 	[COMMAND_STATUS] = {.name = "status",
@@ -45,6 +45,12 @@ const struct command command_table[COMMAND_COUNT] = {
 			      .help = "have ID lead, or the best other voter",
 			      .words = true,
 			      .patience_s = SLOW_S},
+	[COMMAND_SNAPSHOT] = {.name = "snapshot",
+			      .usage = "save FILE",
+			      .help = "save what this node has applied to a "
+				      "file of its machine",
+			      .words = true,
+			      .patience_s = BACKUP_S},
 };
 
 const struct command *command_find(const char *name)

@@ -27,6 +27,7 @@ enum phase {
 	PHASE_CHANGE,
 	PHASE_STREAM,
 	PHASE_MEMBERS,
+	PHASE_BACKUP,
 };
 
 struct job {
@@ -92,6 +93,8 @@ void job_interrupt(struct job *job)
 		kv_interrupt(job->env->kv, job->number);
 	} else if (job->phase == PHASE_MEMBERS) {
 		kv_change_interrupt(job->env->kv, job->number);
+	} else if (job->phase == PHASE_BACKUP) {
+		kv_backup_interrupt(job->env->kv);
 	}
 }
 
@@ -401,7 +404,8 @@ static enum job_turn start_ls(struct job *job,
 
 /* --- Members ------------------------------------------------------------- */
 
-static void on_members_changed(void *context, int status, const char *text)
+/* Of a change of the members, or a backup. */
+static void on_said(void *context, int status, const char *text)
 {
 	struct job *job = context;
 
@@ -488,7 +492,20 @@ static enum job_turn begin_members(struct job *job,
 		return list_members(job, response);
 	}
 	job->phase = PHASE_MEMBERS;
-	job->number = kv_change(job->env->kv, &change, on_members_changed, job);
+	job->number = kv_change(job->env->kv, &change, on_said, job);
+	return JOB_WAITS;
+}
+
+/* --- Backups -------------------------------------------------------------- */
+
+/* After the barrier: what was acknowledged before is in it, if that could be
+ * made sure. */
+static enum job_turn start_backup(struct job *job,
+				  struct message_response *response)
+{
+	(void)response;
+	job->phase = PHASE_BACKUP;
+	kv_backup(job->env->kv, job->path, on_said, job);
 	return JOB_WAITS;
 }
 
@@ -518,7 +535,7 @@ static enum job_turn (*const starts[])(struct job *,
 	[COMMAND_STATUS] = NULL,   [COMMAND_GET] = start_get,
 	[COMMAND_SET] = start_set, [COMMAND_LS] = start_ls,
 	[COMMAND_RM] = start_rm,   [COMMAND_MEMBER] = NULL,
-	[COMMAND_TRANSFER] = NULL,
+	[COMMAND_TRANSFER] = NULL, [COMMAND_SNAPSHOT] = start_backup,
 };
 static_assert(COUNT_OF(starts) == COMMAND_COUNT, "each command has its work");
 
@@ -540,7 +557,7 @@ static enum job_turn begin(struct job *job, struct message_response *response)
 		explain(response, "unknown command");
 		return JOB_ANSWERS;
 	}
-	if (job->command->words) {
+	if (job->command->words && !starts[command_id(job->command)]) {
 		return begin_members(job, response);
 	}
 	if (!starts[command_id(job->command)]) {
@@ -578,6 +595,7 @@ enum job_turn job_step(struct job *job, struct message_response *response)
 	case PHASE_STREAM:
 		return next_chunk(job, response);
 	case PHASE_MEMBERS:
+	case PHASE_BACKUP:
 		return on_members(job, response);
 	}
 	CHECK(false);

@@ -7,6 +7,8 @@
  *     +--status--> ended
  *     +--change--> MEMBERS --answered--> ended
  *
+ * A backup goes from BARRIER to BACKUP, and ends when it is answered.
+ *
  * begin(), on_passed(), next_chunk(), on_changed() and on_members() in job.c
  * perform the arrows. A job is stepped by one thread (the control loop). While
  * it waits, it belongs to kv: it may be interrupted, but only freed after its

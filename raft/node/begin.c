@@ -285,7 +285,7 @@ void begin_denied(struct node *n, struct conn *c, struct peer *p)
 			  denied->address);
 		peer_moved(p);
 	}
-	conn_close(c, STATUS_ENDED, buffer_text(&line));
+	conn_close(c, STATUS_ENDED, n->failed ? "denied" : buffer_text(&line));
 	buffer_deinit(&line);
 }
 

@@ -417,6 +417,7 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 		n->dirty = true;
 		if (changed->status == STATUS_NOT_LEADER) {
 			r->sent = false; /* there will be another */
+			r->rest = clock_ms() + CHANGE_REST_MS;
 		} else if (changed->status != 0) {
 			done(n, r, changed->status, changed->text);
 		} else {
@@ -503,7 +504,8 @@ static void ask(struct node *n, struct request *r)
 	const struct wire_change change = r->change;
 	size_t start;
 
-	if (r->sent && r->term == n->raft.term && r->link == link) {
+	if ((r->sent && r->term == n->raft.term && r->link == link) ||
+	    n->now < r->rest) {
 		return;
 	}
 	if (!is_leader(n) && (way == NULL || link == 0)) {
@@ -557,7 +559,10 @@ raft_ms change_due(const struct node *n)
 	raft_ms due = UINT64_MAX;
 
 	for (size_t i = 0; i < n->request_count; i++) {
-		due = n->requests[i].until < due ? n->requests[i].until : due;
+		const struct request *r = &n->requests[i];
+
+		due = r->until < due ? r->until : due;
+		due = r->rest > n->now && r->rest < due ? r->rest : due;
 	}
 	for (size_t i = 0; i < n->asked_count; i++) {
 		due = n->asked[i].until < due ? n->asked[i].until : due;

@@ -206,8 +206,12 @@ int found_judge(const struct found_self *self, const struct wire_hello *hello,
 		buffer_printf(problem, "this is %s", hello->name);
 		return STATUS_INVALID;
 	}
-	if (hello->id == id->self ||
-	    (!id->founded && strcmp(hello->name, id->name) == 0)) {
+	if (hello->id == id->self) {
+		/* It took the name and the place of another one. */
+		buffer_printf(problem, "that is this node itself");
+		return STATUS_NOT_FOUND;
+	}
+	if (!id->founded && strcmp(hello->name, id->name) == 0) {
 		buffer_printf(problem, "it has the name of this node");
 		return STATUS_INVALID;
 	}

@@ -55,7 +55,8 @@ void found_waiting(const struct found *f, struct buffer *out);
  * that called, or for whoever answers there.
  * 0: yes; a node of a cluster then asks admit_judge().
  * STATUS_INVALID: not meant for this node, or of its own name;
- * STATUS_NOT_FOUND: for another incarnation of it: answer and close;
+ * STATUS_NOT_FOUND: for another incarnation of it, or it has called itself:
+ * answer and close;
  * STATUS_VERSION: another feature level;
  * STATUS_FOREIGN: another cluster, or none of --peers: answer and close.
  * The line for a person is in problem. */

@@ -61,8 +61,9 @@ enum {
 	FORWARD_BYTES_MAX = 8 << 20, /* queued on the way to the leader */
 	REQUESTS_MAX = 16,
 	CHANGES_ASKED_MAX = 32,
-	CHANGE_MS = 10000,   /* one that is not answered by then is given up */
-	HAND_OVER_MS = 1000, /* at the end: the leadership goes first */
+	CHANGE_MS = 10000,    /* one that is not answered by then is given up */
+	CHANGE_REST_MS = 100, /* after who was asked did not lead */
+	HAND_OVER_MS = 1000,  /* at the end: the leadership goes first */
 	REOPEN_FULL_MS = 20,
 	REOPEN_REFUSED_MS = 500,
 };
@@ -173,6 +174,7 @@ struct request {
 	raft_ms until;
 	bool accepted; /* a leader has it under way, or had */
 	bool sent;     /* on the way below */
+	raft_ms rest;  /* not asked again before */
 	raft_term term;
 	uint64_t link;
 	raft_id leader; /* of the first one asked */

@@ -338,10 +338,31 @@ raft_term node_term(const struct node *n, raft_index index)
 	return log_term(n->log, index);
 }
 
+/* The log of a restored state is new, and knows of no term yet. */
+static int raise_term(struct node *n, raft_term term)
+{
+	struct log_state state;
+	struct log_record record;
+
+	log_state(n->log, &state);
+	if (state.hard.term >= term) {
+		return 0;
+	}
+	record = (struct log_record){
+		.hard = {.term = term},
+		.commit = state.commit,
+		.keep = state.last,
+	};
+	return log_save(n->log, &record);
+}
+
 int node_reset(struct node *n, struct raft_pos pos, struct buffer *problem)
 {
-	int rc = log_reset(n->log, pos);
+	int rc = raise_term(n, pos.term);
 
+	if (rc == 0) {
+		rc = log_reset(n->log, pos);
+	}
 	if (rc != 0) {
 		buffer_printf(problem, "cannot reset the log: %s",
 			      log_problem(n->log));

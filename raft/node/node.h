@@ -136,6 +136,18 @@ raft_term node_term(const struct node *node, raft_index index);
 MUST_USE int node_reset(struct node *node, struct raft_pos pos,
 			struct buffer *problem);
 
+/* Between open and start, to begin a new cluster of this node alone with a
+ * state that is there: a backup, or what is left of a cluster. Draws a new
+ * cluster and a new incarnation; record receives its configuration, which is
+ * to be put into the state as that of the entry it ends at. address: where
+ * others will find it, may be ""; NULL: as it was. Nothing is saved. */
+void node_alone(struct node *node, const char *address, struct buffer *record);
+/* And then: make the log empty after pos, and save who this is now, in this
+ * order; the node is to be closed and opened again. STATUS_CORRUPT: pos can
+ * not follow on this log. */
+MUST_USE int node_begin_alone(struct node *node, struct raft_pos pos,
+			      struct buffer *problem);
+
 /* What the client's state says of itself. */
 struct node_state {
 	raft_index applied;	  /* 0: it is empty */

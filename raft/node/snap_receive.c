@@ -446,10 +446,12 @@ static void on_frame(struct conn *c, const struct frame *frame)
 	if (r->state == RECEIVE_OVER) {
 		return; /* it should hang up */
 	}
-	c->silent = 0;
 	if (frame->kind == WIRE_PING) {
+		/* Who offers nothing has only so much time for it. */
+		c->silent = r->state > RECEIVE_GREETED ? 0 : c->silent;
 		return;
 	}
+	c->silent = 0;
 	m = &r->snap->message;
 	rc = snap_decode(frame->body, frame->kind, m);
 	if (rc != 0) {

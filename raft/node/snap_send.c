@@ -338,7 +338,7 @@ static void on_answer(struct snap_send *s, const struct frame *frame)
 			 : snap_decode(frame->body, frame->kind, m);
 
 	if (rc != 0) {
-		lose(s, SNAP_AGAIN_MS, status_text(rc));
+		conn_close(s->conn, rc, "an answer that does not check");
 	} else if (frame->kind == SNAP_VERDICT) {
 		on_verdict(s);
 	} else if (frame->kind == SNAP_HAVE && s->state == SEND_OFFERED) {
@@ -369,11 +369,16 @@ static void on_closed(struct conn *c, int status, const char *why)
 {
 	struct snap_send *s = c->peer;
 
-	(void)status;
-	if (s != NULL) {
-		s->conn = NULL;
-		lose(s, 0, why);
+	if (s == NULL) {
+		return;
 	}
+	s->conn = NULL;
+	if (status == STATUS_MALFORMED || status == STATUS_CORRUPT ||
+	    status == STATUS_VERSION) {
+		accept_bad(s->snap->node, node_name_of(s->snap->node, s->to),
+			   why);
+	}
+	lose(s, 0, why);
 }
 
 /* --- Dialling --------------------------------------------------------------
@@ -475,8 +480,11 @@ static void go_on(struct snap_send *s)
 		if (!is_linked || active(snap) == SNAP_SENDS_MAX) {
 			return; /* its time comes */
 		}
-		move(s, SEND_COPYING);
 		pin(s, snap->node->base);
+		if (s->pin == 0) {
+			return; /* of pins, too, there are only so many */
+		}
+		move(s, SEND_COPYING);
 	}
 	if (!is_linked) {
 		lose(s, 0, "the link to it broke");
@@ -512,6 +520,7 @@ static void follow(struct snap_send *s)
 static void check(struct snap_send *s)
 {
 	const struct node *n = s->snap->node;
+	struct raft_peer_status peer;
 
 	if (n->raft.role != RAFT_LEADER || n->raft.term != s->term) {
 		s->told = true; /* nobody waits for it */
@@ -521,6 +530,8 @@ static void check(struct snap_send *s)
 		follow(s);
 	} else if (s->state == SEND_LOST) {
 		return;
+	} else if (raft_peer(n->core, s->to, &peer) != 0) {
+		lose(s, 0, "it is no member any more");
 	} else if (s->state == SEND_BEGUN) {
 		go_on(s);
 	} else if (!cut_pinned(&n->cut, s->pin)) {

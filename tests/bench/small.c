@@ -6,6 +6,7 @@
  *   small seen FOLDER OTHER SECONDS     the time from the return of a write in
  *                                       FOLDER until the same folder on another
  *                                       node, OTHER, shows it; and of the whole
+ *   small overwrite FOLDER THREADS STOP until there is a file STOP
  *
  * A file holds 100 bytes. Each thread has a folder and files of its own. */
 #include <errno.h>
@@ -40,6 +41,8 @@ struct thread {
 
 static char content[CONTENT_BYTES];
 static pthread_barrier_t all_ready;
+static const char *stop_file; /* NULL: seconds count */
+static atomic_bool stopped;
 
 static void path_of(const struct thread *t, char *path, size_t size,
 		    const char *kind, uint64_t number)
@@ -102,7 +105,8 @@ static void *work(void *argument)
 
 	pthread_barrier_wait(&all_ready);
 	start = now = clock_ns();
-	while (now - start < t->seconds_ns) {
+	while (stop_file != NULL ? !atomic_load(&stopped)
+				 : now - start < t->seconds_ns) {
 		before = now;
 		t->operate(t);
 		t->number++;
@@ -130,6 +134,9 @@ static void measure(const char *name, void (*operate)(struct thread *t),
 	}
 	start = clock_ns();
 	pthread_barrier_wait(&all_ready);
+	while (stop_file != NULL && access(stop_file, F_OK) != 0)
+		usleep(10000);
+	atomic_store(&stopped, true);
 	for (size_t i = 0; i < count; i++) {
 		pthread_join(threads[i].id, NULL);
 		all[i] = threads[i].samples;
@@ -140,9 +147,8 @@ static void measure(const char *name, void (*operate)(struct thread *t),
 	pthread_barrier_destroy(&all_ready);
 }
 
-static void load(const char *folder, size_t count, double seconds)
+static void make_files(struct thread *threads, const char *folder, size_t count)
 {
-	static struct thread threads[THREADS_MAX];
 	char path[4200];
 
 	for (size_t i = 0; i < count; i++) {
@@ -155,10 +161,26 @@ static void load(const char *folder, size_t count, double seconds)
 			store(path, O_CREAT, content);
 		}
 	}
+}
+
+static void load(const char *folder, size_t count, double seconds)
+{
+	static struct thread threads[THREADS_MAX];
+
+	make_files(threads, folder, count);
 	measure("create", create_one, threads, count, seconds);
 	measure("overwrite", overwrite_one, threads, count, seconds);
 	measure("read", read_one, threads, count, seconds);
 	measure("stat", stat_one, threads, count, seconds);
+}
+
+static void overwrite(const char *folder, size_t count, const char *stop)
+{
+	static struct thread threads[THREADS_MAX];
+
+	make_files(threads, folder, count);
+	stop_file = stop;
+	measure("overwrite", overwrite_one, threads, count, 0);
 }
 
 static bool shows(const char *path, const char *want)
@@ -221,6 +243,9 @@ int main(int argc, char **argv)
 	if (argc == 5 && strcmp(argv[1], "load") == 0 &&
 	    atoi(argv[3]) <= THREADS_MAX) {
 		load(argv[2], (size_t)atoi(argv[3]), atof(argv[4]));
+	} else if (argc == 5 && strcmp(argv[1], "overwrite") == 0 &&
+		   atoi(argv[3]) <= THREADS_MAX) {
+		overwrite(argv[2], (size_t)atoi(argv[3]), argv[4]);
 	} else if (argc == 5 && strcmp(argv[1], "seen") == 0) {
 		seen(argv[2], argv[3], atof(argv[4]) / 2, true);
 		seen(argv[2], argv[3], atof(argv[4]) / 2, false);

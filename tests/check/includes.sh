@@ -21,7 +21,7 @@ core ^raft/
 	project ^raft/[^/]*$ ^base/(bytes|check|limits|status)\.h$
 	system ^(time|stdio|stdlib|pthread|unistd|errno|fcntl|threads)\.h$
 	system ^(signal|poll|sys/.*|arpa/.*|netinet/.*|uv|rocksdb.*)
-syscalls ^kv/(marker|store_rocksdb)\.c$
+syscalls ^kv/(archive|marker|store_rocksdb)\.c$
 	project ^(kv|proto|base)/
 	library rocksdb pb
 kv ^kv/

@@ -83,8 +83,12 @@ leader_full() {
 	trees_are_equal || fail "the trees differ"
 }
 
+has_shrunk() { # N BYTES: to less than half of what it was
+	[ "$(status_of "$1" state-bytes)" -lt $(($2 / 2)) ]
+}
+
 users_fill_it() {
-	local i n=0
+	local i n=0 before
 	note "users fill the tree"
 	while writes 1 "fill.$n" 4; do
 		n=$((n + 1))
@@ -99,9 +103,15 @@ users_fill_it() {
 		node_kill9 "$i" # a full disk is also started on
 	done
 	cluster_start
+	before=$(status_of 1 state-bytes)
 	must within 60 rm "${MNT[2]}"/fill.*
 	wait_for 60 writes_again 1 ||
 		fail "writes do not resume: $(cat "$CLUSTER_DIR/dd")"
+	# What was removed is purged 10 s later, and then compacted away.
+	for ((i = 1; i <= NODES; i++)); do
+		wait_for 60 has_shrunk "$i" "$before" ||
+			fail "n$i: $(status_of "$i" state-bytes) bytes, as $before before"
+	done
 	all_run "afterwards"
 	trees_are_equal || fail "the trees differ"
 }

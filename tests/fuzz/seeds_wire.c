@@ -71,7 +71,7 @@ static void seed_members(const char *folder, struct buffer *body)
 	wire_encode_hello(body, &hello);
 	seed(folder, "hello", WIRE_HELLO, body);
 	memcpy(founding.cluster, hello.cluster, sizeof founding.cluster);
-	memcpy(founding.members, hello.members, sizeof founding.members);
+	memcpy(founding.members, hello.members, sizeof hello.members);
 	wire_encode_config(body, &founding);
 	seed(folder, "found", WIRE_FOUND, body);
 	founding.members[1].standing = WIRE_LEARNER;

@@ -51,7 +51,7 @@ static int open_memory(void *context, const char *path, struct store **store,
 			return rc;
 		}
 	}
-	*store = memstore_open(disk);
+	h->newest = *store = memstore_open(disk);
 	return 0;
 }
 

@@ -28,6 +28,8 @@ struct home {
 		struct memdisk *disk;
 	} more[HOME_DISKS]; /* of states and of snapshots */
 	size_t more_count;
+	struct store
+		*newest; /* opened last, in memory; kv's stands before it */
 	struct fakelog log;
 	atomic_int tidied;
 	struct kv_machine machine;

@@ -296,6 +296,11 @@ static uint64_t memstore_need(struct store *s)
 	return 0;
 }
 
+static void memstore_shrink(struct store *s)
+{
+	(void)s; /* what was removed is gone */
+}
+
 static uint64_t memstore_bytes(struct store *s)
 {
 	struct version *v = newest_ref(memstore_of(s));
@@ -326,6 +331,7 @@ static const struct store_ops memstore_ops = {
 	.abort = memstore_abort,
 	.flush = memstore_flush,
 	.checkpoint = memstore_checkpoint,
+	.shrink = memstore_shrink,
 	.bytes = memstore_bytes,
 	.need = memstore_need,
 	.close = memstore_close,

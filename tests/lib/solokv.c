@@ -363,6 +363,36 @@ void kv_release(struct kv *kv, uint64_t id)
 }
 
 /* One node: whatever is asked of it can not be. */
+/* There is nothing on a disk. */
+int kv_restore(const struct kv_config *config, const char *file,
+	       struct kv_backup_info *info, struct buffer *problem)
+{
+	(void)config;
+	(void)info;
+	buffer_printf(problem, "no %s here", file);
+	return STATUS_NOT_FOUND;
+}
+
+int kv_recover(const struct kv_config *config, struct kv_survivor *survivor,
+	       bool go, struct buffer *problem)
+{
+	(void)survivor;
+	(void)go;
+	buffer_printf(problem, "nothing of %s to recover", config->name);
+	return STATUS_NOT_FOUND;
+}
+
+void kv_backup(struct kv *kv, const char *path, kv_saved saved, void *context)
+{
+	(void)kv;
+	saved(context, path[1] == 'x' ? STATUS_NO_SPACE : 0, path);
+}
+
+void kv_backup_interrupt(struct kv *kv)
+{
+	(void)kv;
+}
+
 uint64_t kv_change(struct kv *kv, const struct kv_member_change *change,
 		   kv_changed changed, void *context)
 {

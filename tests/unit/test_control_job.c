@@ -276,6 +276,24 @@ static void members_are_changed_and_refusals_say_why(void **state)
 	buffer_deinit(&out);
 }
 
+static void a_backup_is_made_where_it_is_asked_for(void **state)
+{
+	struct world *w = *state;
+	struct buffer out = {0};
+
+	assert_int_equal(controlkit_ask(w, "snapshot", "/b/backup",
+					bytes_of(NULL, 0), &out),
+			 0);
+	assert_string_equal(buffer_text(&out), "/b/backup\n");
+	assert_int_equal(controlkit_ask(w, "snapshot", "/x/full",
+					bytes_of(NULL, 0), NULL),
+			 ENOSPC);
+	assert_int_equal(controlkit_ask(w, "snapshot", "relative",
+					bytes_of(NULL, 0), NULL),
+			 EINVAL);
+	buffer_deinit(&out);
+}
+
 static void status_needs_no_quorum(void **state)
 {
 	struct world *w = *state;
@@ -332,6 +350,7 @@ int main(void)
 			controlkit_setup_unborn, controlkit_teardown),
 		TEST(refusals_carry_the_mounts_errno_and_the_reason),
 		TEST(members_are_changed_and_refusals_say_why),
+		TEST(a_backup_is_made_where_it_is_asked_for),
 		TEST(status_needs_no_quorum),
 		TEST(files_of_the_mount_name_the_socket_and_the_leader),
 	};

@@ -75,6 +75,41 @@ static void a_mount_point_is_enough(void **state)
 	options_deinit(&o);
 }
 
+static void a_backup_is_restored_into_a_cluster_of_one(void **state)
+{
+	struct options o;
+	(void)state;
+
+	GIVEN_PARSED(&o, "--id n4 --data /d --restore /b/backup /m");
+	assert_string_equal(o.restore, "/b/backup");
+	assert_int_equal(o.action, OPTIONS_RUN);
+	options_deinit(&o);
+	assert_refused("--id a --restore /b --join 127.0.0.1:1 /m",
+		       "--restore makes a cluster of this node alone; the "
+		       "others are added to it afterwards (raftfsctl member "
+		       "add)");
+	assert_refused(
+		"--id a --restore /b --peers a=127.0.0.1:1,b=127.0.0.1:2 /m",
+		"--restore makes a cluster of this node alone; the "
+		"others are added to it afterwards (raftfsctl member "
+		"add)");
+}
+
+static void a_recovery_needs_no_mount_point(void **state)
+{
+	struct options o;
+	(void)state;
+
+	GIVEN_PARSED(&o, "--recover look --id n4 --data /d");
+	assert_int_equal(o.action, OPTIONS_LOOK);
+	assert_string_equal(o.data, "/d");
+	options_deinit(&o);
+	GIVEN_PARSED(&o, "--id n4 --recover go");
+	assert_int_equal(o.action, OPTIONS_RECOVER);
+	options_deinit(&o);
+	assert_refused("--recover now", "bad recover 'now': want look or go");
+}
+
 static void who_joins_is_given_the_address_of_a_member(void **state)
 {
 	struct options o;
@@ -286,6 +321,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mount_point_is_enough),
+		cmocka_unit_test(a_backup_is_restored_into_a_cluster_of_one),
+		cmocka_unit_test(a_recovery_needs_no_mount_point),
 		cmocka_unit_test(who_joins_is_given_the_address_of_a_member),
 		cmocka_unit_test(peers_give_the_address_to_listen_on),
 		cmocka_unit_test(fstab_says_all_of_it_with_mount_options),

@@ -2,6 +2,7 @@
 /* Promise: a full disk ends nothing and loses nothing: what can not be applied
  * or flushed is tried until there is room; what adds is refused meanwhile, and
  * what frees is not. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <cmocka.h>
 
 #include "kv/command.h"
-#include "tests/lib/kvkit.h"
+#include "tests/lib/otherkit.h"
 #include "tests/lib/toy.h"
 
 /* --- Refusing ------------------------------------------------------------- */
@@ -100,13 +101,35 @@ static void a_batch_without_room_is_applied_once_there_is(void **state)
 
 	GIVEN_FOLLOWER(h);
 	kv_watch(h->kv, home_noted, h);
-	memstore_fill(h->kv->store, 2);
+	memstore_fill(h->newest, 2);
 	home_propose(h, &a, "a");
 	home_propose(h, &b, "b");
 	fakenode_settle(h->node);
 
 	assert_told(h, "(a) a=ok:a; (b) b=ok:a;b; ");
 	assert_log(h, "a;b;");
+}
+
+/* A snapshot stands for the entries that wait, and for those behind them. */
+static void a_snapshot_takes_the_place_of_what_waits_for_room(void **state)
+{
+	struct home *h = *state;
+	struct other o;
+	struct waiter a;
+
+	GIVEN_FOLLOWER(h);
+	home_propose(h, &a, "a");
+	assert_int_equal(fakenode_take(h->node), 1);
+	memstore_fill(h->newest, UINT_MAX);
+	fakenode_commit_soon(h->node, fakenode_under_way(h->node, 0));
+	fakenode_commit_soon(h->node, entry_new(ENTRY_NOOP, "", 0));
+	GIVEN_OTHER(&o, h);
+	other_operation(&o, "x");
+	other_load(&o);
+
+	assert_told(h, "a=ok:a; ");
+	assert_log(h, "a;x;");
+	other_deinit(&o);
 }
 
 int main(void)
@@ -116,6 +139,7 @@ int main(void)
 		HOME_TEST(a_follower_tells_at_once_that_its_disk_is_low),
 		HOME_TEST(a_leader_whose_disk_is_low_refuses_what_adds),
 		HOME_TEST(a_batch_without_room_is_applied_once_there_is),
+		HOME_TEST(a_snapshot_takes_the_place_of_what_waits_for_room),
 	};
 
 	return cmocka_run_group_tests_name("kv/space", tests, NULL, NULL);

@@ -537,6 +537,49 @@ static void a_checkpoint_beside_a_writer_is_one_moment(void **state)
 	buffer_deinit(&value);
 }
 
+/* Noise in `count` keys of 4 KiB; or their removal. */
+static void change_many(struct store *s, unsigned count, bool remove)
+{
+	struct kv_batch *b = s->ops->begin(s, NULL, NULL);
+	uint8_t noise[4096];
+
+	for (unsigned n = 0; n < count; n++) {
+		char key[16];
+
+		snprintf(key, sizeof key, "k%08u", n);
+		for (size_t i = 0; i < sizeof noise; i++) {
+			noise[i] = (uint8_t)rand();
+		}
+		if (remove) {
+			kv_remove(b, bytes_of_text(key));
+		} else {
+			kv_put(b, bytes_of_text(key),
+			       bytes_of(noise, sizeof noise));
+		}
+	}
+	assert_int_equal(s->ops->commit(s, b), 0);
+	assert_int_equal(s->ops->flush(s), 0);
+}
+
+/* Two tables set off no compaction of themselves. */
+static void what_was_removed_gives_its_space_back(void **state)
+{
+	struct pair *p = *state;
+	struct store *s = p->rocks;
+	uint64_t before;
+
+	put(s, "kept", "1");
+	change_many(s, 1000, false);
+	change_many(s, 1000, true);
+	before = s->ops->bytes(s);
+	s->ops->shrink(s);
+	assert_true(before > 4000000);
+	assert_true(s->ops->bytes(s) < before / 20);
+	p->memory->ops->shrink(p->memory);
+	put(p->memory, "kept", "1");
+	assert_same_scan(&s->reader, &p->memory->reader, "", "");
+}
+
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -551,6 +594,7 @@ int main(void)
 		STORE_TEST(a_database_open_elsewhere_is_busy),
 		STORE_TEST(what_comes_to_stand_at_its_path_is_left_alone),
 		STORE_TEST(a_damaged_database_is_named),
+		STORE_TEST(what_was_removed_gives_its_space_back),
 		STORE_TEST(a_checkpoint_is_a_store_of_its_own),
 		STORE_TEST(what_is_no_checkpoint_is_not_opened),
 		STORE_TEST(a_checkpoint_beside_a_writer_is_one_moment),

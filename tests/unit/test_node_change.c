@@ -269,6 +269,7 @@ a_learner_reads_and_writes_and_stays_one_until_promoted(void **state)
 
 static void a_wiped_node_is_replaced_under_its_name(void **state)
 {
+	struct node_status status;
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[2];
 	struct kit_node *first = &kit->nodes[0];
@@ -289,6 +290,8 @@ static void a_wiped_node_is_replaced_under_its_name(void **state)
 
 	assert_true(kit_await_members(k, "n1:voter n2:voter n3:voter"));
 	assert_all_have(kit, 500);
+	node_status(k->node, &status);
+	assert_int_equal(status.bad_frames, 0); /* it is where n3 was */
 	kit_stop(first);
 	kit_propose(k, 500, 10, 100);
 	assert_true(kit_await(k, 510));

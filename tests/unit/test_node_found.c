@@ -257,7 +257,7 @@ static void unexpected_names_are_refused(void **state)
 	struct wire_hello n2 = GIVEN_FOUNDED_HELLO("n2", 2, "n1");
 	(void)state;
 
-	assert_int_equal(judge(&id, &own, NULL, NULL), STATUS_INVALID);
+	assert_int_equal(judge(&id, &own, NULL, NULL), STATUS_NOT_FOUND);
 	assert_int_equal(judge(&empty, &own, NULL, NULL), STATUS_INVALID);
 	assert_int_equal(judge(&empty, &other, NULL, NULL), STATUS_FOREIGN);
 	assert_int_equal(judge(&id, &n2, "n3", NULL), STATUS_INVALID);

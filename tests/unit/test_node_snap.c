@@ -164,6 +164,85 @@ static void writes_go_on_while_it_is_sent(void **state)
 	assert_int_equal(away->loaded, 1);
 }
 
+/* --- Members ---------------------------------------------------------------
+ */
+
+/* n1 has founded a cluster by itself. */
+static struct kit_node *GIVEN_FOUNDER(struct kit *kit)
+{
+	struct kit_node *first = &kit->nodes[0];
+
+	first->alone = true;
+	kit_start(first);
+	assert_true(kit_await_members(first, "n1:voter"));
+	return first;
+}
+
+static void add(struct kit_node *by, struct kit_node *k, bool stay)
+{
+	assert_int_equal(
+		kit_change(by, NODE_ADD, k->name, NULL, k->address, stay), 0);
+	k->join = by->address;
+	kit_start(k);
+}
+
+static void write_beyond_the_log(struct kit_node *k, raft_index has)
+{
+	size_t count = kit_applied(k);
+
+	kit_propose(k, (uint32_t)count, LONG, MIB);
+	assert_true(kit_await(k, count + LONG));
+	node_flushed(k->node, kit_index(k));
+	assert_true(kit_await_status(k, begins_after, has));
+}
+
+static void a_newcomer_gets_what_the_log_has_not(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *first = GIVEN_FOUNDER(kit);
+	struct kit_node *k = &kit->nodes[1];
+
+	write_beyond_the_log(first, 1);
+	add(first, k, false);
+
+	assert_true(kit_await_members(k, "n1:voter n2:voter"));
+	kit_propose(k, 1000, 10, 8);
+	assert_all_have(kit, LONG + 10);
+	assert_int_equal(k->loaded, 1);
+
+	/* What it knows of the cluster is in its state. */
+	kit_stop(k);
+	kit_start(k);
+	kit_propose(k, 2000, 10, 8);
+	assert_all_have(kit, LONG + 20);
+}
+
+/* Rows 34 and 35: the configurations of the old log are gone with it. */
+static void who_was_away_has_the_members_of_the_snapshot(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *first = GIVEN_FOUNDER(kit);
+	struct kit_node *away = &kit->nodes[1], *third = &kit->nodes[2];
+
+	add(first, away, true);
+	assert_true(kit_await_members(away, "n1:voter n2:learner"));
+	kit_propose(first, 0, 10, 8);
+	assert_true(kit_await(away, 10));
+	kit_stop(away);
+	add(first, third, false);
+	assert_true(kit_await_members(first, "n1:voter n2:learner n3:voter"));
+	write_beyond_the_log(first, away->applied);
+	kit_start(away);
+
+	assert_true(kit_await_members(away, "n1:voter n2:learner n3:voter"));
+	kit_propose(away, 1000, 10, 8);
+	assert_all_have(kit, 10 + LONG + 10);
+	assert_int_equal(away->loaded, 1);
+}
+
+/* --- The rate --------------------------------------------------------------
+ */
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -349,6 +428,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_follower_beyond_the_cut_catches_up),
 		TEST(writes_go_on_while_it_is_sent),
+		TEST(a_newcomer_gets_what_the_log_has_not),
+		TEST(who_was_away_has_the_members_of_the_snapshot),
 		TEST(the_rate_is_kept),
 		TEST(a_transfer_that_was_cut_is_gone_on_with),
 		TEST(a_new_leader_goes_on_where_the_old_one_was),

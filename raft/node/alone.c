@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* alone.c - a new cluster of one node, around a state that is there.
+ *
+ * New are the cluster's id and the node's incarnation: whoever knew the old
+ * ones refuses it, and is refused. What it is to be is drawn first, for the
+ * client's state must hold it; it is saved last, behind the log. */
+#include <string.h>
+
+#include "raft/node/address.h"
+#include "raft/node/inside.h"
+
+void node_alone(struct node *n, const char *address, struct buffer *record)
+{
+	const struct wire_member *own = peers_own(n);
+	struct wire_config config = {.level = WIRE_LEVEL, .count = 1};
+	struct wire_member *m = &config.members[0];
+	struct identity id;
+
+	identity_make(&id, n->identity.name);
+	id.boot = 1;
+	random_bytes(config.cluster, sizeof config.cluster);
+	name_copy(m->name, sizeof m->name, id.name);
+	if (address == NULL && own != NULL) {
+		address = own->address;
+	}
+	if (address != NULL) {
+		name_copy(m->address, sizeof m->address, address);
+	}
+	m->id = id.self;
+	m->standing = WIRE_VOTER;
+	buffer_reset(record);
+	wire_encode_config(record, &config);
+	identity_join(&id, buffer_bytes(record), &config);
+	n->identity = id;
+}
+
+int node_begin_alone(struct node *n, struct raft_pos pos,
+		     struct buffer *problem)
+{
+	int rc = node_reset(n, pos, problem);
+
+	if (rc != 0) {
+		return rc;
+	}
+	mark_reset(&n->mark);
+	return identity_save(n->disk, &n->identity, problem);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a backup comes back as it was, or is refused with a line that says
+ * where it is damaged; nothing half made is ever found under its name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/folder.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "kv/archive.h"
+
+static char home[64];
+static atomic_bool goes_on;
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(home, "/tmp/test_archive.XXXXXX");
+	return mkdtemp(home) == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	folder_remove(home);
+	return 0;
+}
+
+/* Lent for a while. */
+static const char *at(const char *name)
+{
+	static char paths[4][128];
+	static unsigned turn;
+
+	turn = (turn + 1) % 4;
+	(void)snprintf(paths[turn], sizeof paths[turn], "%s/%s", home, name);
+	return paths[turn];
+}
+
+static void GIVEN_FILE(const char *name, size_t size, unsigned seed)
+{
+	FILE *f = fopen(at(name), "w");
+
+	assert_non_null(f);
+	srand(seed);
+	for (size_t i = 0; i < size; i++) {
+		assert_true(fputc(rand() & 0xff, f) != EOF);
+	}
+	assert_int_equal(fclose(f), 0);
+}
+
+static void GIVEN_BACKUP(void)
+{
+	struct archive a = {.index = 42, .term = 7, .made_ns = 9, .name = "n1"};
+	struct buffer problem = {0};
+
+	memset(a.cluster, 5, sizeof a.cluster);
+	assert_int_equal(folder_make(at("state")), 0);
+	GIVEN_FILE("state/CURRENT", 16, 1);
+	GIVEN_FILE("state/000012.sst", 600000, 2);
+	GIVEN_FILE("state/empty", 0, 3);
+	assert_int_equal(archive_save(at("backup"), at("state"), &a, &goes_on,
+				      &problem),
+			 0);
+	assert_int_equal(a.files, 3);
+	assert_int_equal(a.bytes, 600016);
+	assert_int_equal(problem.size, 0);
+}
+
+static int load(const char *into, struct buffer *problem)
+{
+	struct archive a;
+
+	return archive_load(at("backup"), into != NULL ? at(into) : NULL, &a,
+			    problem);
+}
+
+static bool there(const char *name)
+{
+	return access(at(name), F_OK) == 0;
+}
+
+static void a_backup_comes_back_as_it_was(void **state)
+{
+	struct archive a;
+	struct buffer problem = {0};
+	struct stat s;
+	char command[256];
+	(void)state;
+
+	GIVEN_BACKUP();
+	assert_int_equal(stat(at("backup"), &s), 0);
+	assert_int_equal(s.st_mode & 0777, 0600);
+	assert_false(there("backup.partial"));
+	assert_int_equal(archive_load(at("backup"), NULL, &a, &problem), 0);
+	assert_int_equal(archive_load(at("backup"), at("back"), &a, &problem),
+			 0);
+
+	assert_int_equal(a.index, 42);
+	assert_int_equal(a.term, 7);
+	assert_int_equal(a.made_ns, 9);
+	assert_int_equal(a.cluster[15], 5);
+	assert_string_equal(a.name, "n1");
+	assert_int_equal(a.files, 3);
+	assert_int_equal(a.bytes, 600016);
+	snprintf(command, sizeof command, "diff -r %s %s", at("state"),
+		 at("back"));
+	assert_int_equal(system(command), 0);
+}
+
+/* V2: not one bit, and no byte less or more. */
+static void any_damage_is_refused_and_leaves_nothing(void **state)
+{
+	struct buffer problem = {0};
+	struct stat s;
+	(void)state;
+
+	GIVEN_BACKUP();
+	assert_int_equal(stat(at("backup"), &s), 0);
+	for (off_t i = 0; i < s.st_size; i += i < 2000 ? 1 : 4999) {
+		bool in_folder = i % 101 == 0; /* which takes syncs */
+		FILE *f = fopen(at("backup"), "r+");
+		int byte;
+
+		assert_int_equal(fseek(f, i, SEEK_SET), 0);
+		byte = fgetc(f);
+		assert_int_equal(fseek(f, i, SEEK_SET), 0);
+		fputc(byte ^ 1 << i % 8, f);
+		assert_int_equal(fclose(f), 0);
+
+		buffer_reset(&problem);
+		assert_int_equal(load(in_folder ? "back" : NULL, &problem),
+				 STATUS_CORRUPT);
+		assert_non_null(strstr(buffer_text(&problem), "backup"));
+		assert_false(there("back"));
+
+		f = fopen(at("backup"), "r+");
+		assert_int_equal(fseek(f, i, SEEK_SET), 0);
+		fputc(byte, f);
+		assert_int_equal(fclose(f), 0);
+	}
+	assert_int_equal(load(NULL, &problem), 0);
+	assert_int_equal(truncate(at("backup"), s.st_size + 1), 0);
+	assert_int_equal(load("back", &problem), STATUS_CORRUPT);
+	for (off_t size = s.st_size - 1; size >= 0;
+	     size -= size < 1000 ? 1 : 997) {
+		assert_int_equal(truncate(at("backup"), size), 0);
+		assert_int_equal(load(NULL, &problem), STATUS_CORRUPT);
+	}
+	buffer_deinit(&problem);
+}
+
+static void what_is_no_backup_is_called_that(void **state)
+{
+	struct buffer problem = {0};
+	(void)state;
+
+	assert_int_equal(load(NULL, &problem), STATUS_NOT_FOUND);
+	buffer_reset(&problem);
+	GIVEN_FILE("backup", 5000, 4);
+	assert_int_equal(load(NULL, &problem), STATUS_CORRUPT);
+	assert_non_null(strstr(buffer_text(&problem), "is no backup"));
+	buffer_deinit(&problem);
+}
+
+static void one_that_fails_leaves_the_earlier_one(void **state)
+{
+	struct archive a = {.index = 1, .name = "n1"};
+	struct buffer problem = {0};
+	atomic_bool cancelled = true;
+	(void)state;
+
+	GIVEN_BACKUP();
+	assert_int_equal(archive_save(at("backup"), at("state"), &a, &cancelled,
+				      &problem),
+			 STATUS_INTERRUPTED);
+	assert_false(there("backup.partial"));
+	assert_int_equal(archive_save(at("no/backup"), at("state"), &a,
+				      &goes_on, &problem),
+			 STATUS_NOT_FOUND);
+	assert_int_equal(archive_save(at("backup"), at("gone"), &a, &goes_on,
+				      &problem),
+			 STATUS_NOT_FOUND);
+	assert_int_equal(load(NULL, &problem), 0);
+	buffer_deinit(&problem);
+}
+
+static void it_does_not_go_into_a_folder_that_is_there(void **state)
+{
+	struct buffer problem = {0};
+	(void)state;
+
+	GIVEN_BACKUP();
+	assert_int_equal(folder_make(at("back")), 0);
+	GIVEN_FILE("back/mine", 3, 5);
+	assert_int_equal(load("back", &problem), STATUS_EXISTS);
+	assert_true(there("back/mine"));
+	buffer_deinit(&problem);
+}
+
+#define ARCHIVE_TEST(name)                                                     \
+	cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ARCHIVE_TEST(a_backup_comes_back_as_it_was),
+		ARCHIVE_TEST(any_damage_is_refused_and_leaves_nothing),
+		ARCHIVE_TEST(what_is_no_backup_is_called_that),
+		ARCHIVE_TEST(one_that_fails_leaves_the_earlier_one),
+		ARCHIVE_TEST(it_does_not_go_into_a_folder_that_is_there),
+	};
+
+	return cmocka_run_group_tests_name("kv/archive", tests, NULL, NULL);
+}
