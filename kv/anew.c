@@ -130,7 +130,7 @@ static int begin_alone(struct kv *kv, const char *address,
 	if (rc == 0) {
 		next.index = pos.index;
 		next.term = pos.term;
-		rc = marker_save(kv->data, &next, problem);
+		rc = marker_save(kv->folder, kv->data, &next, problem);
 	}
 	if (rc == 0) {
 		rc = node_begin_alone(kv->node, pos, problem);
@@ -233,11 +233,22 @@ static int place_state(const char *data, const char *file, struct archive *a,
 	struct marker marker = {.folder = 1, .installed = true};
 	char *path = marker_folder(data, &marker);
 	int rc = archive_load(file, path, a, problem);
+	int folder = -1;
 
+	if (rc == 0) {
+		folder = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (rc == 0 && folder < 0) {
+		buffer_printf(problem, "cannot open the folder %s", data);
+		rc = STATUS_IO;
+	}
 	if (rc == 0) {
 		marker.index = a->index;
 		marker.term = a->term;
-		rc = marker_save(data, &marker, problem);
+		rc = marker_save(folder, data, &marker, problem);
+	}
+	if (folder >= 0) {
+		close(folder);
 	}
 	mem_free(path);
 	return rc;
