@@ -97,7 +97,7 @@ struct node_config {
 	/* For simulations, which are small: a segment file, the payload of a
 	 * message, entries that a cut leaves. 0: limits.h */
 	uint32_t segment_bytes, message_bytes, cut_tail_entries;
-	uint32_t log_bytes; /* kept for members that are away */
+	uint32_t log_bytes;	/* kept for members that are away */
 	uint64_t snapshot_rate; /* bytes a second that are sent of them;
 				   0: limits.h */
 	const struct node_client *client;

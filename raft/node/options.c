@@ -175,8 +175,8 @@ int options_take(struct node *n, const struct node_config *config,
 					  : LIMIT_MESSAGE_BYTES;
 	n->segment_bytes = config->segment_bytes != 0 ? config->segment_bytes
 						      : LIMIT_SEGMENT_BYTES;
-	n->log_bytes = config->log_bytes != 0 ? config->log_bytes
-					      : LIMIT_LOG_BYTES;
+	n->log_bytes =
+		config->log_bytes != 0 ? config->log_bytes : LIMIT_LOG_BYTES;
 	n->cut_tail = config->cut_tail_entries != 0 ? config->cut_tail_entries
 						    : CUT_TAIL_ENTRIES;
 	if (rc == 0 && n->config.election_ms < 2 * n->config.heartbeat_ms) {

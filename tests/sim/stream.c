@@ -144,8 +144,7 @@ int uv_tcp_getpeername(const uv_tcp_t *tcp, struct sockaddr *name, int *size)
 	}
 	/* Who calls has a port of its own. */
 	in.sin_port = htons(e->is_dialler ? 7000 : 40000);
-	in.sin_addr.s_addr =
-		htonl(0x0a000000u + (uint32_t)e->other->node + 1);
+	in.sin_addr.s_addr = htonl(0x0a000000u + (uint32_t)e->other->node + 1);
 	memcpy(name, &in, sizeof in);
 	*size = sizeof in;
 	return 0;
