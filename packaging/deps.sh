@@ -15,7 +15,7 @@ declare -A sets=(
 		libuv1-dev libxxhash-dev uthash-dev libjansson-dev'
 	[run]='fuse3 procps'
 	[test]='libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev
-		shellcheck git vim ed rsync sqlite3 xxd file attr man-db
+		shellcheck git patch vim ed rsync sqlite3 xxd file attr man-db
 		python3 iproute2 util-linux debootstrap iptables'
 )
 # Docker may have come from elsewhere, and would be in the way.

@@ -346,8 +346,7 @@ void farm_print(const struct farm_totals *t)
 }
 
 /* At least this many of each in a thousand seeds: half of what was counted
- * when it was written down. Snapshots, installs, changes of the membership,
- * transfers and wipes get theirs when they are played. */
+ * when it was written down. */
 static const struct {
 	enum sim_count count;
 	uint64_t floor;
@@ -362,6 +361,9 @@ static const struct {
 	{SIM_STALLS, 1000},	 {SIM_SYNC_FAILS, 300},
 	{SIM_FULLS, 100},	 {SIM_ROTS, 7},
 	{SIM_TORN, 1500},	 {SIM_CLOCK_JUMPS, 600},
+	{SIM_WIPES, 45},	 {SIM_SNAPSHOTS, 250},
+	{SIM_INSTALLS, 250},	 {SIM_CHANGES, 150},
+	{SIM_TRANSFERS, 450},
 };
 
 static const struct {

@@ -144,7 +144,7 @@ static void draw_faults(struct sim_rates *s, uint32_t election_ms)
 	s->cut_ms = every(60, election_ms);
 	s->break_ms = every(40, election_ms / 2);
 	s->stall_ms = every(30, election_ms);
-	s->full_ms = every(15, 2000);
+	s->full_ms = every(25, 500);
 	s->sync_fail_ms = every(20, 1000);
 	s->rot_ms = every(10, 2000);
 	s->jump_ms = every(20, 500);
