@@ -21,7 +21,7 @@ LOGS=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 skips=()
 group_end=0
-REASONS='^FAILED|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
+REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
 mkdir -p "$LOGS"
 export BUILD MAKE
 

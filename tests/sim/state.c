@@ -331,6 +331,19 @@ static int front_checkpoint(struct store *s, const char *folder)
 	return rc;
 }
 
+/* Blocks for as long as the disk takes. */
+static void front_shrink(struct store *s)
+{
+	struct front *f = front_of(s);
+	int was;
+
+	sim_sleep(sim_below(&sim.stores, 4 * sim.rates.sync_ns + 1));
+	task_point();
+	was = sim_enter(SIM_WORLD);
+	f->inner->ops->shrink(f->inner);
+	sim_leave(was);
+}
+
 /* In memory nothing is needed; what a flush would take of the disk is not what
  * is looked at here. */
 static uint64_t front_need(struct store *s)
@@ -366,6 +379,7 @@ static const struct store_ops front_ops = {
 	.abort = front_abort,
 	.flush = front_flush,
 	.checkpoint = front_checkpoint,
+	.shrink = front_shrink,
 	.bytes = front_bytes,
 	.need = front_need,
 	.close = front_close,
