@@ -36,7 +36,7 @@ CONTROL = $(call room,fs/control,client command control job json member message 
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,snap $(patsubst %,snap_%,copy receive send stage wire wire_decode work))
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore memstore_copy memversion \
+TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore memstore_copy memversion \
 	nodekit nodekit_snap nodetest toy treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
