@@ -5,6 +5,7 @@
  *   snap_send.c     the leader's half of a transfer
  *   snap_receive.c  the follower's
  *   snap_work.h     the thread; snap_copy.h and snap_stage.h: what it does
+ *   snap_intake.h   what comes in, on its way to it
  *   snap_wire.h     what is said
  *
  * In the data folder: `snapshot-N`, a copy that is being sent and for a while
@@ -26,13 +27,11 @@
 
 #include "raft/node/inside.h"
 #include "raft/node/snap_copy.h"
-#include "raft/node/snap_stage.h"
 #include "raft/node/snap_work.h"
 
 enum {
 	SNAP_SENDS_MAX = 2,
 	SNAP_CALLERS_MAX = 4,	       /* connections that offer one */
-	SNAP_WINDOW_BYTES = 4 << 20,   /* sent and not yet written there */
 	SNAP_SILENT_SWEEPS = 20,       /* without a frame: broken */
 	SNAP_STALL_MS = 120000,	       /* without progress */
 	SNAP_AGAIN_MS = 2000,	       /* before one that was refused */
