@@ -2,7 +2,8 @@
 /* snap.h - snapshots as the node's loop sees them: sent, received, loaded.
  *
  *   snap.c          life, turns, the copies that are sent, loading
- *   snap_send.c     the leader's half of a transfer
+ *   snap_send.c     the leader's half of a transfer; snap_stream.c: what it
+ *                   says; snap_pace.h: at what rate
  *   snap_receive.c  the follower's
  *   snap_work.h     the thread; snap_copy.h and snap_stage.h: what it does
  *   snap_intake.h   what comes in, on its way to it
@@ -27,6 +28,7 @@
 
 #include "raft/node/inside.h"
 #include "raft/node/snap_copy.h"
+#include "raft/node/snap_pace.h"
 #include "raft/node/snap_work.h"
 
 enum {
@@ -68,11 +70,9 @@ struct snap {
 	char *make_path; /* NULL: only remove */
 	int make_rc;	 /* of the last one; 0: not said */
 	bool making;
-	uv_timer_t pace;
-	bool is_pacing;	 /* the timer runs */
-	uint64_t rate;	 /* bytes a second */
-	uint64_t budget; /* that may be sent now */
-	raft_ms budget_at;
+	struct snap_pace pace;
+	uv_timer_t pacer;
+	bool is_pacing; /* the timer runs */
 
 	/* Receiving. */
 	LIST_HEAD(, snap_receive) receives;
