@@ -17,7 +17,11 @@ bool caller_is_closed(int fd);
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out);
 
-/* The same, of one that is about to send a snapshot. */
+/* Of one with the name of a member whose data is gone, and an id of its own. */
+void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
+			struct buffer *out);
+
+/* The same as caller_hello(), of one that is about to send a snapshot. */
 void caller_hello_snapshot(const struct kit_node *from,
 			   const struct kit_node *to, struct buffer *out);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "raft/node/clock.h"
 #include "tests/lib/nodekit.h"
 
 static int GIVEN_NODES(void **state, size_t count)
@@ -513,14 +514,14 @@ static void a_leader_hands_over_before_it_ends(void **state)
 	assert_int_equal(after.raft.term, before.raft.term + 1);
 }
 
-static bool hears_two(const struct node_status *status, uint64_t argument)
+static bool hears(const struct node_status *status, uint64_t voters)
 {
-	(void)argument;
 	return status->raft.role == RAFT_LEADER &&
-	       status->raft.voters_heard == 2;
+	       status->raft.voters_heard == voters;
 }
 
-/* With n1 and n2 left and n2 silent, nothing could be committed any more. */
+/* With n1 and n2 left and n2 silent, nothing could be committed any more. It
+ * has the time of two elections to be heard: a new leader has heard nobody. */
 static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 {
 	struct kit *kit = *state;
@@ -530,14 +531,18 @@ static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 		&kit->nodes[2] == leader || &kit->nodes[2] == silent
 			? &kit->nodes[1]
 			: &kit->nodes[2];
+	raft_ms asked;
 
+	assert_true(kit_await_status(leader, hears, 3));
 	kit_stop(silent);
-	assert_true(kit_await_status(leader, hears_two, 0));
+	assert_true(kit_await_status(leader, hears, 2));
 
+	asked = clock_ms();
 	assert_int_equal(kit_change(leader, NODE_REMOVE, alive->name, NULL,
 				    NULL, false),
 			 STATUS_INVALID);
 	assert_non_null(strstr(leader->change_text, "1 of the 2 voters"));
+	assert_true(clock_ms() - asked >= 2 * (raft_ms)KIT_ELECTION_MS);
 	assert_int_equal(kit_change(leader, NODE_REMOVE, silent->name, NULL,
 				    NULL, false),
 			 0);

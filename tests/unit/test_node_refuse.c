@@ -70,6 +70,53 @@ static void a_member_that_lost_its_data_is_told_to_be_replaced(void **state)
 	assert_int_equal(kit_applied(k), 0);
 }
 
+/* An answer to a call of this node; true: it was then denied. */
+static bool is_denied_when_called(struct kit_node *k, struct kit_node *by)
+{
+	struct wire_message *m = mem_alloc(sizeof *m);
+	struct buffer answer = {0};
+	struct bytes body;
+	bool denied, theirs;
+
+	caller_hello_empty(k, by, &answer);
+	do {
+		struct caller_ear ear = {.fd = caller_called(k)};
+
+		assert_true(caller_hears(&ear, WIRE_HELLO, &body));
+		assert_int_equal(wire_decode(body, WIRE_HELLO, m), 0);
+		theirs = strcmp(m->hello.name, by->name) == 0;
+		if (theirs) {
+			caller_say(ear.fd, buffer_bytes(&answer));
+		}
+		denied = theirs && caller_hears(&ear, WIRE_DENIED, &body);
+		buffer_deinit(&ear.in);
+		close(ear.fd);
+	} while (!theirs);
+	buffer_deinit(&answer);
+	mem_free(m);
+	return denied;
+}
+
+/* The leader still calls the lost one when its successor is there already. */
+static void who_is_invited_is_not_denied_where_the_lost_one_was(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	struct kit_node *leader;
+
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(k);
+	leader = kit_leader(kit);
+	assert_true(is_denied_when_called(k, leader));
+
+	assert_int_equal(kit_change(leader, NODE_REPLACE, k->name, k->name,
+				    k->address, false),
+			 0);
+
+	assert_false(is_denied_when_called(k, kit_leader(kit)));
+}
+
 static void a_name_the_cluster_does_not_know_is_told_so(void **state)
 {
 	struct kit *kit = *state;
@@ -361,6 +408,7 @@ int main(void)
 #define FOUR(name) cmocka_unit_test_setup_teardown(name, GIVEN_FOUR, teardown)
 	const struct CMUnitTest tests[] = {
 		THREE(a_member_that_lost_its_data_is_told_to_be_replaced),
+		THREE(who_is_invited_is_not_denied_where_the_lost_one_was),
 		FOUR(a_name_the_cluster_does_not_know_is_told_so),
 		THREE(a_member_of_another_cluster_is_left_out),
 		THREE(the_data_of_another_cluster_is_refused_by_its_node),
