@@ -21,7 +21,8 @@ LOGS=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 skips=()
 group_end=0
-REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
+REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: '
+REASONS+='|Sanitizer|raftfs: bug|^expected: '
 mkdir -p "$LOGS"
 export BUILD MAKE
 
@@ -121,6 +122,7 @@ group_check() {
 	run_units unit "$BUILD"
 	run_test check/golden 120 "$MAKE" --no-print-directory golden
 	run_test check/pure 120 "$MAKE" --no-print-directory pure
+	run_scripts explore tests/explore
 	run_scripts check tests/check
 }
 
