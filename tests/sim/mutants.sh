@@ -122,7 +122,7 @@ judge() { # ROW KIND ARGUMENTS...
 		echo "$what: NO SUCH MUTANT"
 		return 1
 	fi
-	[ "$kind" = explore ] || [ "$kind" = sim ] || limit=20
+	[ "$kind" = explore ] || [ "$kind" = sim ] || limit=60
 	cd "$work/mutant" || exit 1
 	evidence=
 	if "catch_$kind" "$@"; then
