@@ -39,6 +39,19 @@ void caller_say(int fd, struct bytes bytes)
 	CHECK(sent == (ssize_t)bytes.size);
 }
 
+void caller_say_frame(int fd, uint64_t *number, uint8_t kind,
+		      struct buffer *body)
+{
+	struct buffer out = {0};
+	size_t start = frame_begin(&out);
+
+	buffer_append_bytes(&out, buffer_bytes(body));
+	frame_seal(&out, start, kind, (*number)++);
+	caller_say(fd, buffer_bytes(&out));
+	buffer_deinit(&out);
+	buffer_deinit(body);
+}
+
 static bool comes_in(int fd, int ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};

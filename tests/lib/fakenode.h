@@ -50,6 +50,9 @@ void fakenode_heard(struct node *n, uint32_t voters);
 
 /* Its data disk is nearly full; said at the next tick. */
 void fakenode_low(struct node *n, bool low);
+/* Called by node_stop(), which blocks on the real disk. */
+void fakenode_on_stop(struct node *n, void (*stops)(void *context),
+		      void *context);
 /* It and those two are the voters. */
 enum { FAKENODE_THIRD = 103 };
 void fakenode_voters(struct node *n);

@@ -14,37 +14,7 @@
 #include "base/mem.h"
 #include "raft/node/wire.h"
 #include "tests/lib/caller.h"
-
-static int GIVEN_NODES(void **state, size_t count)
-{
-	struct kit *kit = mem_alloc(sizeof *kit);
-
-	kit_init(kit, count);
-	*state = kit;
-	return 0;
-}
-
-static int GIVEN_TWO(void **state)
-{
-	return GIVEN_NODES(state, 2);
-}
-
-static int GIVEN_THREE(void **state)
-{
-	return GIVEN_NODES(state, 3);
-}
-
-static int GIVEN_FOUR(void **state)
-{
-	return GIVEN_NODES(state, 4);
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
+#include "tests/lib/nodetest.h"
 
 /* --- Nodes that do not belong ----------------------------------------------
  */
@@ -227,12 +197,6 @@ static void GIVEN_HELLO_OF_N2(struct kit *kit, struct buffer *out)
 	caller_hello(&kit->nodes[1], &kit->nodes[0], out);
 }
 
-static void GIVEN_CLUSTER(struct kit *kit)
-{
-	kit_start_all(kit);
-	kit_leader(kit);
-}
-
 static void assert_goes_on(struct kit *kit)
 {
 	kit_propose(&kit->nodes[0], 0, 50, 8);
@@ -403,24 +367,29 @@ static void many_silent_callers_do_not_keep_members_out(void **state)
 
 int main(void)
 {
-#define TWO(name) cmocka_unit_test_setup_teardown(name, GIVEN_TWO, teardown)
-#define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
-#define FOUR(name) cmocka_unit_test_setup_teardown(name, GIVEN_FOUR, teardown)
 	const struct CMUnitTest tests[] = {
-		THREE(a_member_that_lost_its_data_is_told_to_be_replaced),
-		THREE(who_is_invited_is_not_denied_where_the_lost_one_was),
-		FOUR(a_name_the_cluster_does_not_know_is_told_so),
-		THREE(a_member_of_another_cluster_is_left_out),
-		THREE(the_data_of_another_cluster_is_refused_by_its_node),
-		THREE(different_peer_lists_wait_and_say_so),
-		THREE(noise_is_closed_and_counted),
-		THREE(a_length_beyond_the_bound_is_closed_at_once),
-		TWO(another_protocol_version_is_closed),
-		TWO(a_truncated_frame_is_waited_for_only_so_long),
-		THREE(a_replayed_frame_is_closed_and_counted),
-		THREE(a_hello_of_an_earlier_start_is_refused),
-		THREE(a_message_in_the_name_of_another_is_refused),
-		TWO(many_silent_callers_do_not_keep_members_out),
+		KIT_TEST(GIVEN_THREE,
+			 a_member_that_lost_its_data_is_told_to_be_replaced),
+		KIT_TEST(GIVEN_THREE,
+			 who_is_invited_is_not_denied_where_the_lost_one_was),
+		KIT_TEST(GIVEN_FOUR,
+			 a_name_the_cluster_does_not_know_is_told_so),
+		KIT_TEST(GIVEN_THREE, a_member_of_another_cluster_is_left_out),
+		KIT_TEST(GIVEN_THREE,
+			 the_data_of_another_cluster_is_refused_by_its_node),
+		KIT_TEST(GIVEN_THREE, different_peer_lists_wait_and_say_so),
+		KIT_TEST(GIVEN_THREE, noise_is_closed_and_counted),
+		KIT_TEST(GIVEN_THREE,
+			 a_length_beyond_the_bound_is_closed_at_once),
+		KIT_TEST(GIVEN_TWO, another_protocol_version_is_closed),
+		KIT_TEST(GIVEN_TWO,
+			 a_truncated_frame_is_waited_for_only_so_long),
+		KIT_TEST(GIVEN_THREE, a_replayed_frame_is_closed_and_counted),
+		KIT_TEST(GIVEN_THREE, a_hello_of_an_earlier_start_is_refused),
+		KIT_TEST(GIVEN_THREE,
+			 a_message_in_the_name_of_another_is_refused),
+		KIT_TEST(GIVEN_TWO,
+			 many_silent_callers_do_not_keep_members_out),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/refuse", tests, NULL,
