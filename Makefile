@@ -204,7 +204,6 @@ explore: $(EXPLORE) ## every behaviour of three cores; TERMS=3 CRASHES=2 PROPOSA
 		PROMISES SECONDS STATES NEAREST QUIET WALK SEED,$(if $($(v)),$(v)=$($(v)))))
 golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
 	tests/scenarios/run.sh $(SCENARIO)
-	tests/scenarios/check-rows.sh
 pure: ## the core needs nothing but checks and mem*
 	tests/check/purity.sh $(CC) $(RAFT)
 help: ## this list
