@@ -71,12 +71,6 @@ check() { # TABLE: print what is wrong
 rc=0
 breaches=$(check "$table")
 [ -z "$breaches" ] || { echo "$breaches"; rc=1; }
-echo "rows without a test:" \
-	"$(for row in $(seq "$ROWS"); do
-		grep -E "^${row}[a-z]? " "$table" | grep -qv "^$row *none " ||
-			grep -E "^$row " "$table"
-	done)"
-
 scratch=$(mktemp "${TMPDIR:-/tmp}/raftfs-test.XXXXXX") || exit 1
 trap 'rm -f "$scratch"' EXIT
 planted() { # WHAT SED

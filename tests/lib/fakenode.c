@@ -20,6 +20,9 @@ struct node {
 	uint64_t tick_due;
 	struct buffer sent_copy;
 	atomic_bool low;
+	void (*stops)(void *context);
+	void *stops_context;
+	_Atomic raft_id hand_over;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -163,7 +166,16 @@ int node_start(struct node *n, const struct node_state *state)
 
 void node_stop(struct node *n)
 {
-	(void)n;
+	if (n->stops != NULL) {
+		n->stops(n->stops_context);
+	}
+}
+
+void fakenode_on_stop(struct node *n, void (*stops)(void *context),
+		      void *context)
+{
+	n->stops = stops;
+	n->stops_context = context;
 }
 
 void node_close(struct node *n)
@@ -335,6 +347,25 @@ bool node_space_low(const struct node *node)
 void fakenode_low(struct node *n, bool low)
 {
 	atomic_store(&n->low, low);
+}
+
+void fakenode_voters(struct node *n)
+{
+	n->status.member_count = 3;
+	for (size_t i = 0; i < 3; i++) {
+		n->status.members[i].id = FAKENODE_SELF + i;
+		n->status.members[i].voter = true;
+	}
+}
+
+void node_hand_over(struct node *n, raft_id to)
+{
+	atomic_store(&n->hand_over, to);
+}
+
+raft_id fakenode_handed_over(struct node *n)
+{
+	return atomic_exchange(&n->hand_over, 0);
 }
 
 void fakenode_lease(struct node *n, bool valid)
