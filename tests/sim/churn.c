@@ -145,13 +145,19 @@ static void take_away(void)
 	int node = draw((int)sim_nodes());
 	struct host *h = &sim.hosts[node];
 	struct kv_member_change change = {.kind = KV_REMOVE, .name = h->name};
+	int status;
 
 	if (!atlas_is_member(node) || !atlas_can_remove(node)) {
 		return;
 	}
 	h->may_leave = true;
-	if (ask(&change) == 0) {
+	atlas_leaves(node, true);
+	status = ask(&change);
+	if (status == 0) {
 		sim_count(SIM_CHANGES);
+	}
+	if (!may_be_done(status) || status == 0) {
+		atlas_leaves(node, false);
 	}
 }
 
