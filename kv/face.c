@@ -84,6 +84,8 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 	} else if (!leased && kv->barriers.cut_off) {
 		fell_back = !strict;
 		status = strict ? STATUS_NO_QUORUM : 0;
+	} else if (leased && kv->barriers.behind) {
+		fell_back = true;
 	} else {
 		waiter = barriers_add(&kv->barriers, strict, index, kv_now_ms(),
 				      ready, context);

@@ -123,6 +123,8 @@ void barriers_answered(struct barriers *b, uint64_t ticket, uint64_t index,
 		at->index = index;
 		if (index <= applied) {
 			answer(b, at, 0, false, answers);
+		} else if (b->behind && !at->strict) {
+			answer(b, at, 0, true, answers);
 		}
 	}
 }
@@ -133,6 +135,7 @@ void barriers_applied(struct barriers *b, uint64_t applied,
 	struct barrier *at;
 	struct barrier *next;
 
+	b->behind = false;
 	for (at = TAILQ_FIRST(&b->applying); at != NULL; at = next) {
 		next = TAILQ_NEXT(at, link);
 		if (at->index <= applied) {
@@ -159,6 +162,7 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 			b->cut_off = true;
 			b->cut_off_ms = at->due_ms - LIMIT_BARRIER_MS;
 		}
+		b->behind = b->behind || !asking;
 		answer(b, at, at->strict ? STATUS_NO_QUORUM : 0, !at->strict,
 		       answers);
 	}

@@ -21,6 +21,10 @@
  * issued beside it. Time in which the process did not run does not count: it
  * has not been listening.
  *
+ * One that runs out of time while the state is applied (its disk is full, say)
+ * shows that this node is behind: until something is applied, fresh barriers
+ * that would wait for that fall back at once.
+ *
  * No lock and no clock, as propose.h. */
 #ifndef KV_READ_H
 #define KV_READ_H
@@ -56,6 +60,7 @@ struct barriers {
 	uint64_t asked_ms; /* when the last ticket was issued */
 	bool refused;	   /* the last answer was a refusal: wait a little */
 	bool cut_off;
+	bool behind;
 	uint64_t cut_off_ms; /* when the first wait that failed began */
 };
 

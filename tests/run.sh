@@ -21,7 +21,8 @@ LOGS=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 skips=()
 group_end=0
-REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
+REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: '
+REASONS+='|Sanitizer|raftfs: bug|^expected: '
 mkdir -p "$LOGS"
 export BUILD MAKE
 
@@ -121,6 +122,7 @@ group_check() {
 	run_units unit "$BUILD"
 	run_test check/golden 120 "$MAKE" --no-print-directory golden
 	run_test check/pure 120 "$MAKE" --no-print-directory pure
+	run_scripts explore tests/explore
 	run_scripts check tests/check
 }
 
@@ -132,6 +134,7 @@ sanitized() { # GROUP FLAGS
 	run_units "$1" "$dir"
 	run_test "$1/golden" 300 "$MAKE" --no-print-directory BUILD="$dir" \
 		CFLAGS='-O1 -g' SANITIZE="$2" golden
+	build "$1/tools" programs || return # rounds.sh judges with plain ones
 	# A sanitizer costs speed, so a round asks for fewer changes here.
 	run_test "$1/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
 		MINIMUM=150 tests/cluster/rounds.sh
@@ -163,9 +166,11 @@ group_sim() {
 }
 
 group_cluster() {
+	build cluster/build all programs || return
 	run_scripts cluster tests/cluster
 }
 group_posix() {
+	build posix/build all programs || return
 	run_scripts posix tests/posix
 }
 group_docker() {

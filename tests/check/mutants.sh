@@ -23,8 +23,12 @@ check() { # FOLDER: with TABLE and patches; print what is wrong
 			[ ! -e "$patch" ] || echo "row $row: $kind, with a patch"
 			continue
 			;;
-		explore | sim)
+		explore)
 			[ -n "$words" ] || echo "row $row: no arguments"
+			;;
+		sim)
+			[[ $words =~ ^[1-9][0-9]*-[1-9][0-9]*$ ]] ||
+				echo "row $row: no seeds FIRST-LAST"
 			;;
 		scenario)
 			[ -s "tests/scenarios/${words%% *}.txt" ] ||
@@ -68,5 +72,6 @@ planted "a row is forgotten" 'sed -i "/^7 /d" TABLE'
 planted "a patch is gone" 'rm 07.patch'
 planted "a patch that does not apply" 'sed -i "s/^-	/-	x/" 07.patch'
 planted "a catcher that is not there" 'sed -i "s/^7 .*/7 scenario nothing : x/" TABLE'
+planted "no seeds" 'sed -i "s/^31 sim .*/31 sim 7 : x/" TABLE'
 planted "no reason" 'sed -i "s/^6 .*/6 none/" TABLE'
 exit "$rc"
