@@ -97,6 +97,8 @@ static void wipe(int node)
 	state_wipe(node);
 	h->id = 0;
 	h->is_damaged = false;
+	/* Who was told of no peers founds a cluster of its own again. */
+	h->back_at = sim.plan.nodes > 1 || h->joins ? h->back_at : 0;
 	say(SIM_EV_LIFE, node, "wiped: its data are gone");
 }
 
@@ -200,7 +202,9 @@ static void lose(void)
 	h->is_lost = true;
 	wipe(node);
 	sim_count(SIM_WIPES);
-	h->back_at = sim.now + 1 + sim_below(&churn_random, SIM_S);
+	if (h->back_at != 0) {
+		h->back_at = sim.now + 1 + sim_below(&churn_random, SIM_S);
+	}
 }
 
 /* One that has lost its data, or whose log is damaged, gets a new life. */
