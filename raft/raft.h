@@ -95,6 +95,9 @@ enum raft_reason {
 	RAFT_BECAUSE_DISK_STALLED,
 	RAFT_BECAUSE_TRANSFER, /* told to campaign by the leader (3.10) */
 	RAFT_BECAUSE_REMOVED,  /* a leader that is no voter any more */
+	/* it told another to campaign, which did not: its lease comes back
+	 * only in a new term */
+	RAFT_BECAUSE_TRANSFER_FAILED,
 };
 
 /* --- Messages between cores --------------------------------------------- */
