@@ -166,9 +166,8 @@ static void GIVEN_SECOND_BACKUP(const char *name)
 
 	GIVEN_FILE("state/CURRENT", 16, 11);
 	GIVEN_FILE("state/000012.sst", 600000, 12);
-	assert_int_equal(archive_save(at(name), at("state"), &a, &goes_on,
-				      &problem),
-			 0);
+	assert_int_equal(
+		archive_save(at(name), at("state"), &a, &goes_on, &problem), 0);
 }
 
 static void read_file(const char *name, struct buffer *out)
