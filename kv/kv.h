@@ -182,7 +182,7 @@ typedef void (*kv_saved)(void *context, int status, const char *text);
  * than the file. */
 void kv_backup(struct kv *kv, const char *path, kv_saved saved, void *context);
 void kv_backup_interrupt(struct kv *kv);
-/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_VERSION, ... */
+/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_NOT_FOUND, ... */
 MUST_USE int kv_backup_check(const char *path, struct kv_backup_info *info,
 			     struct buffer *problem);
 
