@@ -15,6 +15,7 @@ struct config {
 static struct {
 	struct config at[CONFIGS_MAX];
 	size_t count;
+	struct config settled; /* the newest that is known to be committed */
 	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
 } atlas;
 
@@ -33,17 +34,22 @@ static void forget(size_t i)
 	atlas.at[i] = atlas.at[--atlas.count];
 }
 
-/* What came before a committed one is over, and what stood in its place. */
+/* What came before the committed one is over, and what stands in its place;
+ * one that was away for long may have it still. */
+static bool is_over(const struct config *c)
+{
+	return c->index < atlas.settled.index ||
+	       (c->index == atlas.settled.index &&
+		!is_same(&c->members, &atlas.settled.members));
+}
+
 static void settle(const struct config *committed)
 {
 	size_t i = 0;
 
+	atlas.settled = *committed;
 	while (i < atlas.count) {
-		const struct config *c = &atlas.at[i];
-
-		if (c->index < committed->index ||
-		    (c->index == committed->index &&
-		     !is_same(&c->members, &committed->members))) {
+		if (is_over(&atlas.at[i])) {
 			forget(i);
 		} else {
 			i++;
@@ -60,6 +66,9 @@ void atlas_saw(const struct raft *core)
 	memset(&c, 0, sizeof c);
 	c.index = s.members_index;
 	c.members = *raft_members(core);
+	if (is_over(&c)) {
+		return;
+	}
 	for (size_t i = 0; i < atlas.count; i++) {
 		if (atlas.at[i].index == c.index &&
 		    is_same(&atlas.at[i].members, &c.members)) {
