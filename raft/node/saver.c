@@ -185,22 +185,37 @@ static bool pause_full(struct saver *s)
 	return !stopping;
 }
 
-/* Save the batch, however long the disk is full. False: it was dropped. */
-static bool save(struct saver *s)
+static int save_batch(struct saver *s, struct raft_pos unused)
+{
+	(void)unused;
+	return log_save(s->log, &s->batch.record);
+}
+
+static int reset_to(struct saver *s, struct raft_pos pos)
+{
+	return log_reset(s->log, pos);
+}
+
+/* Do it, however long the disk is full. False: it was dropped. what: in "cannot
+ * what the log". */
+static bool insist(struct saver *s, const char *what,
+		   int (*act)(struct saver *s, struct raft_pos pos),
+		   struct raft_pos pos)
 {
 	bool waited = false;
 	int rc;
 
 	while (!s->is_dropping) {
-		rc = log_save(s->log, &s->batch.record);
+		rc = act(s, pos);
 		if (rc == 0) {
 			if (waited) {
 				log_info("the log goes on: there is room");
 			}
 			return true;
 		}
+		CHECK(rc != STATUS_INVALID);
 		if (rc != STATUS_NO_SPACE) {
-			log_fatal("cannot save the log: %s",
+			log_fatal("cannot %s the log: %s", what,
 				  log_problem(s->log));
 		}
 		if (!waited) {
@@ -222,7 +237,7 @@ static void flush(struct saver *s)
 	if (b->seq == 0) {
 		return;
 	}
-	saved = save(s);
+	saved = insist(s, "save", save_batch, (struct raft_pos){0});
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
 	if (saved) {
 		s->done(s->context, b->seq);
@@ -244,13 +259,9 @@ static void cut(struct saver *s, raft_index index)
 
 static void reset(struct saver *s, const struct work *w)
 {
-	int rc = log_reset(s->log, w->pos);
-
-	CHECK(rc != STATUS_INVALID);
-	if (rc != 0) {
-		log_fatal("cannot reset the log: %s", log_problem(s->log));
+	if (insist(s, "reset", reset_to, w->pos)) {
+		w->reset_done(s->context, w->pos);
 	}
-	w->reset_done(s->context, w->pos);
 }
 
 static void process_save(struct saver *s, const struct work *w)
@@ -279,9 +290,7 @@ static void process(struct saver *s, struct work_list *list)
 			break;
 		case WORK_RESET:
 			flush(s);
-			if (!s->is_dropping) {
-				reset(s, w);
-			}
+			reset(s, w);
 			break;
 		}
 		mem_free(w);
