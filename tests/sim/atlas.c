@@ -262,13 +262,37 @@ bool atlas_is_member(int node)
 	return false;
 }
 
+/* A learner is made a voter by a leader that does not know what it has lost. */
+static struct raft_members promoted(const struct raft_members *m, int node)
+{
+	struct raft_members all = *m;
+	raft_id id = sim.hosts[node].id;
+
+	if (is_in(m->learners, m->learner_count, id) &&
+	    all.voter_count < COUNT_OF(all.voters)) {
+		all.voters[all.voter_count++] = id;
+	}
+	return all;
+}
+
 bool atlas_can_lose(int node)
 {
 	bool fit[SIM_NODES_MAX];
 
 	atlas_fit(fit);
 	fit[node] = false;
-	return atlas_is_quorum(fit);
+	look_at_all();
+	for (size_t i = 0; i < atlas.count; i++) {
+		struct raft_members m = atlas.at[i].members;
+
+		for (int n = 0; n < (int)sim_nodes(); n++) {
+			m = fit[n] ? m : promoted(&m, n);
+		}
+		if (!is_quorum_always(&m, fit)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* What would be left must have a quorum of fit ones, and so must what is now:
