@@ -238,7 +238,10 @@ void kv_on_changed(void *context, uint64_t ticket, int status,
 void kv_changes_deinit(struct kv *kv);
 
 /* worker.c */
-MUST_USE bool kv_pause_full(struct kv *kv);
+/* Wait before the next try on a full disk, on a condition of kv's. False: there
+ * is to be none, for the node stops, or a snapshot is to stand for what waits.
+ */
+MUST_USE bool kv_pause_full(struct kv *kv, pthread_cond_t *wake);
 void *kv_apply_main(void *kv);
 void kv_queue_push(struct kv_queue *q, struct entry *e); /* e is given */
 void kv_queue_clear(struct kv_queue *q);

@@ -343,6 +343,7 @@ static void stop_threads(struct kv *kv)
 	kv->stopping = true;
 	pthread_cond_broadcast(&kv->apply_wake);
 	pthread_cond_broadcast(&kv->keeper_wake);
+	pthread_cond_broadcast(&kv->installed);
 	pthread_mutex_unlock(&kv->lock);
 	pthread_join(kv->apply_thread, NULL);
 	pthread_join(kv->keeper_thread, NULL);

@@ -234,22 +234,37 @@ static bool cut_ahead(struct saver *s)
 	return has_cut;
 }
 
-/* Save the batch, however long the disk is full. False: it was dropped. */
-static bool save(struct saver *s)
+static int save_batch(struct saver *s, struct raft_pos unused)
+{
+	(void)unused;
+	return log_save(s->log, &s->batch.record);
+}
+
+static int reset_to(struct saver *s, struct raft_pos pos)
+{
+	return log_reset(s->log, pos);
+}
+
+/* Do it, however long the disk is full. False: it was dropped. what: in "cannot
+ * what the log". */
+static bool insist(struct saver *s, const char *what,
+		   int (*act)(struct saver *s, struct raft_pos pos),
+		   struct raft_pos pos)
 {
 	bool waited = false;
 	int rc;
 
 	while (!s->is_dropping) {
-		rc = log_save(s->log, &s->batch.record);
+		rc = act(s, pos);
 		if (rc == 0) {
 			if (waited) {
 				log_info("the log goes on: there is room");
 			}
 			return true;
 		}
+		CHECK(rc != STATUS_INVALID);
 		if (rc != STATUS_NO_SPACE) {
-			log_fatal("cannot save the log: %s",
+			log_fatal("cannot %s the log: %s", what,
 				  log_problem(s->log));
 		}
 		if (!waited) {
@@ -258,7 +273,8 @@ static bool save(struct saver *s)
 		}
 		waited = true;
 		s->full(s->context);
-		if (!cut_ahead(s)) {
+		/* What follows a reset is of the log that begins there. */
+		if (act != save_batch || !cut_ahead(s)) {
 			s->is_dropping = !pause_full(s);
 		}
 	}
@@ -273,7 +289,7 @@ static void flush(struct saver *s)
 	if (b->seq == 0) {
 		return;
 	}
-	saved = save(s);
+	saved = insist(s, "save", save_batch, (struct raft_pos){0});
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
 	if (saved) {
 		s->done(s->context, b->seq);
@@ -284,13 +300,9 @@ static void flush(struct saver *s)
 
 static void reset(struct saver *s, const struct work *w)
 {
-	int rc = log_reset(s->log, w->pos);
-
-	CHECK(rc != STATUS_INVALID);
-	if (rc != 0) {
-		log_fatal("cannot reset the log: %s", log_problem(s->log));
+	if (insist(s, "reset", reset_to, w->pos)) {
+		w->reset_done(s->context, w->pos);
 	}
-	w->reset_done(s->context, w->pos);
 }
 
 static void process_save(struct saver *s, const struct work *w)

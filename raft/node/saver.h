@@ -19,7 +19,7 @@ struct saver;
 typedef void (*saver_done)(void *context, raft_seq seq);
 /* Called on the saver's thread after a cut: the log now begins after base. */
 typedef void (*saver_cut_done)(void *context, struct raft_pos base);
-/* Called on the saver's thread while a save waits for room on the disk: when
+/* Called on the saver's thread while a save or a reset waits for room: when
  * it begins to, and each time before it is tried again (SAVER_RETRY_MS). May
  * block; should make room if it can. Meanwhile nothing is reported durable, so
  * to the core it is a disk that stalls. */
@@ -30,7 +30,8 @@ struct saver *saver_start(struct log *log, saver_done done,
 			  saver_cut_done cut_done, saver_full full,
 			  void *context);
 /* Finish what is queued, then stop and free. Blocks for that long. What there
- * is no room for is dropped: it was never reported durable. */
+ * is no room for is dropped: it was never reported durable, nor a reset done.
+ */
 void saver_stop(struct saver *s);
 
 /* Queue a save. The record's entry references are given; its array is copied.

@@ -511,6 +511,74 @@ static void row_47_a_cut_does_not_pass_a_reset(void **state)
 	assert_holds(f);
 }
 
+static void row_47_a_reset_waits_until_the_disk_has_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 1, 100);
+	await_report(f, 1);
+
+	assert_int_equal(f->full_count, 2);
+	assert_int_equal(f->cut_base, 900);
+	assert_holds(f);
+}
+
+/* What comes behind a reset that waits is of the log that begins there, too. */
+static void row_47_a_cut_does_not_pass_a_reset_that_waits(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = 3;
+	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	saver_cut(f->saver, 900);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 1, 100);
+	await_report(f, 1);
+
+	assert_int_equal(f->first_base, 900);
+	assert_holds(f);
+}
+
+static void row_47_a_saver_that_stops_drops_a_reset_without_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = UINT_MAX; /* never */
+	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	pthread_mutex_lock(&f->mutex);
+	while (f->full_count == 0) {
+		pthread_cond_wait(&f->reported, &f->mutex);
+	}
+	pthread_mutex_unlock(&f->mutex);
+	stop(f);
+
+	assert_int_equal(f->cut_base, 0);
+	assert_holds(f);
+}
+
 static void row_47_a_saver_stops_although_the_disk_is_full(void **state)
 {
 	struct fixture *f = *state;
@@ -555,6 +623,9 @@ int main(void)
 		TEST(row_47_a_save_waits_until_the_disk_has_room),
 		TEST(row_47_a_cut_passes_a_save_that_waits_for_room),
 		TEST(row_47_a_cut_does_not_pass_a_reset),
+		TEST(row_47_a_reset_waits_until_the_disk_has_room),
+		TEST(row_47_a_cut_does_not_pass_a_reset_that_waits),
+		TEST(row_47_a_saver_that_stops_drops_a_reset_without_room),
 		TEST(row_47_a_saver_stops_although_the_disk_is_full),
 	};
 
