@@ -21,7 +21,7 @@ room = $(patsubst %,$(1)/%.c,$(2))
 BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random read \
-	replicate runs save sizes snapshot status step transfer)
+	repair replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address alone begin clock config conn cut deliver disk drive entry \
 	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
 	peers propose publish reserve saver segment tail trace wire wire_decode)
@@ -42,7 +42,7 @@ TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame base_log
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
-	raft_runs raft_sizes raft_snapshot raft_step raft_transfer
+	raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
 	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
 	node_segment node_tail node_trace node_wire node_wire_members

@@ -137,6 +137,8 @@ void wire_encode_core(struct buffer *out, const struct raft_msg *msg,
 	message.commit = msg->commit;
 	message.settled = msg->settled;
 	message.round = msg->round;
+	message.repair = msg->repair;
+	message.proof = msg->proof;
 	message.reject = msg->reject;
 	message.lease = msg->lease;
 	message.transfer = msg->transfer;

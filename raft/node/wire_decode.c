@@ -223,7 +223,8 @@ static bool decode_core(pb_istream_t *stream, struct wire_message *out)
 	    !number_valid(message.term) || message.term == 0 ||
 	    !number_valid(message.pos_term) ||
 	    !number_valid(message.pos_index) || !number_valid(message.last) ||
-	    !number_valid(message.commit) || !number_valid(message.settled)) {
+	    !number_valid(message.commit) || !number_valid(message.settled) ||
+	    !number_valid(message.proof)) {
 		return false;
 	}
 	out->core = (struct raft_msg){
@@ -236,6 +237,8 @@ static bool decode_core(pb_istream_t *stream, struct wire_message *out)
 		.commit = message.commit,
 		.settled = message.settled,
 		.round = message.round,
+		.repair = message.repair,
+		.proof = message.proof,
 		.reject = message.reject,
 		.lease = message.lease,
 		.transfer = message.transfer,
