@@ -23,8 +23,8 @@ PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random read \
 	repair replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address alone begin clock config conn cut deliver disk drive entry \
-	found identity inbox log log_cut log_open log_read log_reset log_spare mark node options peer \
-	peers propose publish reserve saver segment tail trace wire wire_decode)
+	found identity inbox log log_cut log_open log_read log_reset log_spare mark mend node options peer \
+	peers promise propose publish reserve saver segment tail trace wire wire_decode)
 KV = $(call room,kv,anew apply archive backup batch change client clock command face feed hold install keeper kv marker propose \
 	read record session space status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
@@ -44,7 +44,7 @@ UNIT_BASE = base_bytes base_folder base_frame base_log
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
 	raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
-	node_log_crash node_log_reset node_mark node_open node_propose node_refuse node_reserve node_saver \
+	node_log_crash node_log_reset node_mark node_mend node_open node_promise node_propose node_refuse node_reserve node_saver \
 	node_segment node_tail node_trace node_wire node_wire_members
 UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
 	kv_propose kv_read kv_space kv_store kv_swap

@@ -251,6 +251,7 @@ void election_on_prevote(struct raft *r, const struct raft_msg *m)
 
 	reply.reject = election_is_promised(r, m) || m->term <= r->hard.term ||
 		       save_stalled(r) || !is_complete(r, m->pos);
+	reply.repair = r->repair;
 	if (reply.reject) {
 		reply.pos.term = r->hard.term;
 		r->counters.prevotes_refused++;
@@ -261,7 +262,11 @@ void election_on_prevote(struct raft *r, const struct raft_msg *m)
 /* The caller has applied the term rule, unless election_is_promised(). */
 void election_on_vote(struct raft *r, const struct raft_msg *m)
 {
-	struct raft_msg reply = {.kind = RAFT_VOTE_REPLY, .to = m->from};
+	struct raft_msg reply = {
+		.kind = RAFT_VOTE_REPLY,
+		.to = m->from,
+		.repair = r->repair,
+	};
 
 	reply.reject = election_is_promised(r, m) || m->term != r->hard.term ||
 		       (r->hard.vote != 0 && r->hard.vote != m->from) ||

@@ -135,9 +135,9 @@ struct raft_msg {
 			       applied index */
 	raft_index settled; /* APPEND: every member has saved up to here */
 	uint64_t round;
-	/* APPEND_REPLY: the sender has lost what it had before, and this is
-	 * the number of its repair; 0: it has not. APPEND: the same, echoed,
-	 * and how much it must have to be whole again (repair.c). */
+	/* Replies but READ_REPLY: the sender has lost what it had before, and
+	 * this is the number of its repair; 0: it has not. APPEND: the same,
+	 * echoed, and what it must have to be whole again (repair.c). */
 	uint64_t repair;
 	raft_index proof;
 	bool reject;

@@ -343,6 +343,25 @@ void drive_saved(struct node *n, raft_seq seq)
 	(void)drive_step(n, &ev);
 }
 
+/* Who asks for votes or leads is whole; an append's number is our own. */
+static void note_repair(struct peer *p, const struct raft_msg *msg)
+{
+	switch (msg->kind) {
+	case RAFT_PREVOTE:
+	case RAFT_VOTE:
+	case RAFT_APPEND:
+		p->repairing = false;
+		break;
+	case RAFT_PREVOTE_REPLY:
+	case RAFT_VOTE_REPLY:
+	case RAFT_APPEND_REPLY:
+		p->repairing = msg->repair != 0;
+		break;
+	default:
+		break;
+	}
+}
+
 /* n->message is a core's message from p over c, decoded and checked. */
 void drive_receive(struct node *n, struct conn *c, struct peer *p)
 {
@@ -350,7 +369,7 @@ void drive_receive(struct node *n, struct conn *c, struct peer *p)
 	struct raft_event ev = {.kind = RAFT_EV_RECV, .recv.msg = m->core};
 	size_t runs = 0;
 
-	(void)p;
+	note_repair(p, &m->core);
 	if (!members_receive(n, &ev)) {
 		conn_close(c, STATUS_MALFORMED, "a configuration of no sense");
 		return;
@@ -469,6 +488,7 @@ void drive_turn(struct node *n)
 			peers_follow(n);
 		}
 		peers_settle(n);
+		mend_turn(n);
 		snap_turn(n);
 		deliver_turn(n);
 		propose_turn(n);

@@ -150,6 +150,30 @@ void members_loaded(struct node *n, raft_index index, struct bytes record)
 
 void members_enforced(struct node *n, raft_index index)
 {
+	bool others = atomic_load(&n->others);
+
 	CHECK(index == n->configs.index); /* M1 */
 	n->follow = true;
+	members_count(n);
+	if (others != atomic_load(&n->others)) {
+		saver_others(n->saver, !others);
+	}
+}
+
+void members_count(struct node *n)
+{
+	const struct configs *c = &n->configs;
+	bool others = false;
+
+	for (size_t i = 0; i < c->now.count; i++) {
+		const struct wire_member *m = &c->now.members[i];
+
+		others = others || (m->id != n->identity.self &&
+				    (m->standing == WIRE_VOTER ||
+				     m->standing == WIRE_INCOMING ||
+				     m->standing == WIRE_OUTGOING));
+	}
+	if (c->index > 0) { /* else what was known stands */
+		atomic_store(&n->others, others);
+	}
 }

@@ -12,6 +12,9 @@
  * once. It never ends the process: the save that needs the segment makes it
  * itself, and its failure does.
  *
+ * A record whose term or vote is another than that of the promise takes a
+ * second sync, of that: elections are rare.
+ *
  * Saver and preparer share nothing but the log, which protects itself. */
 #include "raft/node/saver.h"
 
@@ -26,13 +29,14 @@
 
 enum { PREPARE_RETRY_MS = 10000, PREPARER_NICE = 10 };
 
-enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET };
+enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET, WORK_OTHERS };
 
 struct work {
 	STAILQ_ENTRY(work) link;
 	enum work_kind kind;
 	struct raft_pos pos; /* of a cut (its index) or a reset */
 	saver_reset_done reset_done;
+	bool others;
 	raft_seq seq;
 	uint64_t payload_bytes;
 	struct log_record record; /* its array is this block's tail */
@@ -51,6 +55,8 @@ struct batch {
 
 struct saver {
 	struct log *log;
+	struct promise *promise;
+	bool others; /* to stand in it; the saver's thread only */
 	saver_done done;
 	saver_cut_done cut_done;
 	saver_full full;
@@ -214,6 +220,26 @@ static bool save(struct saver *s)
 	return false;
 }
 
+/* In place, so it needs no room that is not there; but who knows. */
+static bool follow(struct saver *s, struct raft_hard hard)
+{
+	int rc;
+
+	while (s->promise != NULL && !s->is_dropping) {
+		rc = promise_save(s->promise, hard, s->others);
+		if (rc == 0) {
+			break;
+		}
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot save the file promise: %s",
+				  disk_status_text(rc));
+		}
+		s->full(s->context);
+		s->is_dropping = !pause_full(s);
+	}
+	return !s->is_dropping;
+}
+
 static void flush(struct saver *s)
 {
 	struct batch *b = &s->batch;
@@ -222,7 +248,7 @@ static void flush(struct saver *s)
 	if (b->seq == 0) {
 		return;
 	}
-	saved = save(s);
+	saved = save(s) && follow(s, b->record.hard);
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
 	if (saved) {
 		s->done(s->context, b->seq);
@@ -282,6 +308,11 @@ static void process(struct saver *s, struct work_list *list)
 			if (!s->is_dropping) {
 				reset(s, w);
 			}
+			break;
+		case WORK_OTHERS:
+			flush(s);
+			s->others = w->others;
+			(void)follow(s, s->promise->hard);
 			break;
 		}
 		mem_free(w);
@@ -371,13 +402,15 @@ static void init_condition(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 }
 
-struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, saver_full full,
-			  void *context)
+struct saver *saver_start(struct log *log, struct promise *promise,
+			  saver_done done, saver_cut_done cut_done,
+			  saver_full full, void *context)
 {
 	struct saver *s = mem_zalloc(sizeof *s);
 
 	s->log = log;
+	s->promise = promise;
+	s->others = promise != NULL && promise->others;
 	s->done = done;
 	s->cut_done = cut_done;
 	s->full = full;
@@ -450,6 +483,15 @@ void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done)
 	struct work *w = mem_alloc(sizeof *w);
 
 	*w = (struct work){.kind = WORK_RESET, .pos = pos, .reset_done = done};
+	enqueue(s, w);
+}
+
+void saver_others(struct saver *s, bool others)
+{
+	struct work *w = mem_alloc(sizeof *w);
+
+	CHECK(s->promise != NULL);
+	*w = (struct work){.kind = WORK_OTHERS, .others = others};
 	enqueue(s, w);
 }
 

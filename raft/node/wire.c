@@ -100,6 +100,7 @@ void wire_encode_hello(struct buffer *out, const struct wire_hello *hello)
 	name_copy(message.address, sizeof message.address, hello->address);
 	message.joining = hello->joining;
 	message.config = hello->config;
+	message.repairing = hello->repairing;
 	message.purpose = (uint32_t)hello->purpose;
 	CHECK(hello->count <= LIMIT_VOTERS);
 	message.members_count = (pb_size_t)hello->count;

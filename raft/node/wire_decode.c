@@ -176,6 +176,7 @@ static bool decode_hello(pb_istream_t *stream, struct wire_hello *out)
 	name_copy(out->address, sizeof out->address, message.address);
 	out->joining = message.joining;
 	out->config = message.config;
+	out->repairing = message.repairing;
 	out->level = message.level;
 	name_copy(out->name, sizeof out->name, message.name);
 	out->id = message.id;

@@ -77,7 +77,7 @@ static int setup(void **state)
 	logkit_init(&f->kit);
 	assert_int_equal(logkit_open(&f->kit), 0);
 	assert_int_equal(log_prepare(f->kit.log), 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	*state = f;
 	return 0;
 }
@@ -365,7 +365,7 @@ static void save_on_a_failing_disk(int err)
 		_exit(2);
 	}
 	faultdisk_fail(f->kit.disk, 2, STATUS_IO);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 0, 1, 10);
 	(void)alarm(20); /* a saver that goes on fails the test */
 	for (;;) {
@@ -410,7 +410,7 @@ static void row_47_no_space_for_a_spare_stops_no_save(void **state)
 	}
 	assert_true(log_wants_spare(f->kit.log));
 	faultdisk_limit(f->kit.disk, 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 1, 3500);
 	await_report(f, 1);
 
@@ -428,7 +428,7 @@ static void row_47_a_save_waits_until_the_disk_has_room(void **state)
 		logkit_append(&f->kit, &f->model, 1, i, 1, 3500);
 	}
 	faultdisk_limit(f->kit.disk, 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 1, 3500);
 	queue(f, 1, 5, 1, 3500);
 	queue(f, 1, 6, 1, 3500);
@@ -454,7 +454,7 @@ static void row_47_a_saver_stops_although_the_disk_is_full(void **state)
 	before = f->model;
 	faultdisk_limit(f->kit.disk, 0);
 	f->full_count = 2; /* there will be no room */
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	for (raft_index i = 4; i < 8; i++) {
 		queue(f, 1, i, 1, 3500);
 	}
