@@ -36,11 +36,12 @@ CONTROL = $(call room,fs/control,client command control job json member message 
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 NODE += $(call room,raft/node,snap $(patsubst %,snap_%,copy receive send stage wire wire_decode work))
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit memstore memstore_copy memversion \
-	nodekit nodekit_snap toy treegen treekit treemodel treemodel_ops)
+TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore memstore_copy memversion \
+	nodekit nodekit_snap nodetest toy treegen treekit treemodel treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame base_log
+UNIT_PROTO = proto_codec
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
 	raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
@@ -69,7 +70,7 @@ PROTO_H = $(PROTO_C:.c=.h)
 
 all: $(BUILD)/raftfs $(BUILD)/raftfsctl ## build raftfs and raftfsctl
 
-$(A_PROTO): $(PROTO_C:.c=.o)
+$(A_PROTO): $(PROTO_C:.c=.o) $(BUILD)/proto/codec.o
 $(foreach r,$(ROOMS),$(eval $(A_$(r)): $(call objects,$($(r)))))
 
 $(LIB)/%.a:
@@ -98,15 +99,17 @@ $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 	$(call link,-lprotobuf-nanopb -lxxhash -pthread)
 
 # --- Unit tests: no root, network or FUSE device ------------------------------
-UNITS = $(UNIT_BASE) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
+UNITS = $(UNIT_BASE) $(UNIT_PROTO) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
 include $(wildcard tests/sim/*.mk)
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 	$(call link,-lcmocka $(UNIT_LIBS))
-$(patsubst %,%.o,$(call unit_bins,$(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
+$(patsubst %,%.o,$(call unit_bins,$(UNIT_PROTO) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
 $(call unit_bins,$(UNIT_BASE)): $(A_BASE)
 $(call unit_bins,$(UNIT_BASE)): UNIT_LIBS = -lxxhash
+$(call unit_bins,$(UNIT_PROTO)): $(A_PROTO) $(A_BASE)
+$(call unit_bins,$(UNIT_PROTO)): UNIT_LIBS = -lprotobuf-nanopb -lxxhash
 WORLD = $(call objects,$(call room,tests/lib,world world_members world_snap))
 $(call unit_bins,raft_random): $(WORLD)
 $(call unit_bins,$(filter-out raft_random,$(UNIT_RAFT))): $(BUILD)/tests/lib/solo.o

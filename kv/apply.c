@@ -215,6 +215,7 @@ int applier_apply(struct applier *a, struct entry *const *entries, size_t count)
 	}
 	if (rc == 0) {
 		applied_stage(b, &a->applied); /* K2 */
+		a->removed = b->removed;
 		rc = a->store->ops->commit(a->store, b);
 	} else {
 		a->store->ops->abort(a->store, b);

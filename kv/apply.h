@@ -46,6 +46,7 @@ struct applier {
 	size_t event_count;
 	size_t event_capacity;
 	struct buffer results;
+	uint64_t removed; /* keys */
 };
 
 /* Zeroed memory; reads how far the state is. STATUS_CORRUPT, STATUS_IO. */

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pb_decode.h>
-#include <pb_encode.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +13,7 @@
 #include "base/frame.h"
 #include "base/mem.h"
 #include "base/status.h"
+#include "proto/codec.h"
 #include "proto/kv.pb.h"
 
 static const char magic[8] = "raftfsbk";
@@ -84,17 +83,11 @@ static int write_frame(struct writer *w, size_t start, enum part part)
 static int write_record(struct writer *w, enum part part,
 			const pb_msgdesc_t *fields, const void *record)
 {
-	pb_ostream_t out;
 	size_t start;
-	bool encoded;
 
 	buffer_reset(&w->frame);
 	start = frame_begin(&w->frame);
-	out = pb_ostream_from_buffer(
-		buffer_reserve(&w->frame, RECORD_BYTES_MAX), RECORD_BYTES_MAX);
-	encoded = pb_encode(&out, fields, record);
-	CHECK(encoded && out.bytes_written > 0);
-	buffer_grow(&w->frame, out.bytes_written);
+	codec_encode(&w->frame, fields, record, RECORD_BYTES_MAX);
 	return write_frame(w, start, part);
 }
 

@@ -19,6 +19,7 @@ void kv_put(struct kv_batch *b, struct bytes key, struct bytes value)
 
 void kv_remove(struct kv_batch *b, struct bytes key)
 {
+	b->removed++;
 	b->ops->remove(b, key);
 }
 

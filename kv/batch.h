@@ -10,6 +10,7 @@
 #define KV_BATCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -41,6 +42,7 @@ MUST_USE int kv_scan(struct kv_reader *r, struct bytes from,
 struct kv_batch {
 	struct kv_reader reader; /* sees this batch's own changes */
 	const struct kv_batch_ops *ops;
+	uint64_t removed; /* kv_remove() calls; 0 at its begin */
 };
 
 struct kv_batch_ops {

@@ -7,42 +7,15 @@
  * an operation are above 0, so none is left out. */
 #include "kv/command.h"
 
-#include <pb_decode.h>
-#include <pb_encode.h>
 #include <string.h>
 
+#include "proto/codec.h"
 #include "proto/kv.pb.h"
 
-enum { OPERATION_TAG = kv_Command_operation_tag << 3 | PB_WT_STRING };
-
-/* --- Slices of what is decoded and encoded -------------------------------- */
-
-struct slice {
-	struct bytes whole; /* decoding: what it must lie in */
-	struct bytes bytes;
-	unsigned seen;
+enum {
+	OPERATION_TAG = kv_Command_operation_tag << 3 | PB_WT_STRING,
+	PEER_BYTES_MAX = COMMAND_HELD * sizeof(uint64_t) + 128,
 };
-
-static bool take_slice(pb_istream_t *in, const pb_field_t *field, void **arg)
-{
-	struct slice *s = *arg;
-
-	(void)field;
-	s->bytes = bytes_of(in->state, in->bytes_left);
-	s->seen++;
-	/* A field of another wire type comes as a copy that is soon gone. */
-	return bytes_within(s->bytes, s->whole) &&
-	       pb_read(in, NULL, in->bytes_left);
-}
-
-static bool give_slice(pb_ostream_t *out, const pb_field_t *field,
-		       void *const *arg)
-{
-	const struct slice *s = *arg;
-
-	return pb_encode_tag_for_field(out, field) &&
-	       pb_encode_string(out, s->bytes.data, s->bytes.size);
-}
 
 /* --- Commands ------------------------------------------------------------- */
 
@@ -64,21 +37,19 @@ static int operation_check(struct command *c, const kv_Command *m,
 
 int command_decode(struct command *c, struct bytes payload)
 {
-	struct slice operation = {.whole = payload};
-	struct slice birth = {.whole = payload};
+	struct codec_slice operation;
+	struct codec_slice birth;
 	kv_Command m = kv_Command_init_zero;
 	pb_istream_t in = pb_istream_from_buffer(payload.data, payload.size);
 
-	m.operation.funcs.decode = take_slice;
-	m.operation.arg = &operation;
-	m.birth.funcs.decode = take_slice;
-	m.birth.arg = &birth;
+	codec_take(&m.operation, &operation, payload);
+	codec_take(&m.birth, &birth, payload);
 	if (!pb_decode(&in, kv_Command_fields, &m) ||
 	    operation.seen + birth.seen + m.has_open + m.has_end != 1) {
 		return STATUS_MALFORMED;
 	}
 	if (operation.seen == 1) {
-		return operation_check(c, &m, operation.bytes);
+		return operation_check(c, &m, operation.found);
 	}
 	if (m.session != 0 || m.number != 0 || m.low != 0) {
 		return STATUS_MALFORMED;
@@ -86,7 +57,7 @@ int command_decode(struct command *c, struct bytes payload)
 	if (birth.seen == 1) {
 		*c = (struct command){
 			.kind = COMMAND_BIRTH,
-			.operation = birth.bytes,
+			.operation = birth.found,
 		};
 		return 0;
 	}
@@ -178,11 +149,10 @@ struct entry *command_end(uint64_t session)
 
 struct entry *command_birth(struct bytes operation)
 {
-	struct slice birth = {.bytes = operation};
 	kv_Command m = kv_Command_init_zero;
 
-	m.birth.funcs.encode = give_slice;
-	m.birth.arg = &birth;
+	CHECK(operation.size > 0);
+	codec_give(&m.birth, &operation);
 	return encoded_entry(&m);
 }
 
@@ -190,20 +160,12 @@ struct entry *command_birth(struct bytes operation)
 
 static void peer_encode(const kv_Peer *m, struct buffer *out)
 {
-	size_t size = 0;
-	bool encoded = pb_get_encoded_size(&size, kv_Peer_fields, m);
-	pb_ostream_t stream;
-
-	CHECK(encoded);
-	stream = pb_ostream_from_buffer(buffer_reserve(out, size), size);
-	encoded = pb_encode(&stream, kv_Peer_fields, m);
-	CHECK(encoded);
-	buffer_grow(out, size);
+	codec_encode(out, kv_Peer_fields, m, PEER_BYTES_MAX);
 }
 
 void alive_encode(const struct alive *a, struct buffer *out)
 {
-	struct slice held = {.bytes = a->held};
+	struct bytes held = a->held;
 	kv_Peer m = kv_Peer_init_zero;
 
 	CHECK(a->held.size <= COMMAND_HELD * sizeof(uint64_t));
@@ -213,8 +175,7 @@ void alive_encode(const struct alive *a, struct buffer *out)
 	m.alive.applied = a->applied;
 	m.alive.many = a->many;
 	m.alive.low = a->low;
-	m.alive.held.funcs.encode = give_slice;
-	m.alive.held.arg = &held;
+	codec_give(&m.alive.held, &held);
 	peer_encode(&m, out);
 }
 
@@ -232,16 +193,15 @@ void heard_encode(const struct heard *h, struct buffer *out)
 int peer_decode(struct bytes message, enum peer_kind *kind, struct alive *a,
 		struct heard *h)
 {
-	struct slice held = {.whole = message};
+	struct codec_slice held;
 	kv_Peer m = kv_Peer_init_zero;
 	pb_istream_t in = pb_istream_from_buffer(message.data, message.size);
 
-	m.alive.held.funcs.decode = take_slice;
-	m.alive.held.arg = &held;
+	codec_take(&m.alive.held, &held, message);
 	if (!pb_decode(&in, kv_Peer_fields, &m) ||
 	    m.has_alive + m.has_heard != 1 || held.seen > 1 ||
-	    held.bytes.size % sizeof(uint64_t) != 0 ||
-	    held.bytes.size > COMMAND_HELD * sizeof(uint64_t)) {
+	    held.found.size % sizeof(uint64_t) != 0 ||
+	    held.found.size > COMMAND_HELD * sizeof(uint64_t)) {
 		return STATUS_MALFORMED;
 	}
 	if (m.has_heard) {
@@ -257,7 +217,7 @@ int peer_decode(struct bytes message, enum peer_kind *kind, struct alive *a,
 		.applied = m.alive.applied,
 		.many = m.alive.many,
 		.low = m.alive.low,
-		.held = held.bytes,
+		.held = held.found,
 	};
 	return 0;
 }

@@ -38,8 +38,10 @@ enum {
 	KV_FLUSH_BYTES = 64 << 20, /* of entries applied since the last */
 	KV_FLUSH_ENTRIES = 100000,
 	KV_FLUSH_MS = 60000,
-	KV_FLUSH_LOW_MS = 2000, /* on a disk that runs full: to cut the log */
-	KV_FULL_MS = 200,	/* between two tries on a full disk */
+	KV_FLUSH_LOW_MS = 2000,	     /* on a disk that runs full */
+	KV_FLUSH_REMOVED = 1024,     /* keys: that is much; ... */
+	KV_FLUSH_REMOVED_MS = 10000, /* ... its space is wanted back */
+	KV_FULL_MS = 200,	     /* between two tries on a full disk */
 };
 
 /* Entries committed and not yet applied. */
@@ -154,7 +156,8 @@ struct kv {
 	struct applied dirty; /* applied, to be made durable */
 	uint64_t dirty_bytes;
 	uint64_t dirty_entries;
-	uint64_t dirty_ms; /* when the first of them came */
+	uint64_t dirty_removed; /* keys */
+	uint64_t dirty_ms;	/* when the first of them came */
 
 	/* A flush is due after so much. */
 	uint64_t flush_entries;

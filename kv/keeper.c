@@ -41,6 +41,7 @@ static int flush(struct kv *kv, struct buffer *problem)
 	next.term = kv->dirty.term;
 	kv->dirty_bytes = 0;
 	kv->dirty_entries = 0;
+	kv->dirty_removed = 0;
 	pthread_mutex_unlock(&kv->lock);
 	if (next.index <= kv->marker.index) {
 		return 0;
@@ -116,18 +117,32 @@ static void look_at_space(struct kv *kv)
 	}
 }
 
+/* Lock held. How long what is applied may wait for its flush. On a disk that
+ * runs full the log is cut by it; and the space of what was removed is given
+ * back some time after it. */
+static uint64_t flush_patience(const struct kv *kv)
+{
+	uint64_t patience = kv->flush_ms;
+
+	if (kv->dirty_removed >= KV_FLUSH_REMOVED &&
+	    patience > KV_FLUSH_REMOVED_MS) {
+		patience = KV_FLUSH_REMOVED_MS;
+	}
+	if (kv->low && patience > KV_FLUSH_LOW_MS) {
+		patience = KV_FLUSH_LOW_MS;
+	}
+	return patience;
+}
+
 /* Lock held. */
 static bool flush_due(const struct kv *kv)
 {
-	uint64_t patience = kv->low && KV_FLUSH_LOW_MS < kv->flush_ms
-				    ? KV_FLUSH_LOW_MS
-				    : kv->flush_ms;
 
 	return kv->flush_failed || kv->flush_wanted ||
 	       kv->dirty_bytes >= KV_FLUSH_BYTES ||
 	       kv->dirty_entries >= kv->flush_entries ||
 	       (kv->dirty_entries > 0 &&
-		kv_now_ms() - kv->dirty_ms >= patience);
+		kv_now_ms() - kv->dirty_ms >= flush_patience(kv));
 }
 
 /* --- The leader's duties -------------------------------------------------- */

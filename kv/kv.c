@@ -525,8 +525,10 @@ void kv_close(struct kv *kv)
 	kv_backup_join(kv);
 	/* The node last: until then both threads may call it. */
 	stop_threads(kv);
-	node_stop(kv->node);
+	/* Nothing more is applied here, so nobody learns more by waiting for
+	 * the node, which finishes its saves: as long as the disk takes. */
 	end_waiting(kv);
+	node_stop(kv->node);
 	if (kv_flush(kv, &problem) != 0) {
 		log_error("%s", buffer_text(&problem));
 	}

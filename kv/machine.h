@@ -45,9 +45,9 @@ struct kv_machine {
 	 * Such ones are refused while the disks are full. NULL: none can. Any
 	 * thread. */
 	bool (*adds)(void *context, struct bytes operation);
-	/* The operation that makes the first state (the root), proposed by
-	 * the first leader with its own uid and gid; applying it again
-	 * changes nothing. */
+	/* The operation that makes the first state (the root), not empty,
+	 * proposed by the first leader with its own uid and gid; applying it
+	 * again changes nothing. */
 	void (*birth)(void *context, struct buffer *operation);
 	/* About once a second on a leader that has heard every live session:
 	 * propose what must be cleaned up. */

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pb_decode.h>
-#include <pb_encode.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +11,7 @@
 
 #include "base/frame.h"
 #include "base/mem.h"
+#include "proto/codec.h"
 #include "proto/kv.pb.h"
 
 enum { MARKER_BYTES_MAX = 128, MARKER_KIND = 1 };
@@ -84,12 +83,9 @@ static void encode(const struct marker *m, struct buffer *out)
 {
 	kv_Marker record = {m->folder, m->index, m->term, m->installed};
 	size_t start = frame_begin(out);
-	pb_ostream_t stream = pb_ostream_from_buffer(
-		buffer_reserve(out, kv_Marker_size), kv_Marker_size);
-	bool encoded = pb_encode(&stream, kv_Marker_fields, &record);
 
-	CHECK(encoded && m->folder > 0);
-	buffer_grow(out, stream.bytes_written);
+	CHECK(m->folder > 0);
+	codec_encode(out, kv_Marker_fields, &record, kv_Marker_size);
 	frame_seal(out, start, MARKER_KIND, 0);
 }
 

@@ -32,14 +32,17 @@ struct store_ops {
 				  void *context);
 	int (*commit)(struct store *s, struct kv_batch *b); /* frees b */
 	void (*abort)(struct store *s, struct kv_batch *b); /* frees b */
-	int (*flush)(struct store *s); /* durable on return */
+	/* Durable on return. Where a thousand keys were removed their space is
+	 * given back soon after, by the store's own threads. */
+	int (*flush)(struct store *s);
 	/* Make `folder`, which must not exist, a copy of the newest state or
 	 * of a later one: a store of its own, durable on return with its name.
 	 * Any thread, beside everything else. After an error (STATUS_EXISTS,
 	 * STATUS_NO_SPACE, STATUS_IO, ...) nothing is left of it. */
 	int (*checkpoint)(struct store *s, const char *folder);
-	/* Give back the space of what was removed, piece by piece, so that it
-	 * takes little itself. Blocks, for seconds; any thread. */
+	/* Give back the space of whatever was removed, now and piece by piece,
+	 * so that it takes little itself: on a disk that is nearly full.
+	 * Blocks, for seconds; any thread. */
 	void (*shrink)(struct store *s);
 	uint64_t (*bytes)(struct store *s); /* on disk, about */
 	/* Room on the disk that a flush would need now, and more for its own

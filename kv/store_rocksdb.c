@@ -43,6 +43,8 @@ enum {
 	COMPACTION_BYTES = 96 << 20,
 	OPEN_FILES = 512,
 	BACKGROUND_JOBS = 2,
+	REMOVED_WINDOW = 1024, /* of a table's entries: is half of it ... */
+	REMOVED_TRIGGER = 512, /* ... removals, it is merged down soon */
 	BLOOM_BITS = 10,
 	MANIFEST_BYTES = 64 << 10, /* preallocated; the default is 4 MiB */
 	INFO_LOG_FATAL = 4,
@@ -497,6 +499,9 @@ static rocksdb_options_t *options_new(const char *path)
 	rocksdb_options_set_target_file_size_base(o, TABLE_BYTES);
 	rocksdb_options_set_max_bytes_for_level_base(o, BASE_LEVEL_BYTES);
 	rocksdb_options_set_max_compaction_bytes(o, COMPACTION_BYTES);
+	/* Else a purge would keep its space until much more was written. */
+	rocksdb_options_add_compact_on_deletion_collector_factory(
+		o, REMOVED_WINDOW, REMOVED_TRIGGER);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
 	rocksdb_options_set_manifest_preallocation_size(o, MANIFEST_BYTES);

@@ -1,54 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/control/message.h"
 
-#include <pb_decode.h>
-#include <pb_encode.h>
 #include <string.h>
 
 #include "base/frame.h"
 #include "base/status.h"
+#include "proto/codec.h"
 #include "proto/control.pb.h"
 
 /* An error is an errno of this machine; the kernel reserves those below. */
 enum { ERRNO_MAX = 4095 };
 
-static bool put_data(pb_ostream_t *stream, const pb_field_t *field,
-		     void *const *arg)
-{
-	const struct bytes *data = *arg;
-
-	return pb_encode_tag_for_field(stream, field) &&
-	       pb_encode_string(stream, data->data, data->size);
-}
-
-struct data {
-	struct bytes body;
-	struct bytes found;
-};
-
-/* The slice stays where it is in the buffer that is decoded; a field of a
- * wrong wire type comes as a copy that is soon gone. */
-static bool take_data(pb_istream_t *stream, const pb_field_t *field, void **arg)
-{
-	struct data *data = *arg;
-	(void)field;
-
-	data->found = bytes_of(stream->state, stream->bytes_left);
-	return bytes_within(data->found, data->body) &&
-	       pb_read(stream, NULL, stream->bytes_left);
-}
-
 static void encode(const pb_msgdesc_t *fields, const void *message,
 		   enum message_kind kind, uint64_t number, struct buffer *out)
 {
 	size_t start = frame_begin(out);
-	pb_ostream_t stream;
-	size_t size;
 
-	CHECK(pb_get_encoded_size(&size, fields, message));
-	stream = pb_ostream_from_buffer(buffer_reserve(out, size), size);
-	CHECK(pb_encode(&stream, fields, message));
-	buffer_grow(out, stream.bytes_written);
+	codec_encode(out, fields, message, LIMIT_FRAME_BYTES);
 	frame_seal(out, start, (uint8_t)kind, number);
 }
 
@@ -67,10 +35,7 @@ void message_encode_request(const struct message_request *request,
 	CHECK(request->word_count <= MESSAGE_WORDS);
 	m.words_count = (pb_size_t)request->word_count;
 	memcpy(m.words, request->words, sizeof m.words);
-	if (data.size > 0) {
-		m.data.funcs.encode = put_data;
-		m.data.arg = &data;
-	}
+	codec_give(&m.data, &data);
 	encode(control_Request_fields, &m, MESSAGE_REQUEST, number, out);
 }
 
@@ -85,10 +50,7 @@ void message_encode_response(const struct message_response *response,
 	m.error = (uint32_t)response->error;
 	memcpy(m.reason, response->reason, sizeof response->reason);
 	m.last = !response->more;
-	if (data.size > 0) {
-		m.data.funcs.encode = put_data;
-		m.data.arg = &data;
-	}
+	codec_give(&m.data, &data);
 	encode(control_Response_fields, &m, MESSAGE_RESPONSE, number, out);
 }
 
@@ -96,11 +58,10 @@ int message_decode_request(struct bytes body, struct message_request *request)
 {
 	control_Request m = control_Request_init_zero;
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
-	struct data data = {.body = body};
+	struct codec_slice data;
 
 	*request = (struct message_request){0};
-	m.data.funcs.decode = take_data;
-	m.data.arg = &data;
+	codec_take(&m.data, &data, body);
 	if (!pb_decode(&stream, control_Request_fields, &m) ||
 	    m.path.size >= LIMIT_PATH_BYTES ||
 	    memchr(m.path.bytes, '\0', m.path.size) ||
@@ -121,11 +82,10 @@ int message_decode_response(struct bytes body,
 {
 	control_Response m = control_Response_init_zero;
 	pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
-	struct data data = {.body = body};
+	struct codec_slice data;
 
 	*response = (struct message_response){0};
-	m.data.funcs.decode = take_data;
-	m.data.arg = &data;
+	codec_take(&m.data, &data, body);
 	if (!pb_decode(&stream, control_Response_fields, &m) ||
 	    m.error > ERRNO_MAX) {
 		return STATUS_MALFORMED;

@@ -4,11 +4,10 @@
  * Decoding is where everything that comes from outside is bounded: what it
  * lets through needs no second look by the operations. Names and data are not
  * copied, they point into the encoded bytes. */
-#include <pb_decode.h>
-#include <pb_encode.h>
 #include <string.h>
 
 #include "fs/tree/tree.h"
+#include "proto/codec.h"
 #include "proto/fs.pb.h"
 
 enum shape {
@@ -41,49 +40,6 @@ static const struct {
 static_assert(sizeof(((FsOp *)0)->inos) / sizeof(uint64_t) == FS_PURGE_MAX,
 	      "proto/fs.options and tree.h agree");
 
-static bool bytes_out(pb_ostream_t *out, const pb_field_t *field,
-		      void *const *arg)
-{
-	const struct bytes *bytes = *arg;
-
-	return bytes->size == 0 ||
-	       (pb_encode_tag_for_field(out, field) &&
-		pb_encode_string(out, bytes->data, bytes->size));
-}
-
-/* A part of the message, found in place. */
-struct part {
-	struct bytes whole;
-	struct bytes found;
-};
-
-static bool part_in(pb_istream_t *in, const pb_field_t *field, void **arg)
-{
-	struct part *part = *arg;
-
-	(void)field;
-	part->found = bytes_of(in->state, in->bytes_left);
-	/* A field of a wrong wire type comes in a scratch buffer of nanopb's
-	 * that is gone when it returns. */
-	return bytes_within(part->found, part->whole) &&
-	       pb_read(in, NULL, in->bytes_left);
-}
-
-static void encode(const pb_msgdesc_t *fields, const void *message,
-		   struct buffer *out)
-{
-	pb_ostream_t stream;
-	size_t size;
-
-	CHECK(pb_get_encoded_size(&size, fields, message));
-	if (size == 0) {
-		return; /* all zero */
-	}
-	stream = pb_ostream_from_buffer(buffer_reserve(out, size), size);
-	CHECK(pb_encode(&stream, fields, message));
-	buffer_grow(out, stream.bytes_written);
-}
-
 void fs_op_encode(const struct fs_op *op, struct buffer *out)
 {
 	struct bytes name = op->name;
@@ -93,12 +49,9 @@ void fs_op_encode(const struct fs_op *op, struct buffer *out)
 		.kind = op->kind,
 		.flags = op->flags,
 		.dir = op->dir,
-		.name = {.funcs.encode = bytes_out, .arg = &name},
 		.new_dir = op->new_dir,
-		.new_name = {.funcs.encode = bytes_out, .arg = &new_name},
 		.ino = op->ino,
 		.offset = op->offset,
-		.data = {.funcs.encode = bytes_out, .arg = &data},
 		.mode = op->mode,
 		.uid = op->uid,
 		.gid = op->gid,
@@ -112,7 +65,10 @@ void fs_op_encode(const struct fs_op *op, struct buffer *out)
 
 	CHECK(op->ino_count <= FS_PURGE_MAX);
 	memcpy(message.inos, op->inos, op->ino_count * sizeof(op->inos[0]));
-	encode(FsOp_fields, &message, out);
+	codec_give(&message.name, &name);
+	codec_give(&message.new_name, &new_name);
+	codec_give(&message.data, &data);
+	codec_encode(out, FsOp_fields, &message, LIMIT_ENTRY_BYTES);
 }
 
 static bool name_fits(struct bytes name, bool wanted)
@@ -147,16 +103,15 @@ static bool op_fits(const struct fs_op *op)
 
 int fs_op_decode(struct bytes encoded, struct fs_op *op)
 {
-	struct part name = {.whole = encoded};
-	struct part new_name = {.whole = encoded};
-	struct part data = {.whole = encoded};
-	FsOp message = {
-		.name = {.funcs.decode = part_in, .arg = &name},
-		.new_name = {.funcs.decode = part_in, .arg = &new_name},
-		.data = {.funcs.decode = part_in, .arg = &data},
-	};
+	struct codec_slice name;
+	struct codec_slice new_name;
+	struct codec_slice data;
+	FsOp message = FsOp_init_zero;
 	pb_istream_t in = pb_istream_from_buffer(encoded.data, encoded.size);
 
+	codec_take(&message.name, &name, encoded);
+	codec_take(&message.new_name, &new_name, encoded);
+	codec_take(&message.data, &data, encoded);
 	if (!pb_decode_ex(&in, FsOp_fields, &message, PB_DECODE_NOINIT)) {
 		return STATUS_MALFORMED;
 	}
@@ -210,7 +165,7 @@ void fs_result_encode(const struct fs_result *result, struct buffer *out)
 			},
 	};
 
-	encode(FsResult_fields, &message, out);
+	codec_encode(out, FsResult_fields, &message, FsResult_size);
 }
 
 int fs_result_decode(struct bytes encoded, struct fs_result *result)

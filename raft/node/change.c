@@ -266,6 +266,7 @@ void change_asked(struct node *n, raft_id from,
 	*a = (struct asked){
 		.from = from,
 		.change = *change,
+		.began = clock_ms(),
 		.until = clock_ms() + CHANGE_MS,
 	};
 	n->asked_count++;
@@ -303,9 +304,18 @@ static int carry_transfer(struct node *n, const struct wire_change *change,
 	return rc;
 }
 
-static int carry(struct node *n, const struct wire_change *change,
-		 struct buffer *problem)
+/* A leader that is new has heard nobody yet, and who is slow is not gone: the
+ * silent ones have as long as two elections take. */
+static int refuse_unserved(const struct node *n, const struct asked *a)
 {
+	return n->now < a->began + 2 * (raft_ms)n->config.election_ms
+		       ? STATUS_PENDING
+		       : STATUS_INVALID;
+}
+
+static int carry(struct node *n, const struct asked *a, struct buffer *problem)
+{
+	const struct wire_change *change = &a->change;
 	const struct wire_config *now = &n->configs.now;
 	int rc;
 
@@ -324,7 +334,7 @@ static int carry(struct node *n, const struct wire_change *change,
 		return rc;
 	}
 	if (n->draft.joint && !is_served(n, &n->draft, problem)) {
-		return STATUS_INVALID;
+		return refuse_unserved(n, a);
 	}
 	rc = propose(n, &n->draft);
 	return rc == STATUS_NOT_READY ? STATUS_PENDING : rc;
@@ -341,7 +351,7 @@ static void carry_asked(struct node *n)
 		return;
 	}
 	first = n->asked[0];
-	rc = carry(n, &first.change, &problem);
+	rc = carry(n, &first, &problem);
 	if (rc == STATUS_NOT_READY) {
 		rc = STATUS_PENDING;
 	}

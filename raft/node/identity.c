@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pb_decode.h>
-#include <pb_encode.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -12,6 +10,7 @@
 
 #include "base/frame.h"
 #include "base/mem.h"
+#include "proto/codec.h"
 #include "proto/raft.pb.h"
 #include "raft/node/address.h"
 
@@ -188,8 +187,6 @@ static void encode(struct buffer *out, const struct identity *id)
 {
 	raft_Identity message = raft_Identity_init_zero;
 	size_t start = frame_begin(out);
-	pb_ostream_t stream;
-	uint8_t *body;
 
 	name_copy(message.name, sizeof message.name, id->name);
 	message.id = id->self;
@@ -199,10 +196,7 @@ static void encode(struct buffer *out, const struct identity *id)
 	message.founding.size = (pb_size_t)id->record_size;
 	memcpy(message.founding.bytes, id->record, id->record_size);
 
-	body = buffer_reserve(out, raft_Identity_size);
-	stream = pb_ostream_from_buffer(body, raft_Identity_size);
-	CHECK(pb_encode(&stream, raft_Identity_fields, &message));
-	buffer_grow(out, stream.bytes_written);
+	codec_encode(out, raft_Identity_fields, &message, raft_Identity_size);
 	frame_seal(out, start, FILE_KIND, 0);
 	CHECK(out->size <= FILE_BYTES_MAX);
 }

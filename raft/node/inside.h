@@ -187,7 +187,7 @@ struct request {
 struct asked {
 	raft_id from;
 	struct wire_change change;
-	raft_ms until;
+	raft_ms began, until;
 };
 
 /* A learner's round: all up to target is there when it ends. */

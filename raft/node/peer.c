@@ -350,11 +350,15 @@ static void greeted(struct peer *p, const struct wire_hello *hello)
 	}
 }
 
-/* Whoever answers there is another incarnation of the member (row 31). */
+/* Whoever answers there is another incarnation of the member (row 31): one
+ * that may be on its way to take its place, once it was invited. */
 static void is_another(struct peer *p, const struct wire_hello *hello)
 {
-	if (!hello->founded && accept_decides(p->node)) {
-		accept_deny(p->node, p->out, hello, WIRE_DENIED_REPLACED);
+	struct node *n = p->node;
+
+	if (!hello->founded && accept_decides(n) &&
+	    config_invited(&n->configs.now, hello->name) == NULL) {
+		accept_deny(n, p->out, hello, WIRE_DENIED_REPLACED);
 	}
 	p->backoff_ms = BACKOFF_MAX_MS;
 	conn_close(p->out, STATUS_FOREIGN, "it is another incarnation");

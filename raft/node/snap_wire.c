@@ -2,37 +2,15 @@
 /* snap_wire.c - the encoders. As in wire.c, what does not encode is a bug. */
 #include "raft/node/snap_wire.h"
 
-#include <pb_encode.h>
 #include <string.h>
 
+#include "proto/codec.h"
 #include "proto/snap.pb.h"
-
-static bool to_buffer(pb_ostream_t *stream, const pb_byte_t *data, size_t size)
-{
-	buffer_append(stream->state, data, size);
-	return true;
-}
 
 static void encode(struct buffer *out, const pb_msgdesc_t *fields,
 		   const void *message)
 {
-	pb_ostream_t stream = {
-		.callback = to_buffer,
-		.state = out,
-		.max_size = SNAP_FRAME_BYTES_MAX,
-	};
-
-	CHECK(pb_encode(&stream, fields, message));
-}
-
-static bool encode_bytes(pb_ostream_t *stream, const pb_field_t *field,
-			 void *const *arg)
-{
-	const struct bytes *bytes = *arg;
-
-	return bytes->size == 0 ||
-	       (pb_encode_tag_for_field(stream, field) &&
-		pb_encode_string(stream, bytes->data, bytes->size));
+	codec_encode(out, fields, message, SNAP_FRAME_BYTES_MAX);
 }
 
 /* --- OFFER ---------------------------------------------------------------- */
@@ -75,8 +53,7 @@ void snap_encode_offer(struct buffer *out, const struct snap_offer *offer,
 	message.pos_term = offer->pos.term;
 	message.pos_index = offer->pos.index;
 	message.members_index = offer->members_index;
-	message.members.funcs.encode = encode_bytes;
-	message.members.arg = &members;
+	codec_give(&message.members, &members);
 	message.files.funcs.encode = encode_files;
 	message.files.arg = &list;
 	encode(out, snap_Offer_fields, &message);
@@ -138,8 +115,7 @@ void snap_encode_chunk(struct buffer *out, const struct snap_chunk *chunk,
 	message.at = chunk->at;
 	message.sum = sum;
 	message.hash = chunk->hash;
-	message.data.funcs.encode = encode_bytes;
-	message.data.arg = &data;
+	codec_give(&message.data, &data);
 	encode(out, snap_Chunk_fields, &message);
 }
 

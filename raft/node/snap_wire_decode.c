@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snap_wire_decode.c - the decoders, and every bound of what comes. */
-#include <pb_decode.h>
 #include <string.h>
 #include <xxhash.h>
 
+#include "proto/codec.h"
 #include "proto/snap.pb.h"
 #include "raft/node/snap_wire.h"
 #include "raft/node/wire.h"
@@ -30,23 +30,6 @@ bool snap_name_valid(const char *name)
 		}
 	}
 	return true;
-}
-
-struct data {
-	struct bytes body;
-	struct bytes found;
-};
-
-/* A field of a wrong wire type comes as a copy that is soon gone. */
-static bool decode_data(pb_istream_t *stream, const pb_field_t *field,
-			void **arg)
-{
-	struct data *data = *arg;
-
-	(void)field;
-	data->found = bytes_of(stream->state, stream->bytes_left);
-	return bytes_within(data->found, data->body) &&
-	       pb_read(stream, NULL, stream->bytes_left);
 }
 
 /* --- OFFER ---------------------------------------------------------------- */
@@ -80,12 +63,11 @@ static bool decode_file(pb_istream_t *stream, const pb_field_t *field,
 static bool decode_offer(pb_istream_t *stream, struct bytes body,
 			 struct snap_message *out)
 {
-	struct data members = {.body = body};
+	struct codec_slice members;
 	snap_Offer message = snap_Offer_init_zero;
 
 	out->offer = (struct snap_offer){0};
-	message.members.funcs.decode = decode_data;
-	message.members.arg = &members;
+	codec_take(&message.members, &members, body);
 	message.files.funcs.decode = decode_file;
 	message.files.arg = out;
 	if (!pb_decode(stream, snap_Offer_fields, &message) ||
@@ -148,11 +130,10 @@ static bool decode_have(pb_istream_t *stream, struct snap_message *out)
 static int decode_chunk(pb_istream_t *stream, struct bytes body,
 			struct snap_chunk *out)
 {
-	struct data data = {.body = body};
+	struct codec_slice data;
 	snap_Chunk message = snap_Chunk_init_zero;
 
-	message.data.funcs.decode = decode_data;
-	message.data.arg = &data;
+	codec_take(&message.data, &data, body);
 	if (!pb_decode(stream, snap_Chunk_fields, &message) ||
 	    message.file >= SNAP_FILES_MAX ||
 	    data.found.size > SNAP_CHUNK_BYTES || message.at > SNAP_BYTES_MAX) {

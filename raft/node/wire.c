@@ -4,9 +4,9 @@
 #include "raft/node/wire.h"
 #include "raft/node/address.h"
 
-#include <pb_encode.h>
 #include <string.h>
 
+#include "proto/codec.h"
 #include "proto/raft.pb.h"
 
 struct entries {
@@ -15,34 +15,10 @@ struct entries {
 	bool with_term; /* an append's; proposals have neither term nor time */
 };
 
-static bool to_buffer(pb_ostream_t *stream, const pb_byte_t *data, size_t size)
-{
-	buffer_append(stream->state, data, size);
-	return true;
-}
-
 static void encode(struct buffer *out, const pb_msgdesc_t *fields,
 		   const void *message)
 {
-	pb_ostream_t stream = {
-		.callback = to_buffer,
-		.state = out,
-		.max_size = LIMIT_FRAME_BYTES,
-	};
-
-	CHECK(pb_encode(&stream, fields, message));
-}
-
-static bool encode_data(pb_ostream_t *stream, const pb_field_t *field,
-			void *const *arg)
-{
-	const struct entry *e = *arg;
-
-	if (e->size == 0) {
-		return true;
-	}
-	return pb_encode_tag_for_field(stream, field) &&
-	       pb_encode_string(stream, e->data, e->size);
+	codec_encode(out, fields, message, LIMIT_FRAME_BYTES);
 }
 
 static bool encode_entries(pb_ostream_t *stream, const pb_field_t *field,
@@ -52,13 +28,13 @@ static bool encode_entries(pb_ostream_t *stream, const pb_field_t *field,
 
 	for (size_t i = 0; i < entries->count; i++) {
 		struct entry *e = entries->at[i];
+		struct bytes data = entry_bytes(e);
 		raft_Entry message = raft_Entry_init_zero;
 
 		message.kind = (uint32_t)e->kind;
 		message.term = entries->with_term ? e->term : 0;
 		message.time_ns = entries->with_term ? e->time_ns : 0;
-		message.data.funcs.encode = encode_data;
-		message.data.arg = e;
+		codec_give(&message.data, &data);
 		if (!pb_encode_tag_for_field(stream, field) ||
 		    !pb_encode_submessage(stream, raft_Entry_fields,
 					  &message)) {

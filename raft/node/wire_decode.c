@@ -4,9 +4,9 @@
  * nanopb accepts most mutated bytes as some message, so that nothing is
  * believed here before it is checked (W1 ... W4). Payloads are not copied:
  * the stream is the body itself. */
-#include <pb_decode.h>
 #include <string.h>
 
+#include "proto/codec.h"
 #include "proto/raft.pb.h"
 #include "raft/node/address.h"
 #include "raft/node/config.h"
@@ -18,29 +18,12 @@ static bool number_valid(uint64_t number)
 
 /* --- Entries -------------------------------------------------------------- */
 
-struct data {
-	struct bytes body;
-	struct bytes found;
-};
-
-/* A field of a wrong wire type comes as a copy that is soon gone. */
-static bool decode_data(pb_istream_t *stream, const pb_field_t *field,
-			void **arg)
-{
-	struct data *data = *arg;
-
-	(void)field;
-	data->found = bytes_of(stream->state, stream->bytes_left);
-	return bytes_within(data->found, data->body) &&
-	       pb_read(stream, NULL, stream->bytes_left);
-}
-
 static bool decode_entry(pb_istream_t *stream, const pb_field_t *field,
 			 void **arg)
 {
 	struct wire_message *out = *arg;
 	raft_Entry message = raft_Entry_init_zero;
-	struct data data = {.body = out->body};
+	struct codec_slice data;
 	struct wire_entry *e;
 
 	(void)field;
@@ -48,8 +31,7 @@ static bool decode_entry(pb_istream_t *stream, const pb_field_t *field,
 		return false;
 	}
 	e = &out->entries[out->count];
-	message.data.funcs.decode = decode_data;
-	message.data.arg = &data;
+	codec_take(&message.data, &data, out->body);
 	if (!pb_decode(stream, raft_Entry_fields, &message) ||
 	    message.kind < ENTRY_NOOP || message.kind > ENTRY_COMMAND ||
 	    data.found.size > LIMIT_ENTRY_BYTES ||

@@ -13,6 +13,7 @@ base ^base/
 	project ^base/
 	library xxhash
 proto ^proto/
+	project ^proto/ ^base/(bytes|check)\.h$
 	library pb
 node ^raft/node/
 	project ^(raft|proto|base)/

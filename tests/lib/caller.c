@@ -39,6 +39,19 @@ void caller_say(int fd, struct bytes bytes)
 	CHECK(sent == (ssize_t)bytes.size);
 }
 
+void caller_say_frame(int fd, uint64_t *number, uint8_t kind,
+		      struct buffer *body)
+{
+	struct buffer out = {0};
+	size_t start = frame_begin(&out);
+
+	buffer_append_bytes(&out, buffer_bytes(body));
+	frame_seal(&out, start, kind, (*number)++);
+	caller_say(fd, buffer_bytes(&out));
+	buffer_deinit(&out);
+	buffer_deinit(body);
+}
+
 static bool comes_in(int fd, int ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -63,39 +76,63 @@ bool caller_is_closed(int fd)
 	return size <= 0;
 }
 
-static void hello_for(const struct kit_node *from, const struct kit_node *to,
-		      enum wire_purpose purpose, struct buffer *out)
+static void add_hello(const struct kit_node *from, const struct kit_node *to,
+		      struct wire_hello *hello, struct buffer *out)
+{
+	size_t start = frame_begin(out);
+
+	strcpy(hello->name, from->name);
+	strcpy(hello->target, to->name);
+	wire_encode_hello(out, hello);
+	frame_seal(out, start, WIRE_HELLO, 0);
+}
+
+static struct wire_hello hello_of(const struct kit_node *from)
 {
 	const struct kit *kit = from->kit;
 	struct wire_hello hello = {
 		.level = WIRE_LEVEL,
-		.founded = true,
 		.id = from->id,
 		.boot = 1,
-		.target_id = to->id,
-		.purpose = purpose,
 		.count = kit->count,
 	};
-	struct node_identity identity;
-	size_t start = frame_begin(out);
 
-	node_identity(to->node, &identity);
-	memcpy(hello.cluster, identity.cluster, sizeof hello.cluster);
-	strcpy(hello.name, from->name);
-	strcpy(hello.target, to->name);
 	for (size_t i = 0; i < kit->count; i++) {
 		strcpy(hello.members[i].name, kit->nodes[i].name);
 		strcpy(hello.members[i].address, kit->nodes[i].address);
 		hello.members[i].id = kit->nodes[i].id;
 	}
-	wire_encode_hello(out, &hello);
-	frame_seal(out, start, WIRE_HELLO, 0);
+	return hello;
+}
+
+static void hello_for(const struct kit_node *from, const struct kit_node *to,
+		      enum wire_purpose purpose, struct buffer *out)
+{
+	struct wire_hello hello = hello_of(from);
+	struct node_identity identity;
+
+	node_identity(to->node, &identity);
+	memcpy(hello.cluster, identity.cluster, sizeof hello.cluster);
+	hello.founded = true;
+	hello.target_id = to->id;
+	hello.purpose = purpose;
+	add_hello(from, to, &hello, out);
 }
 
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out)
 {
 	hello_for(from, to, WIRE_FOR_LINK, out);
+}
+
+void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
+			struct buffer *out)
+{
+	struct wire_hello hello = hello_of(from);
+
+	hello.id ^= 1;
+	hello.purpose = WIRE_FOR_LINK;
+	add_hello(from, to, &hello, out);
 }
 
 void caller_hello_snapshot(const struct kit_node *from,

@@ -9,6 +9,9 @@
 /* A connection to its port; the caller closes it. */
 int caller_dial(const struct kit_node *k);
 void caller_say(int fd, struct bytes bytes);
+/* The frame *number, which rises; body is emptied. */
+void caller_say_frame(int fd, uint64_t *number, uint8_t kind,
+		      struct buffer *body);
 /* Whether the other side ends the connection within five seconds; closes. */
 bool caller_is_closed(int fd);
 /* A HELLO of one member to another that runs, of a founded cluster, as frame
@@ -17,7 +20,11 @@ bool caller_is_closed(int fd);
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out);
 
-/* The same, of one that is about to send a snapshot. */
+/* Of one with the name of a member whose data is gone, and an id of its own. */
+void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
+			struct buffer *out);
+
+/* The same as caller_hello(), of one that is about to send a snapshot. */
 void caller_hello_snapshot(const struct kit_node *from,
 			   const struct kit_node *to, struct buffer *out);
 

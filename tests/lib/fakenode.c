@@ -20,6 +20,8 @@ struct node {
 	uint64_t tick_due;
 	struct buffer sent_copy;
 	atomic_bool low;
+	void (*stops)(void *context);
+	void *stops_context;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -163,7 +165,16 @@ int node_start(struct node *n, const struct node_state *state)
 
 void node_stop(struct node *n)
 {
-	(void)n;
+	if (n->stops != NULL) {
+		n->stops(n->stops_context);
+	}
+}
+
+void fakenode_on_stop(struct node *n, void (*stops)(void *context),
+		      void *context)
+{
+	n->stops = stops;
+	n->stops_context = context;
 }
 
 void node_close(struct node *n)

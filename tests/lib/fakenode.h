@@ -50,6 +50,9 @@ void fakenode_heard(struct node *n, uint32_t voters);
 
 /* Its data disk is nearly full; said at the next tick. */
 void fakenode_low(struct node *n, bool low);
+/* Called by node_stop(), which blocks on the real disk. */
+void fakenode_on_stop(struct node *n, void (*stops)(void *context),
+		      void *context);
 
 /* Take what is wanted; how many are under way then. */
 size_t fakenode_take(struct node *n);

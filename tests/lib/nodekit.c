@@ -279,7 +279,7 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 		.peers = k->kit->peers,
 		.peer_count = k->kit->count,
 		.heartbeat_ms = 50, /* half the usual: tests wait less */
-		.election_ms = 300,
+		.election_ms = KIT_ELECTION_MS,
 		.snapshot_rate = k->kit->snapshot_rate,
 		.repair = true,
 		.client = &client,

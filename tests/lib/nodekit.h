@@ -11,7 +11,7 @@
 
 #include "raft/node/node.h"
 
-enum { KIT_NODES_MAX = 6, KIT_NUMBERS_MAX = 1 << 17 };
+enum { KIT_NODES_MAX = 6, KIT_NUMBERS_MAX = 1 << 17, KIT_ELECTION_MS = 300 };
 
 struct kit;
 

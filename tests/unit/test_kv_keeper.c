@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: a leader gives birth once, ends only sessions it does not hear, and
- * tidies only when it has heard them all; a follower tells it what counts. */
+ * tidies only when it has heard them all; a follower tells it what counts.
+ * What removes much is made durable soon. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -244,6 +246,46 @@ static void without_a_lease_the_duties_go_on(void **state)
 	assert_log(h, "born;");
 }
 
+/* --- Flush ---------------------------------------------------------------- */
+
+/* Remove the thousand blocks of a file, as a purge does. */
+static int remove_many(void *context, struct kv_batch *b,
+		       const struct kv_at *at, struct bytes operation,
+		       struct buffer *result)
+{
+	uint8_t key[5] = "b";
+
+	(void)context;
+	(void)at;
+	(void)operation;
+	(void)result;
+	for (unsigned n = 0; n < KV_FLUSH_REMOVED; n++) {
+		key[3] = (uint8_t)(n >> 8);
+		key[4] = (uint8_t)n;
+		kv_remove(b, bytes_of(key, sizeof key));
+	}
+	return 0;
+}
+
+/* Only a flushed removal gives space back. */
+static void what_removes_much_is_flushed_soon(void **state)
+{
+	struct home *h = *state;
+	struct waiter a;
+	int looks = 1000;
+
+	h->machine.apply = remove_many;
+	GIVEN_FOLLOWER(h);
+	home_propose(h, &a, "purge");
+	fakenode_settle(h->node);
+	fakenode_sleep(h->node, KV_FLUSH_REMOVED_MS);
+
+	while (fakenode_flushed(h->node) < h->log.commit && --looks > 0) {
+		(void)poll(NULL, 0, 10);
+	}
+	assert_true(looks > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +299,7 @@ int main(void)
 		HOME_TEST(tidy_waits_until_every_session_was_heard),
 		HOME_TEST(without_a_majority_a_leader_has_no_duties),
 		HOME_TEST(without_a_lease_the_duties_go_on),
+		HOME_TEST(what_removes_much_is_flushed_soon),
 	};
 
 	return cmocka_run_group_tests_name("kv/keeper", tests, NULL, NULL);

@@ -280,6 +280,32 @@ static void what_comes_to_stand_at_its_path_is_left_alone(void **state)
 	assert_log(h, "a;b;");
 }
 
+static void mark_the_end(void *context)
+{
+	struct home *h = context;
+
+	pthread_mutex_lock(&h->lock);
+	buffer_printf(&h->told, "| ");
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* It finishes what it saves, for as long as a slow disk takes. */
+static void nobody_waits_for_the_end_of_the_node(void **state)
+{
+	struct home *h = *state;
+	struct waiter a, b;
+
+	GIVEN_FOLLOWER(h);
+	home_propose(h, &a, "a");
+	assert_int_equal(fakenode_take(h->node), 1);
+	home_barrier(h, &b, "b", KV_READS_STRICT);
+	fakenode_on_stop(h->node, mark_the_end, h);
+
+	home_close(h);
+
+	assert_told(h, "a=outcome unknown b=session ended | ");
+}
+
 static void a_restart_keeps_everything(void **state)
 {
 	struct home *h = *state;
@@ -392,6 +418,7 @@ int main(void)
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),
 		HOME_TEST(while_founding_nobody_leads),
 		HOME_TEST(what_comes_to_stand_at_its_path_is_left_alone),
+		HOME_TEST(nobody_waits_for_the_end_of_the_node),
 		HOME_TEST(a_restart_keeps_everything),
 		HOME_TEST(what_was_not_flushed_comes_back_from_the_log),
 		HOME_TEST(a_database_that_lost_its_tail_is_refused),

@@ -10,38 +10,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "tests/lib/nodekit.h"
-
-static int GIVEN_NODES(void **state, size_t count)
-{
-	struct kit *kit = mem_alloc(sizeof *kit);
-
-	kit_init(kit, count);
-	*state = kit;
-	return 0;
-}
-
-static int GIVEN_TWO(void **state)
-{
-	return GIVEN_NODES(state, 2);
-}
-
-static int GIVEN_THREE(void **state)
-{
-	return GIVEN_NODES(state, 3);
-}
-
-static int GIVEN_FIVE(void **state)
-{
-	return GIVEN_NODES(state, 5);
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
+#include "raft/node/clock.h"
+#include "tests/lib/nodetest.h"
 
 /* --- Given -----------------------------------------------------------------
  */
@@ -57,13 +27,6 @@ static struct kit_node *GIVEN_FOUNDER(struct kit *kit)
 	return first;
 }
 
-/* All nodes of the kit are voters of one cluster, which has a leader. */
-static struct kit_node *GIVEN_CLUSTER(struct kit *kit)
-{
-	kit_start_all(kit);
-	return kit_leader(kit);
-}
-
 static void add(struct kit_node *by, const struct kit_node *k, bool stay)
 {
 	if (kit_change(by, NODE_ADD, k->name, NULL, k->address, stay) != 0) {
@@ -75,21 +38,6 @@ static void join(struct kit_node *k, const struct kit_node *at)
 {
 	k->join = at->address;
 	kit_start(k);
-}
-
-static void assert_all_have(struct kit *kit, size_t count)
-{
-	for (size_t i = 0; i < kit->count; i++) {
-		if (kit->nodes[i].node != NULL) {
-			assert_true(kit_await(&kit->nodes[i], count));
-			assert_true(kit_agree(&kit->nodes[0], &kit->nodes[i]));
-		}
-	}
-}
-
-static struct kit_node *other_than(struct kit *kit, const struct kit_node *k)
-{
-	return k == &kit->nodes[0] ? &kit->nodes[1] : &kit->nodes[0];
 }
 
 /* --- Growing and shrinking --------------------------------------------------
@@ -513,14 +461,14 @@ static void a_leader_hands_over_before_it_ends(void **state)
 	assert_int_equal(after.raft.term, before.raft.term + 1);
 }
 
-static bool hears_two(const struct node_status *status, uint64_t argument)
+static bool hears(const struct node_status *status, uint64_t voters)
 {
-	(void)argument;
 	return status->raft.role == RAFT_LEADER &&
-	       status->raft.voters_heard == 2;
+	       status->raft.voters_heard == voters;
 }
 
-/* With n1 and n2 left and n2 silent, nothing could be committed any more. */
+/* With n1 and n2 left and n2 silent, nothing could be committed any more. It
+ * has the time of two elections to be heard: a new leader has heard nobody. */
 static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 {
 	struct kit *kit = *state;
@@ -530,14 +478,18 @@ static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 		&kit->nodes[2] == leader || &kit->nodes[2] == silent
 			? &kit->nodes[1]
 			: &kit->nodes[2];
+	raft_ms asked;
 
+	assert_true(kit_await_status(leader, hears, 3));
 	kit_stop(silent);
-	assert_true(kit_await_status(leader, hears_two, 0));
+	assert_true(kit_await_status(leader, hears, 2));
 
+	asked = clock_ms();
 	assert_int_equal(kit_change(leader, NODE_REMOVE, alive->name, NULL,
 				    NULL, false),
 			 STATUS_INVALID);
 	assert_non_null(strstr(leader->change_text, "1 of the 2 voters"));
+	assert_true(clock_ms() - asked >= 2 * (raft_ms)KIT_ELECTION_MS);
 	assert_int_equal(kit_change(leader, NODE_REMOVE, silent->name, NULL,
 				    NULL, false),
 			 0);
@@ -549,27 +501,32 @@ static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 
 int main(void)
 {
-#define WITH(n, name) cmocka_unit_test_setup_teardown(name, GIVEN_##n, teardown)
 	const struct CMUnitTest tests[] = {
-		WITH(FIVE, a_cluster_grows_from_one_to_three_to_five),
-		WITH(FIVE, a_cluster_shrinks_from_five_to_three_to_one),
-		WITH(THREE, a_removal_that_leaves_a_silent_majority_is_refused),
-		WITH(THREE, a_leader_may_be_removed_and_ends),
-		WITH(THREE, a_removed_node_that_is_added_again_comes_back),
-		WITH(TWO, a_newcomer_may_be_restarted_at_any_time),
-		WITH(TWO,
-		     a_learner_reads_and_writes_and_stays_one_until_promoted),
-		WITH(THREE, a_wiped_node_is_replaced_under_its_name),
-		WITH(FIVE, a_dead_node_is_replaced_by_another_name),
-		WITH(THREE, a_member_that_moved_is_called_there),
-		WITH(TWO, who_was_not_added_is_told_the_command),
-		WITH(TWO, who_can_not_listen_where_it_was_added_does_not_join),
-		WITH(TWO, a_member_of_another_cluster_does_not_join),
-		WITH(TWO, a_joint_configuration_outlives_restarts),
-		WITH(THREE, a_change_outlives_the_leader_it_was_asked_of),
-		WITH(TWO, without_a_leader_a_change_is_given_up),
-		WITH(THREE, leadership_goes_where_it_is_wanted),
-		WITH(THREE, a_leader_hands_over_before_it_ends),
+		KIT_TEST(GIVEN_FIVE, a_cluster_grows_from_one_to_three_to_five),
+		KIT_TEST(GIVEN_FIVE,
+			 a_cluster_shrinks_from_five_to_three_to_one),
+		KIT_TEST(GIVEN_THREE,
+			 a_removal_that_leaves_a_silent_majority_is_refused),
+		KIT_TEST(GIVEN_THREE, a_leader_may_be_removed_and_ends),
+		KIT_TEST(GIVEN_THREE,
+			 a_removed_node_that_is_added_again_comes_back),
+		KIT_TEST(GIVEN_TWO, a_newcomer_may_be_restarted_at_any_time),
+		KIT_TEST(
+			GIVEN_TWO,
+			a_learner_reads_and_writes_and_stays_one_until_promoted),
+		KIT_TEST(GIVEN_THREE, a_wiped_node_is_replaced_under_its_name),
+		KIT_TEST(GIVEN_FIVE, a_dead_node_is_replaced_by_another_name),
+		KIT_TEST(GIVEN_THREE, a_member_that_moved_is_called_there),
+		KIT_TEST(GIVEN_TWO, who_was_not_added_is_told_the_command),
+		KIT_TEST(GIVEN_TWO,
+			 who_can_not_listen_where_it_was_added_does_not_join),
+		KIT_TEST(GIVEN_TWO, a_member_of_another_cluster_does_not_join),
+		KIT_TEST(GIVEN_TWO, a_joint_configuration_outlives_restarts),
+		KIT_TEST(GIVEN_THREE,
+			 a_change_outlives_the_leader_it_was_asked_of),
+		KIT_TEST(GIVEN_TWO, without_a_leader_a_change_is_given_up),
+		KIT_TEST(GIVEN_THREE, leadership_goes_where_it_is_wanted),
+		KIT_TEST(GIVEN_THREE, a_leader_hands_over_before_it_ends),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/change", tests, NULL,

@@ -10,48 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "tests/lib/nodekit.h"
-
-static int GIVEN_NODES(void **state, size_t count)
-{
-	struct kit *kit = mem_alloc(sizeof *kit);
-
-	kit_init(kit, count);
-	*state = kit;
-	return 0;
-}
-
-static int GIVEN_ONE(void **state)
-{
-	return GIVEN_NODES(state, 1);
-}
-
-static int GIVEN_THREE(void **state)
-{
-	return GIVEN_NODES(state, 3);
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
-
-static void assert_all_have(struct kit *kit, size_t count)
-{
-	for (size_t i = 0; i < kit->count; i++) {
-		if (kit->nodes[i].node != NULL) {
-			assert_true(kit_await(&kit->nodes[i], count));
-			assert_true(kit_agree(&kit->nodes[0], &kit->nodes[i]));
-		}
-	}
-}
-
-static struct kit_node *other_than(struct kit *kit, const struct kit_node *k)
-{
-	return k == &kit->nodes[0] ? &kit->nodes[1] : &kit->nodes[0];
-}
+#include "tests/lib/nodetest.h"
 
 static void a_single_node_commits_alone_and_replays(void **state)
 {
@@ -260,11 +219,6 @@ static bool has_committed(const struct node_status *status, uint64_t index)
 	return status->raft.commit >= index;
 }
 
-static bool begins_after(const struct node_status *status, uint64_t index)
-{
-	return status->raft.first > index;
-}
-
 /* N4: deliveries stop at the bound and go on when the state has moved. */
 static void a_slow_state_is_not_flooded(void **state)
 {
@@ -399,24 +353,32 @@ static void a_member_that_missed_the_founding_is_handed_it_again(void **state)
 
 int main(void)
 {
-#define ONE(name) cmocka_unit_test_setup_teardown(name, GIVEN_ONE, teardown)
-#define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
 	const struct CMUnitTest tests[] = {
-		ONE(a_single_node_commits_alone_and_replays),
-		THREE(every_node_may_propose_and_all_get_one_sequence),
-		THREE(entries_of_a_mebibyte_travel_from_a_follower),
-		THREE(the_loss_of_the_leader_is_survived),
-		THREE(proposals_under_way_when_the_leader_goes_are_not_lost),
-		THREE(a_follower_that_was_away_catches_up),
-		THREE(without_a_quorum_nothing_commits_and_the_status_says_so),
-		THREE(reads_see_what_was_written_before),
-		THREE(an_ended_lease_is_false_and_leaves_the_index_alone),
-		THREE(messages_reach_members_and_itself),
-		ONE(a_slow_state_is_not_flooded),
-		ONE(what_all_have_flushed_is_cut_from_the_log),
-		THREE(the_log_stays_bounded_while_a_member_is_away),
-		THREE(a_founder_may_come_back_as_another_before_the_founding),
-		THREE(a_member_that_missed_the_founding_is_handed_it_again),
+		KIT_TEST(GIVEN_ONE, a_single_node_commits_alone_and_replays),
+		KIT_TEST(GIVEN_THREE,
+			 every_node_may_propose_and_all_get_one_sequence),
+		KIT_TEST(GIVEN_THREE,
+			 entries_of_a_mebibyte_travel_from_a_follower),
+		KIT_TEST(GIVEN_THREE, the_loss_of_the_leader_is_survived),
+		KIT_TEST(GIVEN_THREE,
+			 proposals_under_way_when_the_leader_goes_are_not_lost),
+		KIT_TEST(GIVEN_THREE, a_follower_that_was_away_catches_up),
+		KIT_TEST(
+			GIVEN_THREE,
+			without_a_quorum_nothing_commits_and_the_status_says_so),
+		KIT_TEST(GIVEN_THREE, reads_see_what_was_written_before),
+		KIT_TEST(GIVEN_THREE,
+			 an_ended_lease_is_false_and_leaves_the_index_alone),
+		KIT_TEST(GIVEN_THREE, messages_reach_members_and_itself),
+		KIT_TEST(GIVEN_ONE, a_slow_state_is_not_flooded),
+		KIT_TEST(GIVEN_ONE, what_all_have_flushed_is_cut_from_the_log),
+		KIT_TEST(GIVEN_THREE,
+			 the_log_stays_bounded_while_a_member_is_away),
+		KIT_TEST(
+			GIVEN_THREE,
+			a_founder_may_come_back_as_another_before_the_founding),
+		KIT_TEST(GIVEN_THREE,
+			 a_member_that_missed_the_founding_is_handed_it_again),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/cluster", tests, NULL,

@@ -12,37 +12,11 @@
 
 #include "base/mem.h"
 #include "raft/node/segment.h"
-#include "tests/lib/logkit.h"
+#include "tests/lib/logtest.h"
 
-#define FIRST "log-0000000000000001"
-#define SECOND "log-0000000000000002"
 #define THIRD "log-0000000000000003"
 
 enum { CRASH_SEEDS = 20 };
-
-struct fixture {
-	struct logkit kit;
-	struct logkit_model model;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = mem_zalloc(sizeof *f);
-
-	logkit_init(&f->kit);
-	assert_int_equal(logkit_open(&f->kit), 0);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	logkit_deinit(&f->kit);
-	mem_free(f);
-	return 0;
-}
 
 /* Saves of one entry each, three to a segment: 12 fill four segments. */
 static void GIVEN_ENTRIES(struct fixture *f, size_t count)
@@ -52,13 +26,6 @@ static void GIVEN_ENTRIES(struct fixture *f, size_t count)
 	}
 }
 
-static void crash_and_open(struct fixture *f, uint64_t seed)
-{
-	logkit_close(&f->kit);
-	faultdisk_crash(f->kit.disk, seed);
-	assert_int_equal(logkit_open(&f->kit), 0);
-}
-
 static void assert_damage(struct fixture *f, const char *name,
 			  const char *reason)
 {
@@ -66,15 +33,6 @@ static void assert_damage(struct fixture *f, const char *name,
 	assert_int_equal(logkit_open(&f->kit), STATUS_CORRUPT);
 	assert_non_null(strstr(logkit_problem(&f->kit), name));
 	assert_non_null(strstr(logkit_problem(&f->kit), reason));
-}
-
-static void assert_holds(struct fixture *f)
-{
-	const char *differs = logkit_differs(f->kit.log, &f->model, 0);
-
-	if (differs != NULL) {
-		fail_msg("the log differs in %s", differs);
-	}
 }
 
 static void zero_sector(struct fixture *f, const char *name, uint64_t at)
@@ -630,38 +588,40 @@ static void a_read_that_a_truncation_overtakes_finds_the_new_entry(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_new_log_is_empty),
-		TEST(everything_is_there_after_a_clean_restart),
-		TEST(runs_and_sizes_are_those_of_the_log),
-		TEST(a_discarded_entry_is_not_read),
-		TEST(row_3_term_and_vote_are_saved_as_one),
-		TEST(row_21_an_entry_never_outruns_its_term),
-		TEST(row_44_a_failed_sync_is_never_tried_again),
-		TEST(row_45_a_torn_tail_is_cut_and_stays_cut),
-		TEST(row_45_rot_in_the_middle_is_named),
-		TEST(row_45_a_lost_sector_in_the_middle_is_named),
-		TEST(row_45_a_lost_record_header_in_the_middle_is_named),
-		TEST(row_45_a_lost_record_before_the_next_segment_is_named),
-		TEST(row_45_rot_in_the_last_record_is_named),
-		TEST(row_46_a_truncation_over_segments_leaves_no_hole),
-		TEST(row_46_a_cut_over_segments_leaves_no_hole),
-		TEST(row_47_no_space_for_a_segment_leaves_the_log_as_it_was),
-		TEST(row_47_no_space_for_a_spare_harms_no_save),
-		TEST(a_missing_segment_is_named),
-		TEST(a_file_of_another_size_is_named),
-		TEST(a_damaged_header_is_named),
-		TEST(a_segment_under_another_name_is_named),
-		TEST(another_format_is_refused_as_such),
-		TEST(a_record_that_breaks_the_rules_is_named),
-		TEST(a_cut_drops_whole_segments_up_to_the_index),
-		TEST(a_cut_raises_the_commit_index),
-		TEST(the_base_is_known_after_a_truncation_over_a_cut_segment),
-		TEST(a_spare_is_taken_when_there_is_one),
-		TEST(a_recycled_segment_is_empty_wherever_the_power_goes),
-		TEST(a_read_that_a_cut_overtakes_finds_nothing),
-		TEST(a_read_that_a_truncation_overtakes_finds_the_new_entry),
+		LOG_TEST(a_new_log_is_empty),
+		LOG_TEST(everything_is_there_after_a_clean_restart),
+		LOG_TEST(runs_and_sizes_are_those_of_the_log),
+		LOG_TEST(a_discarded_entry_is_not_read),
+		LOG_TEST(row_3_term_and_vote_are_saved_as_one),
+		LOG_TEST(row_21_an_entry_never_outruns_its_term),
+		LOG_TEST(row_44_a_failed_sync_is_never_tried_again),
+		LOG_TEST(row_45_a_torn_tail_is_cut_and_stays_cut),
+		LOG_TEST(row_45_rot_in_the_middle_is_named),
+		LOG_TEST(row_45_a_lost_sector_in_the_middle_is_named),
+		LOG_TEST(row_45_a_lost_record_header_in_the_middle_is_named),
+		LOG_TEST(row_45_a_lost_record_before_the_next_segment_is_named),
+		LOG_TEST(row_45_rot_in_the_last_record_is_named),
+		LOG_TEST(row_46_a_truncation_over_segments_leaves_no_hole),
+		LOG_TEST(row_46_a_cut_over_segments_leaves_no_hole),
+		LOG_TEST(
+			row_47_no_space_for_a_segment_leaves_the_log_as_it_was),
+		LOG_TEST(row_47_no_space_for_a_spare_harms_no_save),
+		LOG_TEST(a_missing_segment_is_named),
+		LOG_TEST(a_file_of_another_size_is_named),
+		LOG_TEST(a_damaged_header_is_named),
+		LOG_TEST(a_segment_under_another_name_is_named),
+		LOG_TEST(another_format_is_refused_as_such),
+		LOG_TEST(a_record_that_breaks_the_rules_is_named),
+		LOG_TEST(a_cut_drops_whole_segments_up_to_the_index),
+		LOG_TEST(a_cut_raises_the_commit_index),
+		LOG_TEST(
+			the_base_is_known_after_a_truncation_over_a_cut_segment),
+		LOG_TEST(a_spare_is_taken_when_there_is_one),
+		LOG_TEST(a_recycled_segment_is_empty_wherever_the_power_goes),
+		LOG_TEST(a_read_that_a_cut_overtakes_finds_nothing),
+		LOG_TEST(
+			a_read_that_a_truncation_overtakes_finds_the_new_entry),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/log", tests, NULL, NULL);

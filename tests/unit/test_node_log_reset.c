@@ -11,36 +11,9 @@
 
 #include "base/mem.h"
 #include "raft/node/segment.h"
-#include "tests/lib/logkit.h"
-
-#define FIRST "log-0000000000000001"
-#define SECOND "log-0000000000000002"
+#include "tests/lib/logtest.h"
 
 static const struct raft_pos far = {.index = 900, .term = 4};
-
-struct fixture {
-	struct logkit kit;
-	struct logkit_model model;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = mem_zalloc(sizeof *f);
-
-	logkit_init(&f->kit);
-	assert_int_equal(logkit_open(&f->kit), 0);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	logkit_deinit(&f->kit);
-	mem_free(f);
-	return 0;
-}
 
 static void save(struct fixture *f, raft_term term, raft_id vote, size_t count,
 		 raft_index commit)
@@ -74,22 +47,6 @@ static void reset(struct fixture *f, struct raft_pos pos)
 	assert_int_equal(log_reset(f->kit.log, pos), 0);
 }
 
-static void reopen(struct fixture *f)
-{
-	logkit_close(&f->kit);
-	faultdisk_crash(f->kit.disk, 1);
-	assert_int_equal(logkit_open(&f->kit), 0);
-}
-
-static void assert_holds(struct fixture *f)
-{
-	const char *differs = logkit_differs(f->kit.log, &f->model, 0);
-
-	if (differs != NULL) {
-		fail_msg("the log differs in %s", differs);
-	}
-}
-
 /* --- What it leaves ------------------------------------------------------- */
 
 static void a_reset_leaves_an_empty_log_after_the_position(void **state)
@@ -112,7 +69,7 @@ static void a_reset_leaves_an_empty_log_after_the_position(void **state)
 	assert_int_equal(log_term(f->kit.log, 8), 0);
 	assert_false(faultdisk_has(f->kit.disk, FIRST));
 	assert_holds(f);
-	reopen(f);
+	crash_and_open(f, 1);
 	assert_holds(f);
 }
 
@@ -126,10 +83,10 @@ static void the_log_goes_on_after_a_reset(void **state)
 		save(f, 5, 0, 3, f->model.commit);
 		assert_holds(f);
 	}
-	reopen(f);
+	crash_and_open(f, 1);
 	assert_holds(f);
 	save(f, 5, 2, 1, 901);
-	reopen(f);
+	crash_and_open(f, 1);
 	assert_holds(f);
 }
 
@@ -141,11 +98,11 @@ static void row_48_entries_of_another_term_do_not_come_back(void **state)
 
 	GIVEN_A_LOG(f);
 	reset(f, within);
-	reopen(f);
+	crash_and_open(f, 1);
 	assert_int_equal(log_term(f->kit.log, 5), 2);
 	assert_int_equal(log_term(f->kit.log, 6), 0);
 	save(f, 5, 0, 2, 5);
-	reopen(f);
+	crash_and_open(f, 1);
 	assert_holds(f);
 }
 
@@ -156,7 +113,7 @@ static void an_empty_log_can_be_reset(void **state)
 	save(f, 4, 0, 0, 0);
 	reset(f, far);
 	reset(f, far);
-	reopen(f);
+	crash_and_open(f, 1);
 	assert_holds(f);
 }
 
@@ -345,21 +302,19 @@ static void a_read_that_a_reset_overtakes_finds_nothing(void **state)
 	assert_int_equal(r.rc, STATUS_NOT_FOUND);
 }
 
-#define RESET_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RESET_TEST(a_reset_leaves_an_empty_log_after_the_position),
-		RESET_TEST(the_log_goes_on_after_a_reset),
-		RESET_TEST(row_48_entries_of_another_term_do_not_come_back),
-		RESET_TEST(an_empty_log_can_be_reset),
-		RESET_TEST(what_is_committed_is_not_discarded),
-		RESET_TEST(row_53_the_power_may_go_at_any_operation),
-		RESET_TEST(what_is_left_from_before_does_not_count),
-		RESET_TEST(a_lost_beginning_is_named),
-		RESET_TEST(a_failed_reset_poisons_the_log),
-		RESET_TEST(a_read_that_a_reset_overtakes_finds_nothing),
+		LOG_TEST(a_reset_leaves_an_empty_log_after_the_position),
+		LOG_TEST(the_log_goes_on_after_a_reset),
+		LOG_TEST(row_48_entries_of_another_term_do_not_come_back),
+		LOG_TEST(an_empty_log_can_be_reset),
+		LOG_TEST(what_is_committed_is_not_discarded),
+		LOG_TEST(row_53_the_power_may_go_at_any_operation),
+		LOG_TEST(what_is_left_from_before_does_not_count),
+		LOG_TEST(a_lost_beginning_is_named),
+		LOG_TEST(a_failed_reset_poisons_the_log),
+		LOG_TEST(a_read_that_a_reset_overtakes_finds_nothing),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/log_reset", tests, NULL,

@@ -14,23 +14,7 @@
 #include "base/mem.h"
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
-#include "tests/lib/nodekit.h"
-
-static int GIVEN_TWO(void **state)
-{
-	struct kit *kit = mem_alloc(sizeof *kit);
-
-	kit_init(kit, 2);
-	*state = kit;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
+#include "tests/lib/nodetest.h"
 
 /* Open n1 alone with the given peers, in its kit's folder. */
 static int open_with(struct kit *kit, const struct node_peer *peers,
@@ -323,25 +307,25 @@ static void a_mark_beyond_the_log_is_not_believed(void **state)
 
 int main(void)
 {
-#define TWO(name) cmocka_unit_test_setup_teardown(name, GIVEN_TWO, teardown)
 	const struct CMUnitTest tests[] = {
-		TWO(a_peer_list_without_this_node_is_refused),
-		TWO(a_name_given_twice_is_refused),
-		TWO(a_bad_address_is_refused),
-		TWO(a_bad_name_is_refused),
-		TWO(too_many_peers_are_refused),
-		TWO(a_port_in_use_is_refused),
-		TWO(a_folder_in_a_missing_one_is_refused),
-		TWO(a_folder_with_a_log_of_unknown_origin_is_left_alone),
-		TWO(a_folder_in_use_is_refused),
-		TWO(a_folder_of_another_node_is_refused),
-		TWO(the_folder_is_for_its_owner_only),
-		TWO(a_damaged_identity_is_named),
-		TWO(a_log_without_an_identity_is_refused),
-		TWO(a_lost_log_is_never_begun_again),
-		TWO(a_state_from_beyond_the_log_is_refused),
-		TWO(what_was_shown_before_a_kill_is_committed),
-		TWO(a_mark_beyond_the_log_is_not_believed),
+		KIT_TEST(GIVEN_TWO, a_peer_list_without_this_node_is_refused),
+		KIT_TEST(GIVEN_TWO, a_name_given_twice_is_refused),
+		KIT_TEST(GIVEN_TWO, a_bad_address_is_refused),
+		KIT_TEST(GIVEN_TWO, a_bad_name_is_refused),
+		KIT_TEST(GIVEN_TWO, too_many_peers_are_refused),
+		KIT_TEST(GIVEN_TWO, a_port_in_use_is_refused),
+		KIT_TEST(GIVEN_TWO, a_folder_in_a_missing_one_is_refused),
+		KIT_TEST(GIVEN_TWO,
+			 a_folder_with_a_log_of_unknown_origin_is_left_alone),
+		KIT_TEST(GIVEN_TWO, a_folder_in_use_is_refused),
+		KIT_TEST(GIVEN_TWO, a_folder_of_another_node_is_refused),
+		KIT_TEST(GIVEN_TWO, the_folder_is_for_its_owner_only),
+		KIT_TEST(GIVEN_TWO, a_damaged_identity_is_named),
+		KIT_TEST(GIVEN_TWO, a_log_without_an_identity_is_refused),
+		KIT_TEST(GIVEN_TWO, a_lost_log_is_never_begun_again),
+		KIT_TEST(GIVEN_TWO, a_state_from_beyond_the_log_is_refused),
+		KIT_TEST(GIVEN_TWO, what_was_shown_before_a_kill_is_committed),
+		KIT_TEST(GIVEN_TWO, a_mark_beyond_the_log_is_not_believed),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/open", tests, NULL, NULL);

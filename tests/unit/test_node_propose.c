@@ -11,41 +11,14 @@
 #include "base/mem.h"
 #include "raft/node/wire.h"
 #include "tests/lib/caller.h"
-
-static int GIVEN_NODES(void **state, size_t count)
-{
-	struct kit *kit = mem_alloc(sizeof *kit);
-
-	kit_init(kit, count);
-	*state = kit;
-	kit_start_all(kit);
-	kit_leader(kit);
-	return 0;
-}
-
-static int GIVEN_TWO(void **state)
-{
-	return GIVEN_NODES(state, 2);
-}
-
-static int GIVEN_THREE(void **state)
-{
-	return GIVEN_NODES(state, 3);
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
+#include "tests/lib/nodetest.h"
 
 /* The leader answers over a new connection before the end of the old one was
  * noticed: a refusal may have been on that. */
 static void a_replaced_link_is_another_way(void **state)
 {
 	struct kit *kit = *state;
-	struct kit_node *leader = kit_leader(kit);
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
 	struct kit_node *follower = &kit->nodes[leader == &kit->nodes[0]];
 	struct buffer hello = {0};
 	size_t ways;
@@ -93,6 +66,7 @@ static void a_refusal_waits_for_a_way(void **state)
 	struct bytes body;
 	int fd;
 
+	(void)GIVEN_CLUSTER(kit);
 	kit_stop(gone);
 	assert_true(kit_await_waiting(alone, "no quorum: 1 of 2"));
 	caller_hello(gone, alone, &calls);
@@ -117,11 +91,9 @@ static void a_refusal_waits_for_a_way(void **state)
 
 int main(void)
 {
-#define TWO(name) cmocka_unit_test_setup_teardown(name, GIVEN_TWO, teardown)
-#define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
 	const struct CMUnitTest tests[] = {
-		THREE(a_replaced_link_is_another_way),
-		TWO(a_refusal_waits_for_a_way),
+		KIT_TEST(GIVEN_THREE, a_replaced_link_is_another_way),
+		KIT_TEST(GIVEN_TWO, a_refusal_waits_for_a_way),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/propose", tests, NULL,

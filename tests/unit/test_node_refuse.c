@@ -14,37 +14,7 @@
 #include "base/mem.h"
 #include "raft/node/wire.h"
 #include "tests/lib/caller.h"
-
-static int GIVEN_NODES(void **state, size_t count)
-{
-	struct kit *kit = mem_alloc(sizeof *kit);
-
-	kit_init(kit, count);
-	*state = kit;
-	return 0;
-}
-
-static int GIVEN_TWO(void **state)
-{
-	return GIVEN_NODES(state, 2);
-}
-
-static int GIVEN_THREE(void **state)
-{
-	return GIVEN_NODES(state, 3);
-}
-
-static int GIVEN_FOUR(void **state)
-{
-	return GIVEN_NODES(state, 4);
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
+#include "tests/lib/nodetest.h"
 
 /* --- Nodes that do not belong ----------------------------------------------
  */
@@ -68,6 +38,53 @@ static void a_member_that_lost_its_data_is_told_to_be_replaced(void **state)
 	node_status(k->node, &status);
 	assert_false(status.founded);
 	assert_int_equal(kit_applied(k), 0);
+}
+
+/* An answer to a call of this node; true: it was then denied. */
+static bool is_denied_when_called(struct kit_node *k, struct kit_node *by)
+{
+	struct wire_message *m = mem_alloc(sizeof *m);
+	struct buffer answer = {0};
+	struct bytes body;
+	bool denied, theirs;
+
+	caller_hello_empty(k, by, &answer);
+	do {
+		struct caller_ear ear = {.fd = caller_called(k)};
+
+		assert_true(caller_hears(&ear, WIRE_HELLO, &body));
+		assert_int_equal(wire_decode(body, WIRE_HELLO, m), 0);
+		theirs = strcmp(m->hello.name, by->name) == 0;
+		if (theirs) {
+			caller_say(ear.fd, buffer_bytes(&answer));
+		}
+		denied = theirs && caller_hears(&ear, WIRE_DENIED, &body);
+		buffer_deinit(&ear.in);
+		close(ear.fd);
+	} while (!theirs);
+	buffer_deinit(&answer);
+	mem_free(m);
+	return denied;
+}
+
+/* The leader still calls the lost one when its successor is there already. */
+static void who_is_invited_is_not_denied_where_the_lost_one_was(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	struct kit_node *leader;
+
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(k);
+	leader = kit_leader(kit);
+	assert_true(is_denied_when_called(k, leader));
+
+	assert_int_equal(kit_change(leader, NODE_REPLACE, k->name, k->name,
+				    k->address, false),
+			 0);
+
+	assert_false(is_denied_when_called(k, kit_leader(kit)));
 }
 
 static void a_name_the_cluster_does_not_know_is_told_so(void **state)
@@ -178,12 +195,6 @@ static uint64_t bad_frames(struct kit_node *k, uint64_t at_least)
 static void GIVEN_HELLO_OF_N2(struct kit *kit, struct buffer *out)
 {
 	caller_hello(&kit->nodes[1], &kit->nodes[0], out);
-}
-
-static void GIVEN_CLUSTER(struct kit *kit)
-{
-	kit_start_all(kit);
-	kit_leader(kit);
 }
 
 static void assert_goes_on(struct kit *kit)
@@ -356,23 +367,29 @@ static void many_silent_callers_do_not_keep_members_out(void **state)
 
 int main(void)
 {
-#define TWO(name) cmocka_unit_test_setup_teardown(name, GIVEN_TWO, teardown)
-#define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
-#define FOUR(name) cmocka_unit_test_setup_teardown(name, GIVEN_FOUR, teardown)
 	const struct CMUnitTest tests[] = {
-		THREE(a_member_that_lost_its_data_is_told_to_be_replaced),
-		FOUR(a_name_the_cluster_does_not_know_is_told_so),
-		THREE(a_member_of_another_cluster_is_left_out),
-		THREE(the_data_of_another_cluster_is_refused_by_its_node),
-		THREE(different_peer_lists_wait_and_say_so),
-		THREE(noise_is_closed_and_counted),
-		THREE(a_length_beyond_the_bound_is_closed_at_once),
-		TWO(another_protocol_version_is_closed),
-		TWO(a_truncated_frame_is_waited_for_only_so_long),
-		THREE(a_replayed_frame_is_closed_and_counted),
-		THREE(a_hello_of_an_earlier_start_is_refused),
-		THREE(a_message_in_the_name_of_another_is_refused),
-		TWO(many_silent_callers_do_not_keep_members_out),
+		KIT_TEST(GIVEN_THREE,
+			 a_member_that_lost_its_data_is_told_to_be_replaced),
+		KIT_TEST(GIVEN_THREE,
+			 who_is_invited_is_not_denied_where_the_lost_one_was),
+		KIT_TEST(GIVEN_FOUR,
+			 a_name_the_cluster_does_not_know_is_told_so),
+		KIT_TEST(GIVEN_THREE, a_member_of_another_cluster_is_left_out),
+		KIT_TEST(GIVEN_THREE,
+			 the_data_of_another_cluster_is_refused_by_its_node),
+		KIT_TEST(GIVEN_THREE, different_peer_lists_wait_and_say_so),
+		KIT_TEST(GIVEN_THREE, noise_is_closed_and_counted),
+		KIT_TEST(GIVEN_THREE,
+			 a_length_beyond_the_bound_is_closed_at_once),
+		KIT_TEST(GIVEN_TWO, another_protocol_version_is_closed),
+		KIT_TEST(GIVEN_TWO,
+			 a_truncated_frame_is_waited_for_only_so_long),
+		KIT_TEST(GIVEN_THREE, a_replayed_frame_is_closed_and_counted),
+		KIT_TEST(GIVEN_THREE, a_hello_of_an_earlier_start_is_refused),
+		KIT_TEST(GIVEN_THREE,
+			 a_message_in_the_name_of_another_is_refused),
+		KIT_TEST(GIVEN_TWO,
+			 many_silent_callers_do_not_keep_members_out),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/refuse", tests, NULL,

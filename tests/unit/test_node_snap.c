@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "tests/lib/nodekit.h"
+#include "tests/lib/nodetest.h"
 
 enum {
 	MIB = 1 << 20,
@@ -21,28 +21,16 @@ enum {
 	LONG = LIMIT_LOG_BYTES / MIB + 24, /* entries of a MiB */
 };
 
-static int GIVEN_THREE(void **state)
+static int setup(void **state)
 {
-	struct kit *kit = mem_alloc(sizeof *kit);
+	struct kit *kit;
 
-	kit_init(kit, 3);
+	(void)GIVEN_THREE(state);
+	kit = *state;
 	for (size_t i = 0; i < kit->count; i++) {
 		kit->nodes[i].ballast = BALLAST;
 	}
-	*state = kit;
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
-}
-
-static bool begins_after(const struct node_status *status, uint64_t index)
-{
-	return status->raft.first > index + 1;
 }
 
 static bool has_installed(const struct node_status *status, uint64_t count)
@@ -53,11 +41,6 @@ static bool has_installed(const struct node_status *status, uint64_t count)
 static bool has_sent(const struct node_status *status, uint64_t count)
 {
 	return status->snapshots.sent >= count;
-}
-
-static bool has_failed(const struct node_status *status, uint64_t count)
-{
-	return status->snapshots.failed >= count;
 }
 
 static bool has_taken(const struct node_status *status, uint64_t bytes)
@@ -72,10 +55,7 @@ static bool has_kept(const struct node_status *status, uint64_t bytes)
 
 static struct node_snapshots snapshots_of(struct kit_node *k)
 {
-	struct node_status status;
-
-	node_status(k->node, &status);
-	return status.snapshots;
+	return status_of(k).snapshots;
 }
 
 /* One of them is down, and the logs of the others begin after all it has. */
@@ -104,16 +84,6 @@ static struct kit_node *GIVEN_ONE_AWAY(struct kit *kit,
 		}
 	}
 	return away;
-}
-
-static void assert_all_have(struct kit *kit, size_t count)
-{
-	for (size_t i = 0; i < kit->count; i++) {
-		if (kit->nodes[i].node != NULL) {
-			assert_true(kit_await(&kit->nodes[i], count));
-			assert_true(kit_agree(&kit->nodes[0], &kit->nodes[i]));
-		}
-	}
 }
 
 /* --- The way it goes -------------------------------------------------------
@@ -421,7 +391,7 @@ static void a_crash_between_state_and_log_is_mended(void **state)
 	assert_int_equal(away->loaded, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
+#define TEST(name) KIT_TEST(setup, name)
 
 int main(void)
 {

@@ -15,6 +15,7 @@
 #include "raft/node/snap_wire.h"
 #include "raft/node/wire.h"
 #include "tests/lib/caller.h"
+#include "tests/lib/nodetest.h"
 
 enum { AHEAD = 1000 }; /* entries that the snapshot is ahead */
 
@@ -42,9 +43,10 @@ static bool has_counted(const struct node_status *status, uint64_t bad_frames)
 /* n3 is alone; n1 is who sends. */
 static int setup(void **state)
 {
-	struct kit *kit = mem_alloc(sizeof *kit);
+	struct kit *kit;
 
-	kit_init(kit, 3);
+	(void)GIVEN_THREE(state);
+	kit = *state;
 	kit_start_all(kit);
 	kit_leader(kit);
 	kit_propose(&kit->nodes[2], 0, 10, 8);
@@ -52,41 +54,18 @@ static int setup(void **state)
 	kit_stop(&kit->nodes[0]);
 	kit_stop(&kit->nodes[1]);
 	assert_true(kit_await_status(&kit->nodes[2], is_alone, 0));
-	*state = kit;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	kit_deinit(*state);
-	mem_free(*state);
 	buffer_deinit(&content[0]);
 	buffer_deinit(&content[1]);
-	return 0;
-}
-
-static struct node_status status_of(struct kit_node *k)
-{
-	struct node_status status;
-
-	node_status(k->node, &status);
-	return status;
+	return kit_teardown(state);
 }
 
 /* --- What is said ----------------------------------------------------------
  */
-
-static void say(struct talk *t, uint8_t kind, struct buffer *body)
-{
-	struct buffer out = {0};
-	size_t start = frame_begin(&out);
-
-	buffer_append_bytes(&out, buffer_bytes(body));
-	frame_seal(&out, start, kind, t->number++);
-	caller_say(t->ear.fd, buffer_bytes(&out));
-	buffer_deinit(&out);
-	buffer_deinit(body);
-}
 
 static struct talk GIVEN_TALK(struct kit *kit) {
 	struct talk t = {.number = 1};
@@ -156,7 +135,7 @@ static void offer(struct talk *t, struct kit_node *k, struct raft_pos pos,
 
 	fill_files(k, pos);
 	snap_encode_offer(&body, &o, files);
-	say(t, SNAP_OFFER, &body);
+	caller_say_frame(t->ear.fd, &t->number, SNAP_OFFER, &body);
 }
 
 static void say_chunk(struct talk *t, uint32_t file, uint64_t at, size_t size,
@@ -176,7 +155,7 @@ static void say_chunk(struct talk *t, uint32_t file, uint64_t at, size_t size,
 	}
 	snap_encode_chunk(&body, &chunk,
 			  XXH3_64bits(chunk.data.data, size) + wrong_sum);
-	say(t, SNAP_CHUNK, &body);
+	caller_say_frame(t->ear.fd, &t->number, SNAP_CHUNK, &body);
 }
 
 static void say_all(struct talk *t)
@@ -187,7 +166,7 @@ static void say_all(struct talk *t)
 	say_chunk(t, 0, SNAP_CHUNK_BYTES, SNAP_CHUNK_BYTES, 0, 0);
 	say_chunk(t, 1, 0, content[1].size, 0, 0);
 	snap_encode_done(&body);
-	say(t, SNAP_DONE, &body);
+	caller_say_frame(t->ear.fd, &t->number, SNAP_DONE, &body);
 }
 
 static bool hears(struct talk *t, enum snap_kind kind)
@@ -198,25 +177,38 @@ static bool hears(struct talk *t, enum snap_kind kind)
 	       snap_decode(body, (uint8_t)kind, &message) == 0;
 }
 
+static void assert_verdict(struct talk *t, int status)
+{
+	assert_true(hears(t, SNAP_VERDICT));
+	assert_int_equal(message.verdict.status, status);
+}
+
+/* A connection on which a snapshot that ends there was offered, and taken. */
+static struct talk GIVEN_OFFER(struct kit *kit, struct raft_pos pos) {
+	struct talk t = GIVEN_TALK(kit);
+
+	offer(&t, &kit->nodes[2], pos, pos.term);
+	assert_true(hears(&t, SNAP_HAVE));
+	return t;
+}
+
 /* --- The way it goes -------------------------------------------------------
  */
 
-static void a_whole_snapshot_is_loaded_and_told(void **state)
+static void
+a_whole_snapshot_is_loaded_and_told(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[2];
 	struct raft_pos pos = pos_of(k, AHEAD);
-	struct talk t = GIVEN_TALK(kit);
+	struct talk t = GIVEN_OFFER(kit, pos);
 
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
 	assert_int_equal(message.pieces, 0);
 	say_all(&t);
 
 	assert_true(hears(&t, SNAP_ACK));
 	assert_int_equal(message.ack, SNAP_CHUNK_BYTES);
-	assert_true(hears(&t, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, 0);
+	assert_verdict(&t, 0);
 	assert_int_equal(message.verdict.index, pos.index);
 	assert_int_equal(kit_index(k), pos.index);
 	assert_int_equal(k->loaded, 1);
@@ -233,8 +225,7 @@ static void what_is_here_already_is_not_sent(void **state)
 
 	offer(&t, k, pos, pos.term);
 
-	assert_true(hears(&t, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, 0);
+	assert_verdict(&t, 0);
 	assert_int_equal(message.verdict.index, pos.index);
 	assert_int_equal(k->loaded, 0);
 	end(&t);
@@ -255,8 +246,7 @@ static void the_leaders_second_connection_takes_over(void **state)
 	assert_true(hears(&first, SNAP_ACK));
 	offer(&second, k, pos, pos.term);
 
-	assert_true(hears(&first, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, STATUS_INTERRUPTED);
+	assert_verdict(&first, STATUS_INTERRUPTED);
 	assert_true(hears(&second, SNAP_HAVE));
 	assert_int_equal(message.pieces, 1);
 	assert_int_equal(message.piece[0].size, SNAP_CHUNK_BYTES);
@@ -284,11 +274,9 @@ static void a_second_one_is_not_taken_while_one_is_loaded(void **state)
 	assert_true(kit_await_load(k));
 	offer(&second, k, pos_of(k, 2 * AHEAD), pos.term);
 
-	assert_true(hears(&second, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, STATUS_PENDING);
+	assert_verdict(&second, STATUS_PENDING);
 	kit_release_load(k);
-	assert_true(hears(&first, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, 0);
+	assert_verdict(&first, 0);
 	assert_int_equal(message.verdict.index, pos.index);
 	end(&first);
 	end(&second);
@@ -304,8 +292,7 @@ static void an_offer_of_an_old_term_is_refused(void **state)
 	pos.term--;
 	offer(&t, k, pos, pos.term);
 
-	assert_true(hears(&t, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, STATUS_NOT_LEADER);
+	assert_verdict(&t, STATUS_NOT_LEADER);
 	end(&t);
 }
 
@@ -317,22 +304,17 @@ static void a_corrupt_chunk_ends_the_connection(void **state)
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[2];
 	struct raft_pos pos = pos_of(k, AHEAD);
-	struct talk t = GIVEN_TALK(kit);
+	struct talk t = GIVEN_OFFER(kit, pos);
 
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
 	say_chunk(&t, 0, 0, SNAP_CHUNK_BYTES, 1, 0);
 	assert_closed(&t);
 	assert_true(kit_await_status(k, has_counted, 1));
 
 	/* Nothing of it is kept, and the next one is taken. */
-	t = GIVEN_TALK(kit);
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
+	t = GIVEN_OFFER(kit, pos);
 	assert_int_equal(message.pieces, 0);
 	say_all(&t);
-	assert_true(hears(&t, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, 0);
+	assert_verdict(&t, 0);
 	end(&t);
 }
 
@@ -341,15 +323,12 @@ static void a_file_that_is_not_what_was_read_is_refused(void **state)
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[2];
 	struct raft_pos pos = pos_of(k, AHEAD);
-	struct talk t = GIVEN_TALK(kit);
+	struct talk t = GIVEN_OFFER(kit, pos);
 
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
 	say_chunk(&t, 0, 0, SNAP_CHUNK_BYTES, 0, 0);
 	say_chunk(&t, 0, SNAP_CHUNK_BYTES, SNAP_CHUNK_BYTES, 0, 1);
 
-	assert_true(hears(&t, SNAP_VERDICT));
-	assert_int_equal(message.verdict.status, STATUS_CORRUPT);
+	assert_verdict(&t, STATUS_CORRUPT);
 	assert_int_equal(k->loaded, 0);
 	end(&t);
 }
@@ -367,22 +346,17 @@ static void frames_out_of_place_end_the_connection(void **state)
 	say_chunk(&t, 0, 0, SNAP_CHUNK_BYTES, 0, 0); /* before the offer */
 	assert_closed(&t);
 
-	t = GIVEN_TALK(kit);
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
+	t = GIVEN_OFFER(kit, pos);
 	say_chunk(&t, 0, SNAP_CHUNK_BYTES, SNAP_CHUNK_BYTES, 0, 0); /* a gap */
 	assert_closed(&t);
 
-	t = GIVEN_TALK(kit);
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
+	t = GIVEN_OFFER(kit, pos);
 	snap_encode_done(&body);
-	say(&t, SNAP_DONE, &body); /* not all is there */
+	/* Not all is there. */
+	caller_say_frame(t.ear.fd, &t.number, SNAP_DONE, &body);
 	assert_closed(&t);
 
-	t = GIVEN_TALK(kit);
-	offer(&t, k, pos, pos.term);
-	assert_true(hears(&t, SNAP_HAVE));
+	t = GIVEN_OFFER(kit, pos);
 	offer(&t, k, pos, pos.term); /* twice */
 	assert_closed(&t);
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "raft/node/snap.h"
 #include "tests/lib/caller.h"
+#include "tests/lib/nodetest.h"
 
 enum {
 	MIB = 1 << 20,
@@ -37,16 +38,6 @@ static struct stand_in stand_in;
 static struct snap_message message;		/* of the last frame */
 static struct wire_message greeting, core_said; /* large */
 
-static bool begins_after(const struct node_status *status, uint64_t index)
-{
-	return status->raft.first > index + 1;
-}
-
-static bool has_failed(const struct node_status *status, uint64_t count)
-{
-	return status->snapshots.failed >= count;
-}
-
 static bool has_counted(const struct node_status *status, uint64_t bad_frames)
 {
 	return status->bad_frames >= bad_frames;
@@ -59,10 +50,11 @@ static bool has_kept(const struct node_status *status, uint64_t bytes)
 
 static int setup(void **state)
 {
-	struct kit *kit = mem_alloc(sizeof *kit);
 	struct stand_in *s = &stand_in;
+	struct kit *kit;
 
-	kit_init(kit, 3);
+	(void)GIVEN_THREE(state);
+	kit = *state;
 	for (size_t i = 0; i < kit->count; i++) {
 		kit->nodes[i].ballast = BALLAST;
 	}
@@ -75,7 +67,6 @@ static int setup(void **state)
 	assert_true(kit_await(s->leader, LONG));
 	node_flushed(s->leader->node, kit_index(s->leader));
 	assert_true(kit_await_status(s->leader, begins_after, 2));
-	*state = kit;
 	return 0;
 }
 
@@ -97,25 +88,11 @@ static int teardown(void **state)
 	close_ear(&s->link);
 	close_ear(&s->snap);
 	close(s->in);
-	kit_deinit(*state);
-	mem_free(*state);
-	return 0;
+	return kit_teardown(state);
 }
 
 /* --- Standing in -----------------------------------------------------------
  */
-
-static void say(int fd, uint64_t *number, uint8_t kind, struct buffer *body)
-{
-	struct buffer out = {0};
-	size_t start = frame_begin(&out);
-
-	buffer_append_bytes(&out, buffer_bytes(body));
-	frame_seal(&out, start, kind, (*number)++);
-	caller_say(fd, buffer_bytes(&out));
-	buffer_deinit(&out);
-	buffer_deinit(body);
-}
 
 /* The leader dials for this: answer its HELLO. Others are not answered. */
 static struct caller_ear answer(struct stand_in *s, enum wire_purpose purpose)
@@ -152,7 +129,7 @@ static void reject(struct stand_in *s, const struct raft_msg *append)
 	struct buffer out = {0};
 
 	wire_encode_core(&out, &msg, NULL, 0);
-	say(s->in, &s->in_number, WIRE_CORE, &out);
+	caller_say_frame(s->in, &s->in_number, WIRE_CORE, &out);
 }
 
 /* Until the link ends. */
@@ -208,7 +185,7 @@ static void say_have(struct stand_in *s, const struct snap_piece *pieces,
 	struct buffer body = {0};
 
 	snap_encode_have(&body, pieces, count);
-	say(s->snap.fd, &s->snap_number, SNAP_HAVE, &body);
+	caller_say_frame(s->snap.fd, &s->snap_number, SNAP_HAVE, &body);
 }
 
 static void say_ack(struct stand_in *s, uint64_t bytes)
@@ -216,7 +193,7 @@ static void say_ack(struct stand_in *s, uint64_t bytes)
 	struct buffer body = {0};
 
 	snap_encode_ack(&body, bytes);
-	say(s->snap.fd, &s->snap_number, SNAP_ACK, &body);
+	caller_say_frame(s->snap.fd, &s->snap_number, SNAP_ACK, &body);
 }
 
 static void say_verdict(struct stand_in *s, int status, raft_index index)
@@ -225,7 +202,7 @@ static void say_verdict(struct stand_in *s, int status, raft_index index)
 	struct buffer body = {0};
 
 	snap_encode_verdict(&body, &verdict);
-	say(s->snap.fd, &s->snap_number, SNAP_VERDICT, &body);
+	caller_say_frame(s->snap.fd, &s->snap_number, SNAP_VERDICT, &body);
 }
 
 static double seconds(void)
@@ -350,7 +327,7 @@ static void nonsense_ends_the_transfer(void **state)
 
 	GIVEN_OFFER(s);
 	buffer_append(&noise, "noise", 5);
-	say(s->snap.fd, &s->snap_number, SNAP_HAVE, &noise);
+	caller_say_frame(s->snap.fd, &s->snap_number, SNAP_HAVE, &noise);
 	assert_true(kit_await_status(s->leader, has_failed, 2));
 	assert_true(kit_await_status(s->leader, has_counted, 1));
 }
