@@ -251,11 +251,11 @@ void election_on_prevote(struct raft *r, const struct raft_msg *m)
 
 	reply.reject = election_is_promised(r, m) || m->term <= r->hard.term ||
 		       save_stalled(r) || !is_complete(r, m->pos);
-	reply.repair = r->repair;
 	if (reply.reject) {
 		reply.pos.term = r->hard.term;
 		r->counters.prevotes_refused++;
 	}
+	reply.repair = r->repair;
 	act_send(r, reply, 0);
 }
 
