@@ -25,7 +25,7 @@ RAFT = $(call room,raft,append change check commit election members progress quo
 NODE = $(call room,raft/node,accept address alone begin clock config conn cut deliver disk drive entry \
 	found identity inbox log log_cut log_open log_read log_reset log_spare mark mend node options peer \
 	peers promise propose publish reserve saver segment tail trace wire wire_decode)
-KV = $(call room,kv,anew apply archive backup batch change client clock command face feed hold install keeper kv marker propose \
+KV = $(call room,kv,anew apply archive backup batch change client clock command damage face feed hold install keeper kv marker propose \
 	read record session space status store_rocksdb swap worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)

@@ -293,7 +293,7 @@ int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
 		}
 	}
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;
@@ -365,7 +365,7 @@ int kv_recover_on(const struct kv_config *config, const struct kv_below *below,
 	}
 	mem_free(identity);
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;

@@ -130,10 +130,6 @@ static int want(struct node *n, const char *what, struct buffer *problem)
 			      status_text(rc));
 	} else {
 		n->mend = next;
-		log_error("%s: this node is to be repaired from its peers and "
-			  "does not vote until then; what is damaged goes to "
-			  "%s",
-			  what, folder);
 	}
 	mem_free(folder);
 	return rc;
@@ -183,7 +179,11 @@ int mend_set_aside(struct node *n, struct buffer *problem)
 	if (rc == 0) {
 		rc = move_log(n, folder);
 	}
-	if (rc != 0) {
+	if (rc == 0) {
+		log_error("%s: this node does not vote until it is repaired "
+			  "from its peers; what was damaged is kept in %s",
+			  n->mend.what, folder);
+	} else {
 		buffer_printf(problem,
 			      "cannot set the damaged log aside in %s: %s",
 			      folder, status_text(rc));
