@@ -322,7 +322,10 @@ static void look(struct kv *kv, struct kv_survivor *s)
 {
 	raft_index base;
 
-	*s = (struct kv_survivor){.applied = kv->applier.applied.index};
+	*s = (struct kv_survivor){
+		.applied = kv->applier.applied.index,
+		.repairing = node_repairs(kv->node),
+	};
 	node_log(kv->node, &base, &s->commit, &s->last);
 	hex(kv->identity.cluster, sizeof kv->identity.cluster, s->cluster);
 }

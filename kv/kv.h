@@ -201,6 +201,7 @@ struct kv_survivor {
 	uint64_t applied;
 	uint64_t commit; /* known here to be committed */
 	uint64_t last;	 /* of the log */
+	bool repairing;	 /* it was damaged, and is not known to be whole */
 };
 
 /* When the quorum is gone for good: make the data folder that of a new cluster

@@ -294,9 +294,9 @@ static void not_started(int node, const char *line)
 {
 	struct host *h = &sim.hosts[node];
 
-	/* Power cut in the middle of a promise, and then rot in the log. */
+	/* It was no member yet; or a promise was cut short before the rot. */
 	if (h->is_damaged &&
-	    (!h->is_founded || strstr(line, "must be replaced") != NULL)) {
+	    (h->id == 0 || strstr(line, "must be replaced") != NULL)) {
 		h->is_refused = true;
 	} else if (!h->may_end && h->foreign == 0) {
 		sim_fail("%s does not start: %s", h->name, line);
