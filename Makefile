@@ -20,41 +20,44 @@ LIBS = -lrocksdb -luv -lprotobuf-nanopb -lxxhash -ljansson -pthread
 room = $(patsubst %,$(1)/%.c,$(2))
 BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
-RAFT = $(call room,raft,append change check commit election members progress quorum random read \
-	repair replicate runs save sizes snapshot status step transfer)
-NODE = $(call room,raft/node,accept address alone begin clock config conn cut deliver disk drive entry \
-	found identity inbox log log_cut log_open log_read log_reset log_spare mark mend node options peer \
-	peers promise propose publish reserve saver segment tail trace wire wire_decode)
-KV = $(call room,kv,anew apply archive backup batch change client clock command damage face feed hold install keeper kv marker propose \
-	read record session space status store_rocksdb swap worker)
+RAFT = $(call room,raft,append change check commit election members progress quorum random \
+	read repair replicate runs save sizes snapshot status step transfer)
+NODE = $(call room,raft/node,accept address admit alone begin change clock config configs conn \
+	cut deliver disk drive entry found identity inbox log log_cut log_open log_read \
+	log_reset log_spare mark members mend node options peer peers promise propose publish \
+	reserve saver segment snap snap_copy snap_intake snap_pace snap_receive snap_send \
+	snap_stage snap_stream snap_wire snap_wire_decode snap_work tail trace wire wire_decode)
+KV = $(call room,kv,anew apply archive backup batch change client clock command damage face feed \
+	hold install keeper kv marker propose read record session space status store_rocksdb swap \
+	worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
-NODE += $(call room,raft/node,change admit configs members)
 CONTROL = $(call room,fs/control,client command control job json member message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
-NODE += $(call room,raft/node,snap $(patsubst %,snap_%,copy receive send stage wire wire_decode work))
 CLI = fs/raftfsctl.c
-TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore memstore_copy memversion \
-	nodekit nodekit_snap nodetest toy treegen treekit treemodel treemodel_ops)
+TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore \
+	memstore_copy memversion nodekit nodekit_snap nodetest toy treegen treekit treemodel \
+	treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
 UNIT_BASE = base_bytes base_folder base_frame base_log
 UNIT_PROTO = proto_codec
-UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random raft_read \
-	raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
-UNIT_NODE = node_address node_cluster node_config node_cut node_disk node_found node_identity node_log \
-	node_log_crash node_log_reset node_mark node_mend node_open node_promise node_propose node_refuse node_reserve node_saver \
-	node_segment node_tail node_trace node_wire node_wire_members
-UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install kv_install_crash kv_keeper kv_kv \
-	kv_propose kv_read kv_space kv_store kv_swap
+UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random \
+	raft_read raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
+UNIT_NODE = node_address node_admit node_change node_cluster node_config node_configs node_cut \
+	node_disk node_found node_identity node_log node_log_crash node_log_reset node_mark \
+	node_mend node_open node_promise node_propose node_refuse node_reserve node_saver \
+	node_segment node_snap node_snap_copy node_snap_intake node_snap_pace node_snap_receive \
+	node_snap_send node_snap_stage node_snap_wire node_snap_work node_tail node_trace \
+	node_wire node_wire_members
+UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install \
+	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
-UNIT_NODE += node_change node_admit node_configs
 UNIT_CONTROL = control_control control_job control_member control_message control_status
-UNIT_NODE += node_snap $(patsubst %,node_snap_%,copy receive send stage wire work)
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link
@@ -102,7 +105,6 @@ $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 UNITS = $(UNIT_BASE) $(UNIT_PROTO) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
-include $(wildcard tests/sim/*.mk)
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
 	$(call link,-lcmocka $(UNIT_LIBS))
 $(patsubst %,%.o,$(call unit_bins,$(UNIT_PROTO) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL))): | $(PROTO_H)
@@ -129,34 +131,10 @@ $(patsubst %,%.o,$(call unit_bins,$(UNIT_MOUNT))): ALL_CPPFLAGS += $(FUSE_CFLAGS
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): $(A_TESTLIB) $(DAEMON_LIBS)
 $(call unit_bins,$(UNIT_MOUNT) $(UNIT_CONTROL)): UNIT_LIBS = $(FUSE_LIBS) $(LIBS)
 
+# The simulator, scenarios, explorations, and programs that scripts run.
+include $(wildcard tests/*/*.mk)
+
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
-PROGRAMS = $(patsubst %,$(BUILD)/tests/%,cluster/history cluster/judge lib/forget \
-	posix/semantics bench/floor bench/overwrite bench/small cluster/garbage)
-$(BUILD)/tests/lib/forget.o: ALL_CPPFLAGS += $(FUSE_CFLAGS)
-$(BUILD)/tests/lib/forget: TEST_LIBS = $(FUSE_LIBS)
-$(BUILD)/tests/lib/forget: $(BUILD)/tests/lib/forget_store.o
-$(BUILD)/tests/cluster/history $(BUILD)/tests/cluster/judge: $(BUILD)/tests/cluster/token.o
-$(BUILD)/tests/posix/semantics: $(call objects,$(patsubst %,tests/posix/semantics_%.c,names folders data attributes))
-$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/overwrite $(BUILD)/tests/bench/small: $(BUILD)/tests/bench/measure.o
-$(BUILD)/tests/cluster/garbage: $(A_BASE)
-$(BUILD)/tests/cluster/garbage: TEST_LIBS = -lxxhash
-$(BUILD)/tests/cluster/judge: $(call objects,$(patsubst %,tests/cluster/judge_%.c,register log names))
-$(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
-	$(call link,$(TEST_LIBS))
-# A daemon whose own syncs do nothing, to show that the power cut would notice.
-NOSYNC = $(BUILD)/tests/lib/raftfs-nosync
-$(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)
-	$(call link,-Xlinker --wrap=fdatasync -Xlinker --wrap=fsync $(FUSE_LIBS) $(LIBS))
-# The daemon over a map without Raft, whose quorum is a file.
-SOLO = $(BUILD)/tests/lib/raftfs-solo
-$(BUILD)/tests/lib/solokv.o: | $(PROTO_H)
-$(SOLO): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/solokv.o $(A_MOUNT) $(A_CONTROL) $(A_TREE) $(A_TESTLIB) $(A_KV) $(A_NODE) $(A_PROTO) $(A_BASE)
-	$(call link,$(FUSE_LIBS) $(LIBS))
-# The core's behaviours, all of them within bounds.
-EXPLORE = $(BUILD)/tests/explore/explore
-$(EXPLORE): $(call objects,$(call room,tests/explore,explore image intern model node oracle packet \
-	say search step story walk) tests/scenarios/tell.c) $(A_RAFT) $(A_BASE)
-	$(call link,-lxxhash)
 RUN = BUILD=$(BUILD) tests/run.sh
 programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE)
 unit-list:
@@ -198,16 +176,7 @@ demo: ## three nodes here: write, read, lose the leader; KEEP=1 leaves them up
 install: all ## into DESTDIR and PREFIX (/usr/local)
 	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) packaging/install.sh $(BUILD)
 
-# --- Scenarios of the Raft core, and its purity --------------------------------
-SCENARIO = $(BUILD)/tests/scenarios/scenario
-$(SCENARIO): $(call objects,$(call room,tests/scenarios,scenario members tell words)) $(WORLD) $(A_RAFT) $(A_BASE)
-	$(call link)
-explore: $(EXPLORE) ## every behaviour of three cores; TERMS=3 CRASHES=2 PROPOSALS=2 SECONDS= ...
-	$(EXPLORE) $(strip $(foreach v,TERMS CRASHES PROPOSALS NODES HEARTBEATS ENTRIES LAG PREVOTES \
-		PROMISES SECONDS STATES NEAREST QUIET WALK SEED,$(if $($(v)),$(v)=$($(v)))))
-golden: $(SCENARIO) ## play the scenarios (GOLDEN=write: rewrite what they expect)
-	tests/scenarios/run.sh $(SCENARIO)
-	tests/scenarios/check-rows.sh
+# --- House rules and housekeeping -----------------------------------------------
 pure: ## the core needs nothing but checks and mem*
 	tests/check/purity.sh $(CC) $(RAFT)
 help: ## this list
@@ -217,5 +186,5 @@ fmt: ## format the sources in place
 clean: ## remove everything built
 	rm -rf build build-*
 .PHONY: all help fmt clean programs units unit-list check test asan tsan \
-	cluster posix powercut bounded fuzz bench bench-install headers tidy deps demo docker install golden explore pure
+	cluster posix powercut bounded fuzz bench bench-install headers tidy deps demo docker install pure
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

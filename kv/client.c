@@ -197,20 +197,18 @@ static void on_alive(struct kv *kv, raft_id from, const struct alive *a)
 	struct buffer reply = {0};
 	bool voter = is_voter(kv, from);
 	bool low = node_space_low(kv->node);
+	struct kv_space_due due = {false, 0};
 	bool heard_it;
-	bool tell = false;
 
 	pthread_mutex_lock(&kv->lock);
 	heard_it = kv->leading &&
 		   roster_hear(&kv->roster, a, from, voter, kv_now_ms());
 	if (heard_it) {
-		tell = kv_space_tick(kv, low);
+		due = kv_space_tick(kv, low);
 	}
 	heard.full = kv->full;
 	pthread_mutex_unlock(&kv->lock);
-	if (tell) {
-		kv_space_tell(kv);
-	}
+	kv_space_do(kv, &due);
 	if (heard_it && kv_leads_quorum(kv)) {
 		heard_encode(&heard, &reply);
 		node_send(kv->node, from, buffer_bytes(&reply));
@@ -261,6 +259,7 @@ static void on_role(void *context, const struct raft_status *status)
 	pthread_mutex_lock(&kv->lock);
 	if (leads && !kv->leading) {
 		roster_reset(&kv->roster);
+		kv->low_leads_ms = 0;
 		kv->duty_ms = 0;
 	}
 	found = status->leader != 0 && status->leader != kv->leader;
@@ -340,7 +339,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	struct buffer message = {0};
 	bool quorum = kv->leading && kv_leads_quorum(kv);
 	bool low = node_space_low(kv->node);
-	bool tell;
+	struct kv_space_due space;
 	bool was_cut_off;
 	bool is_cut_off;
 	bool silent;
@@ -360,7 +359,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	if (is_cut_off && !was_cut_off) {
 		proposals_shorten(&kv->proposals, kv_patience(kv));
 	}
-	tell = kv_space_tick(kv, low);
+	space = kv_space_tick(kv, low);
 	silent = silence(kv, now, quorum);
 	leader = alive_due(kv, now, &message);
 	duties(kv, now);
@@ -381,9 +380,7 @@ static raft_ms on_tick(void *context, raft_ms now)
 	}
 	proposals_tell(&answers);
 	barriers_tell(&barriers);
-	if (tell) {
-		kv_space_tell(kv);
-	}
+	kv_space_do(kv, &space);
 	if (leader != 0) {
 		node_send(kv->node, leader, buffer_bytes(&message));
 	}

@@ -140,6 +140,32 @@ size_t roster_lows(const struct roster *r)
 	return count;
 }
 
+uint64_t roster_roomy(const struct roster *r, uint64_t since_ms)
+{
+	const struct roster_entry *best = NULL;
+	const struct roster_entry *at;
+
+	for (at = r->sessions; at != NULL; at = at->hh.next) {
+		if (at->voter && !at->low && at->heard_ms >= since_ms &&
+		    (best == NULL || at->applied > best->applied)) {
+			best = at;
+		}
+	}
+	return best != NULL ? best->node : 0;
+}
+
+/* It was started anew: what it said in its life before counts no more. */
+static void forget_disk(struct roster *r, uint64_t node)
+{
+	struct roster_entry *at;
+
+	for (at = r->sessions; at != NULL; at = at->hh.next) {
+		if (at->node == node) {
+			at->low = at->voter = false;
+		}
+	}
+}
+
 bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
 		 bool voter, uint64_t now_ms)
 {
@@ -148,6 +174,7 @@ bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
 	if (e == NULL) {
 		return false;
 	}
+	forget_disk(r, node);
 	e->heard_ms = now_ms;
 	e->applied = a->applied;
 	e->many = a->many;

@@ -61,6 +61,9 @@ bool roster_hear(struct roster *r, const struct alive *a, uint64_t node,
 		 bool voter, uint64_t now_ms);
 /* How many voters' disks are nearly full. */
 size_t roster_lows(const struct roster *r);
+/* The voter with room that had applied most, of those heard since then; 0:
+ * there is none. */
+uint64_t roster_roomy(const struct roster *r, uint64_t since_ms);
 /* The entry of a live session; made if missing, NULL: full. */
 struct roster_entry *roster_find(struct roster *r, uint64_t session,
 				 uint64_t now_ms);

@@ -137,10 +137,12 @@ struct kv {
 	bool route_open;
 	uint64_t route_lost_ms;
 	bool leading;
-	raft_id leader;	 /* 0: unknown */
-	uint32_t voters; /* in all, at least 1 */
-	bool low;	 /* this node's data disk is nearly full */
-	bool full;	 /* as the leader says: nothing that adds is taken */
+	raft_id leader;	       /* 0: unknown */
+	uint32_t voters;       /* in all, at least 1 */
+	bool low;	       /* this node's data disk is nearly full */
+	uint64_t low_leads_ms; /* since then, and it leads; 0: not so */
+	uint64_t hand_over_ms; /* last tried for that */
+	bool full; /* as the leader says: nothing that adds is taken */
 
 	uint64_t opening; /* number of the opening wanted or in use */
 	bool open_offered;
@@ -191,12 +193,16 @@ MUST_USE int kv_open_on(const struct kv_config *config,
 /* space.c */
 /* Is this operation to be refused with STATUS_NO_SPACE? */
 bool kv_is_full(const struct kv *kv, struct bytes operation);
-/* Lock held. low: this node's disk. Return whether something changed: for
- * tick: of which kv_space_tell() should tell. */
+/* Lock held: the leader says so. Return whether that is new. */
 bool kv_space_set(struct kv *kv, bool full);
-MUST_USE bool kv_space_tick(struct kv *kv, bool low);
-/* A leader to all it has heard, at once: until they know they go on adding. */
-void kv_space_tell(struct kv *kv);
+/* What a leader should do about it, without the lock. */
+struct kv_space_due {
+	bool tell;  /* all it has heard, at once: else they go on adding */
+	raft_id to; /* hand over to; 0: do not */
+};
+/* Lock held. low: this node's disk is. */
+MUST_USE struct kv_space_due kv_space_tick(struct kv *kv, bool low);
+void kv_space_do(struct kv *kv, const struct kv_space_due *due);
 
 /* install.c; on the node's snapshot thread, see node_client. */
 int kv_on_snapshot(void *context, const char *folder,

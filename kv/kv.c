@@ -304,7 +304,7 @@ static int recover(struct kv *kv, struct buffer *problem)
 	int rc;
 
 	node_identity(kv->node, &kv->identity);
-	atomic_store(&kv->barriers.behind, node_repairs(kv->node));
+	atomic_store(&kv->barriers.unproven, node_repairs(kv->node));
 	node_log(kv->node, &base, &commit, &last);
 	rc = load_marker(kv, last, problem);
 	if (rc == 0) {

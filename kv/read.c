@@ -90,8 +90,8 @@ static void answer(struct barriers *b, struct barrier *a, int status,
 		TAILQ_REMOVE(&b->applying, a, link);
 	}
 	b->count--;
-	if (status == 0 && !fell_back && atomic_load(&b->behind)) {
-		atomic_store(&b->behind, false);
+	if (status == 0 && !fell_back && atomic_load(&b->unproven)) {
+		atomic_store(&b->unproven, false);
 	}
 	a->status = status;
 	a->fell_back = fell_back;
@@ -126,6 +126,9 @@ void barriers_answered(struct barriers *b, uint64_t ticket, uint64_t index,
 		at->index = index;
 		if (index <= applied) {
 			answer(b, at, 0, false, answers);
+		} else if (b->behind && !at->strict &&
+			   !atomic_load(&b->unproven)) {
+			answer(b, at, 0, true, answers);
 		}
 	}
 }
@@ -136,6 +139,7 @@ void barriers_applied(struct barriers *b, uint64_t applied,
 	struct barrier *at;
 	struct barrier *next;
 
+	b->behind = false;
 	for (at = TAILQ_FIRST(&b->applying); at != NULL; at = next) {
 		next = TAILQ_NEXT(at, link);
 		if (at->index <= applied) {
@@ -163,7 +167,8 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 			b->cut_off = true;
 			b->cut_off_ms = at->due_ms - LIMIT_BARRIER_MS;
 		}
-		fails = at->strict || atomic_load(&b->behind);
+		b->behind = b->behind || !asking;
+		fails = at->strict || atomic_load(&b->unproven);
 		answer(b, at, fails ? STATUS_NO_QUORUM : 0, !fails, answers);
 	}
 }

@@ -23,6 +23,10 @@
  * issued beside it. Time in which the process did not run does not count: it
  * has not been listening.
  *
+ * One that runs out of time while the state is applied (its disk is full, say)
+ * shows that this node is behind: until something is applied, fresh barriers
+ * that would wait for that fall back at once.
+ *
  * No lock and no clock, as propose.h. */
 #ifndef KV_READ_H
 #define KV_READ_H
@@ -59,9 +63,9 @@ struct barriers {
 	uint64_t asked_ms; /* when the last ticket was issued */
 	bool refused;	   /* the last answer was a refusal: wait a little */
 	bool cut_off;
-	atomic_bool
-		behind; /* B4: until a barrier is served. Any thread may look */
-	uint64_t cut_off_ms; /* when the first wait that failed began */
+	bool behind;
+	atomic_bool unproven; /* B4: until one is served. Any thread may look */
+	uint64_t cut_off_ms;  /* when the first wait that failed began */
 };
 
 void barriers_init(struct barriers *b);

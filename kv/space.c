@@ -2,10 +2,15 @@
 /* space.c - what adds to the state is refused before the disks are full.
  *
  * Every node watches its own disk (raft/node/reserve.h) and tells the leader
- * with its keep-alives, at once when that changes. Full is the cluster when the
- * leader's disk is low, or so many voters' that no majority has room; the
- * leader says so in its answers. Then proposals that add are refused where they
- * begin, and those that free space go on, into what the reserve gave back.
+ * with its keep-alives, at once when that changes. A leader whose own disk is
+ * low hands over to a voter that has room, has applied most and is not far
+ * behind; so it moves only as long as someone has room, and at most once a
+ * second.
+ *
+ * Full is the cluster when so many voters' disks are low that no majority has
+ * room, or the leader's is and nobody takes over in time; the leader says so in
+ * its answers. Then proposals that add are refused where they begin, and those
+ * that free space go on, into what the reserve gave back.
  *
  * A minority without room is not waited for: its disks stall (saver.h), it
  * falls behind, and catches up once it has room. Meanwhile such a node is
@@ -13,6 +18,12 @@
 #include "base/log.h"
 #include "kv/command.h"
 #include "kv/internal.h"
+
+enum {
+	HAND_OVER_GAP_MS = 1000, /* between two tries */
+	HAND_OVER_MS = 5000,	 /* of trying, before what adds is refused */
+	HEAR_MS = 1000,		 /* for a new leader to hear who has room */
+};
 
 bool kv_is_full(const struct kv *kv, struct bytes operation)
 {
@@ -35,20 +46,49 @@ bool kv_space_set(struct kv *kv, bool full)
 	return changed;
 }
 
-bool kv_space_tick(struct kv *kv, bool low)
+/* Lock held. Since when has this node led with a low disk? */
+static uint64_t low_leads_for(struct kv *kv, bool low, uint64_t now)
+{
+	if (!kv->leading || !low) {
+		kv->low_leads_ms = 0;
+		return 0;
+	}
+	if (kv->low_leads_ms == 0) {
+		kv->low_leads_ms = now;
+	}
+	return kv_elapsed(kv->low_leads_ms, now);
+}
+
+struct kv_space_due kv_space_tick(struct kv *kv, bool low)
 {
 	size_t spare = (kv->voters - 1) / 2; /* voters that are not needed */
-	bool full = kv->leading ? low || roster_lows(&kv->roster) > spare
-				: kv->full;
+	size_t lows = roster_lows(&kv->roster) + (low ? 1 : 0);
+	uint64_t now = kv_now_ms();
+	uint64_t patience = low_leads_for(kv, low, now);
+	uint64_t since = now - kv->session_ms / 2;
+	struct kv_space_due due = {false, 0};
+	raft_id to = 0;
+	bool full = kv->full;
 
 	if (low != kv->low) {
 		kv->low = low;
 		kv->alive_soon = true;
 	}
-	return kv_space_set(kv, full) && kv->leading;
+	if (kv->leading) {
+		to = low && lows <= spare ? roster_roomy(&kv->roster, since)
+					  : 0;
+		full = lows > spare ||
+		       (low && patience >= (to != 0 ? HAND_OVER_MS : HEAR_MS));
+	}
+	if (to != 0 && now - kv->hand_over_ms >= HAND_OVER_GAP_MS) {
+		kv->hand_over_ms = now;
+		due.to = to;
+	}
+	due.tell = kv_space_set(kv, full) && kv->leading;
+	return due;
 }
 
-void kv_space_tell(struct kv *kv)
+static void tell(struct kv *kv)
 {
 	struct heard heard[ROSTER_SESSIONS];
 	raft_id to[ROSTER_SESSIONS];
@@ -71,4 +111,16 @@ void kv_space_tell(struct kv *kv)
 		node_send(kv->node, to[i], buffer_bytes(&message));
 	}
 	buffer_deinit(&message);
+}
+
+void kv_space_do(struct kv *kv, const struct kv_space_due *due)
+{
+	if (due->tell) {
+		tell(kv);
+	}
+	if (due->to != 0) {
+		log_info("this leader's data disk is nearly full: one that has "
+			 "room is to lead");
+		node_hand_over(kv->node, due->to);
+	}
 }

@@ -126,7 +126,7 @@ void kv_status(struct kv *kv, struct kv_status *status)
 	status->state_bytes = kv->store->ops->bytes(kv->store);
 	status->applied = atomic_load(&kv->applied);
 	pthread_mutex_lock(&kv->lock);
-	status->cut_off = kv->barriers.cut_off;
+	status->cut_off = kv->barriers.cut_off || kv->barriers.behind;
 	status->disk_low = node_space_low(kv->node);
 	status->full = kv->full;
 	status->session = kv->proposals.usable ? kv->proposals.session : 0;

@@ -403,8 +403,9 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
  *            successor. Legal is: the same voters (learners changed); joint,
  *            its outgoing ones the voters now; out of a committed joint one,
  *            its voters the joint one's and no outgoing ones;
- *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (joint or no commit),
- *            STATUS_NOT_FOUND (no other voter that is whole, or not this one),
+ *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (no commit yet),
+ *            STATUS_NOT_FOUND (no other voter that stays and is whole, or not
+ *            this one),
  *            STATUS_PENDING (another is under way);
  *   SNAP_RECEIVED: STATUS_NOT_LEADER (`from` does not lead the newest term),
  *            STATUS_PENDING (another is being loaded), STATUS_INVALID (no

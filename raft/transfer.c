@@ -13,6 +13,9 @@
  * not come back in this term, whatever becomes of the transfer (row 58). All
  * of it dies with the role (row 60).
  *
+ * In a joint configuration too: the target is of those that stay, needs both
+ * majorities as ever, and leaves it.
+ *
  * A leader that a committed configuration leaves without a vote hands over
  * too, once all it can reach have been told of that commit in the same step,
  * and resigns (row 40). */
@@ -79,7 +82,7 @@ int transfer_propose(struct raft *r, raft_id target)
 
 	if (r->role != RAFT_LEADER)
 		return STATUS_NOT_LEADER;
-	if (r->commit < r->noop || r->members.outgoing_count > 0)
+	if (r->commit < r->noop)
 		return STATUS_NOT_READY;
 	if (transfer_is_on(r))
 		return STATUS_PENDING;

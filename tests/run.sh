@@ -21,7 +21,8 @@ LOGS=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 skips=()
 group_end=0
-REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: |Sanitizer|raftfs: bug'
+REASONS='^FAILED|^seed [0-9]* failed|^too few|violation|Assertion|ERROR|error: '
+REASONS+='|Sanitizer|raftfs: bug|^expected: '
 mkdir -p "$LOGS"
 export BUILD MAKE
 
@@ -121,6 +122,7 @@ group_check() {
 	run_units unit "$BUILD"
 	run_test check/golden 120 "$MAKE" --no-print-directory golden
 	run_test check/pure 120 "$MAKE" --no-print-directory pure
+	run_scripts explore tests/explore
 	run_scripts check tests/check
 }
 
@@ -152,9 +154,10 @@ group_asan() {
 # a race planted in code of our own shows that ours is still found.
 group_tsan() {
 	export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=0
+	export RANDOM_COUNT=100 # of the core, where there is one thread only
 	sanitized tsan '-fsanitize=thread'
 	run_test tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
-	unset TSAN_OPTIONS
+	unset TSAN_OPTIONS RANDOM_COUNT
 }
 
 # Whole clusters in one process, by seeds: with floors for what they count.

@@ -77,6 +77,12 @@ void node_flushed(struct node *n, raft_index index)
 	atomic_store(&n->inbox.flushed, index);
 }
 
+void node_hand_over(struct node *n, raft_id to)
+{
+	atomic_store(&n->inbox.hand_over, to);
+	inbox_poke(n);
+}
+
 void node_read_index(struct node *n, uint64_t ticket, bool lease)
 {
 	struct inbox *inbox = &n->inbox;
@@ -209,6 +215,24 @@ static void send_one(struct node *n, const struct inbox_send *send)
 	}
 }
 
+/* While a leader hands over nothing new is taken, so not to one that would keep
+ * all waiting for what it lacks. */
+static void hand_over(struct node *n, raft_id to)
+{
+	struct raft_event ev = {.kind = RAFT_EV_TRANSFER, .transfer = {to}};
+	struct raft_peer_status status;
+
+	if (to == 0 || n->core == NULL ||
+	    raft_peer(n->core, to, &status) != 0 || status.heard == 0 ||
+	    n->now - status.heard > n->config.election_ms ||
+	    status.match + HAND_OVER_ENTRIES < n->raft.commit) {
+		return;
+	}
+	if (drive_step(n, &ev) == 0) {
+		log_info("handing over to %s", node_name_of(n, to));
+	}
+}
+
 static void compacted(struct node *n, struct raft_pos base)
 {
 	struct raft_event ev = {
@@ -254,6 +278,7 @@ void inbox_turn(struct node *n)
 		drive_saved(n, atomic_load(&inbox->saved));
 	}
 	compacted(n, base);
+	hand_over(n, atomic_exchange(&inbox->hand_over, 0));
 	snap_collect(n);
 	for (size_t i = 0; i < read_count; i++) {
 		read_one(n, &reads[i]);

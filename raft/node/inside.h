@@ -66,6 +66,7 @@ enum {
 	CHANGE_MS = 10000,    /* one that is not answered by then is given up */
 	CHANGE_REST_MS = 100, /* after who was asked did not lead */
 	HAND_OVER_MS = 1000,  /* at the end: the leadership goes first */
+	HAND_OVER_ENTRIES = 64, /* else: to one that has all but so many */
 	REOPEN_FULL_MS = 20,
 	REOPEN_REFUSED_MS = 500,
 };
@@ -227,6 +228,7 @@ struct inbox {
 	_Atomic raft_index applied;
 	_Atomic raft_index flushed;
 	_Atomic raft_seq saved;
+	_Atomic raft_id hand_over; /* 0: not asked for */
 	struct raft_pos base;
 	struct inbox_read *reads;
 	size_t read_count, read_capacity;

@@ -212,6 +212,10 @@ bool node_space_has(struct node *node, uint64_t bytes);
 /* (any) Bytes that may be written until the next look. */
 uint64_t node_space_pace(const struct node *node);
 
+/* (any) A leader asks that voter to lead in its place. Best effort: nothing
+ * comes of it while that one was not heard, or is far behind. */
+void node_hand_over(struct node *node, raft_id to);
+
 enum node_change_kind {
 	NODE_ADD,     /* invite name, to be called at address */
 	NODE_PROMOTE, /* a learner, to be a voter */

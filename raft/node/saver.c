@@ -5,7 +5,8 @@
  * one batch, merged as if each had been written after the other: a later one
  * may discard entries of an earlier one, which then never reach the disk. A
  * batch ends at a cut or a reset, or before the save that would make its record
- * larger than a record may be.
+ * larger than a record may be. A save that waits for room lets the cuts behind
+ * it pass: they make some.
  *
  * The preparer keeps one segment ready. It is woken when the last one was
  * taken, and after a failure tries again every PREPARE_RETRY_MS; it says so
@@ -64,7 +65,8 @@ struct saver {
 	pthread_t saver;
 	pthread_t preparer;
 	struct batch batch;
-	bool is_dropping; /* stopping, without room for what is queued */
+	struct work_list taken; /* off the queue, not carried out yet */
+	bool is_dropping;	/* stopping, without room for what is queued */
 	atomic_uint_fast64_t queued_bytes;
 
 	pthread_mutex_t mutex; /* for all below */
@@ -191,6 +193,53 @@ static bool pause_full(struct saver *s)
 	return !stopping;
 }
 
+static void cut(struct saver *s, raft_index index)
+{
+	struct log_state state;
+
+	if (log_cut(s->log, index) != 0) {
+		log_fatal("cannot cut the log: %s", log_problem(s->log));
+	}
+	log_state(s->log, &state);
+	s->cut_done(s->context, state.base);
+}
+
+/* Take the first cut off the list, unless there is a reset before it: then it
+ * is one of the log that begins there. NULL: there is none. */
+static struct work *take_cut(struct work_list *list)
+{
+	struct work *w;
+
+	STAILQ_FOREACH (w, list, link) {
+		if (w->kind == WORK_RESET) {
+			return NULL;
+		}
+		if (w->kind == WORK_CUT) {
+			STAILQ_REMOVE(list, w, work, link);
+			return w;
+		}
+	}
+	return NULL;
+}
+
+/* A cut drops what is saved, applied and flushed, so it may pass what waits.
+ * Return whether one did. */
+static bool cut_ahead(struct saver *s)
+{
+	struct work *w;
+	bool has_cut = false;
+
+	pthread_mutex_lock(&s->mutex);
+	STAILQ_CONCAT(&s->taken, &s->queue);
+	pthread_mutex_unlock(&s->mutex);
+	while ((w = take_cut(&s->taken)) != NULL) {
+		cut(s, w->pos.index);
+		mem_free(w);
+		has_cut = true;
+	}
+	return has_cut;
+}
+
 /* Save the batch, however long the disk is full. False: it was dropped. */
 static bool save(struct saver *s)
 {
@@ -215,7 +264,9 @@ static bool save(struct saver *s)
 		}
 		waited = true;
 		s->full(s->context);
-		s->is_dropping = !pause_full(s);
+		if (!cut_ahead(s)) {
+			s->is_dropping = !pause_full(s);
+		}
 	}
 	return false;
 }
@@ -257,17 +308,6 @@ static void flush(struct saver *s)
 	prepare_if_wanted(s);
 }
 
-static void cut(struct saver *s, raft_index index)
-{
-	struct log_state state;
-
-	if (log_cut(s->log, index) != 0) {
-		log_fatal("cannot cut the log: %s", log_problem(s->log));
-	}
-	log_state(s->log, &state);
-	s->cut_done(s->context, state.base);
-}
-
 static void reset(struct saver *s, const struct work *w)
 {
 	int rc = log_reset(s->log, w->pos);
@@ -287,43 +327,44 @@ static void process_save(struct saver *s, const struct work *w)
 	batch_add(&s->batch, w);
 }
 
-static void process(struct saver *s, struct work_list *list)
+static void process_other(struct saver *s, const struct work *w)
 {
-	while (!STAILQ_EMPTY(list)) {
-		struct work *w = STAILQ_FIRST(list);
+	if (s->is_dropping) {
+		return;
+	}
+	if (w->kind == WORK_CUT) {
+		cut(s, w->pos.index);
+	} else if (w->kind == WORK_RESET) {
+		reset(s, w);
+	} else {
+		s->others = w->others;
+		(void)follow(s, s->promise->hard);
+	}
+}
 
-		STAILQ_REMOVE_HEAD(list, link);
-		switch (w->kind) {
-		case WORK_SAVE:
+/* All that was taken, and what a flush takes meanwhile. */
+static void process(struct saver *s)
+{
+	struct work *w;
+
+	while ((w = STAILQ_FIRST(&s->taken)) != NULL || s->batch.seq != 0) {
+		if (w == NULL || (w->kind != WORK_SAVE && s->batch.seq != 0)) {
+			flush(s); /* and cuts may have passed it */
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(&s->taken, link);
+		if (w->kind == WORK_SAVE) {
 			process_save(s, w);
-			break;
-		case WORK_CUT:
-			flush(s);
-			if (!s->is_dropping) {
-				cut(s, w->pos.index);
-			}
-			break;
-		case WORK_RESET:
-			flush(s);
-			if (!s->is_dropping) {
-				reset(s, w);
-			}
-			break;
-		case WORK_OTHERS:
-			flush(s);
-			s->others = w->others;
-			(void)follow(s, s->promise->hard);
-			break;
+		} else {
+			process_other(s, w);
 		}
 		mem_free(w);
 	}
-	flush(s);
 }
 
 static void *run_saver(void *context)
 {
 	struct saver *s = context;
-	struct work_list list;
 
 	pthread_mutex_lock(&s->mutex);
 	for (;;) {
@@ -333,10 +374,9 @@ static void *run_saver(void *context)
 		if (STAILQ_EMPTY(&s->queue)) {
 			break;
 		}
-		STAILQ_INIT(&list);
-		STAILQ_CONCAT(&list, &s->queue);
+		STAILQ_CONCAT(&s->taken, &s->queue);
 		pthread_mutex_unlock(&s->mutex);
-		process(s, &list);
+		process(s);
 		pthread_mutex_lock(&s->mutex);
 	}
 	pthread_mutex_unlock(&s->mutex);
@@ -418,6 +458,7 @@ struct saver *saver_start(struct log *log, struct promise *promise,
 	s->wants_spare = true;
 	atomic_init(&s->queued_bytes, 0);
 	STAILQ_INIT(&s->queue);
+	STAILQ_INIT(&s->taken);
 	CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
 	init_condition(&s->work_came);
 	init_condition(&s->spare_taken);

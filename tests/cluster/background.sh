@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 120
 # background.sh - a daemon without a terminal and without a system log: why it
-# did not start is said to whoever started it, why it died stands in raftfs.log
-# of its data folder, a full disk included.
+# did not start is said to whoever started it, why it refuses writes and why it
+# died stands in raftfs.log of its data folder.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
@@ -53,12 +53,24 @@ must launch
 cat /dev/zero >"$CLUSTER_DIR/disk/filler" 2>/dev/null
 [ "$(df --output=avail "$CLUSTER_DIR/disk" | tail -n 1)" -eq 0 ] ||
 	fail "the disk is not full"
+refuses() {
+	! within 10 dd if=/dev/urandom of="${MNT[1]}/big" bs=1M count=1 \
+		status=none 2>"$CLUSTER_DIR/dd"
+}
+wait_for 10 refuses || fail "a full disk takes writes"
+grep -q 'No space left' "$CLUSTER_DIR/dd" || fail "$(cat "$CLUSTER_DIR/dd")"
+log | grep -q 'the data disk is nearly full' || fail "no word of it: $(log)"
+must rm "$CLUSTER_DIR/disk/filler"
+wait_for 30 put again || fail "it takes no writes again: $(log)"
+
+note "a death: no file can be opened any more"
 full=$(log)
+must prlimit --pid "${PID[1]}" --nofile=10:10
 for ((i = 0; i < 200; i++)); do
-	within 10 dd if=/dev/urandom of="${MNT[1]}/f$i" bs=1M count=1 status=none \
+	within 10 dd if=/dev/urandom of="${MNT[1]}/f" bs=1M count=1 status=none \
 		2>/dev/null || break
 done
-wait_for 10 node_is_gone 1 || fail "it survived a full disk"
+wait_for 10 node_is_gone 1 || fail "it survived"
 last=$(log | tail -c +$((${#full} + 1)))
-grep -qiE 'no space left|the data disk was full' <<<"$last" || fail "no word of it: $last"
+grep -q ' error n1: .*Too many open files' <<<"$last" || fail "no word of it: $last"
 echo "$last"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 300
 # full.sh - a full data disk ends no daemon and loses nothing: a follower's
-# holds up nobody, the leader's or a majority's refuses with ENOSPC what adds,
-# rm always works, and everything goes on by itself once there is room. Each
-# node's data folder is a file system of its own.
+# holds up nobody, nor does the leader's, who hands over; a majority's refuses
+# with ENOSPC what adds, rm always works, and everything goes on by itself once
+# there is room. Each node's data folder is a file system of its own.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
@@ -41,8 +41,8 @@ disk_of() { status_of "$1" disk; }
 is_low() { [[ $(disk_of "$1") == *"nearly full"* ]]; }
 has_room() { [ "$(disk_of "$1")" = ok ]; }
 
-# The node makes room of its own log first; then nothing is left.
-refuses_when_filled() { # LEADER N
+# A node makes room of its own log first; then nothing is left.
+refuses_when_filled() { # N BY
 	fill_disk "$1"
 	is_refused "$2"
 }
@@ -65,16 +65,56 @@ follower_full() {
 	must within 20 rm "${MNT[l]}/big"
 }
 
-leader_full() {
+leads_not() { # N
 	local l
 	l=$(leader)
+	[ -n "$l" ] && [ "$l" != "$1" ]
+}
+
+# Another one leads as soon as the leader says that its disk is low; nobody
+# else's write is refused or waits for long, before, meanwhile and after.
+leader_full() {
+	local l f n
+	l=$(leader) f=$(follower)
 	note "the leader's disk is full: n$l"
 	must writes "$l" kept 4
-	wait_for 20 refuses_when_filled "$l" "$(follower)" ||
+	fill_disk "$l"
+	for ((n = 0; n < 40; n++)); do
+		writes "$f" "on.$n" 1 || fail "refused: $(cat "$CLUSTER_DIR/dd")"
+	done
+	wait_for 5 is_low "$l" || fail "n$l does not say that its disk is low"
+	wait_for 10 leads_not "$l" || fail "n$l leads on"
+	fill_disk "$l" # and what it had made room of
+	for ((; n < 80; n++)); do
+		writes "$f" "on.$n" 1 || fail "refused: $(cat "$CLUSTER_DIR/dd")"
+	done
+	is_refused "$l" || fail "n$l takes a write: $(cat "$CLUSTER_DIR/dd")"
+	must within 10 cmp "${MNT[l]}/kept" "${MNT[f]}/kept"
+	must within 10 rm "${MNT[f]}/kept"
+	leads_not "$l" || fail "n$l leads again"
+	all_run "while the leader's disk was full"
+	empty_disk "$l"
+	wait_for 30 writes_again "$l" ||
+		fail "writes do not resume: $(cat "$CLUSTER_DIR/dd")"
+	[ ! -e "${MNT[l]}/kept" ] || fail "rm did nothing"
+	wait_for 30 caught_up "$l" || fail "n$l does not catch up"
+	trees_are_equal || fail "the trees differ"
+	must within 20 rm "${MNT[f]}"/on.*
+}
+
+# Two of three: no majority has room.
+majority_full() {
+	local l f
+	l=$(leader) f=$(follower)
+	note "two disks are full: n$l, n$f"
+	must writes "$l" kept 4
+	fill_disk "$f"
+	wait_for 20 refuses_when_filled "$l" "$((6 - l - f))" ||
 		fail "not refused: $(cat "$CLUSTER_DIR/dd")"
 	must within 10 cmp "${MNT[1]}/kept" "${MNT[2]}/kept"
-	must within 10 rm "${MNT[$(follower)]}/kept"
-	all_run "while the leader's disk was full"
+	must within 10 rm "${MNT[6 - l - f]}/kept"
+	all_run "while two disks were full"
+	empty_disk "$f"
 	empty_disk "$l"
 	wait_for 30 writes_again "$l" ||
 		fail "writes do not resume: $(cat "$CLUSTER_DIR/dd")"
@@ -126,6 +166,7 @@ done
 cluster_start
 follower_full
 leader_full
+majority_full
 users_fill_it
 for ((i = 1; i <= NODES; i++)); do
 	node_stop "$i" || fail "n$i ended with exit code $?"

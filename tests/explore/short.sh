@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # short.sh - small bounds that the exploration of the core sees all of, and
-# that its model is true to the cores. About 20 seconds on one core.
+# that its model is true to the cores. About 10 seconds on one core.
 # limit: 240
 set -u
 cd "$(dirname "$0")/../.." || exit 1

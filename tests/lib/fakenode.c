@@ -22,6 +22,7 @@ struct node {
 	atomic_bool low;
 	void (*stops)(void *context);
 	void *stops_context;
+	_Atomic raft_id hand_over;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -373,6 +374,25 @@ bool node_space_low(const struct node *node)
 void fakenode_low(struct node *n, bool low)
 {
 	atomic_store(&n->low, low);
+}
+
+void fakenode_voters(struct node *n)
+{
+	n->status.member_count = 3;
+	for (size_t i = 0; i < 3; i++) {
+		n->status.members[i].id = FAKENODE_SELF + i;
+		n->status.members[i].voter = true;
+	}
+}
+
+void node_hand_over(struct node *n, raft_id to)
+{
+	atomic_store(&n->hand_over, to);
+}
+
+raft_id fakenode_handed_over(struct node *n)
+{
+	return atomic_exchange(&n->hand_over, 0);
 }
 
 void fakenode_lease(struct node *n, bool valid)

@@ -54,6 +54,11 @@ void fakenode_low(struct node *n, bool low);
 /* Called by node_stop(), which blocks on the real disk. */
 void fakenode_on_stop(struct node *n, void (*stops)(void *context),
 		      void *context);
+/* It and those two are the voters. */
+enum { FAKENODE_THIRD = 103 };
+void fakenode_voters(struct node *n);
+/* To whom it was to hand over since the last call; 0: was not. */
+raft_id fakenode_handed_over(struct node *n);
 
 /* Take what is wanted; how many are under way then. */
 size_t fakenode_take(struct node *n);

@@ -150,6 +150,15 @@ int home_setup(void **state)
 	return 0;
 }
 
+int home_setup_rocks(void **state)
+{
+	int rc = home_setup(state);
+	struct home *h = *state;
+
+	h->rocks = true;
+	return rc;
+}
+
 int home_teardown(void **state)
 {
 	struct home *h = *state;
@@ -225,6 +234,15 @@ void assert_told(struct home *h, const char *expected)
 	assert_string_equal(buffer_text(&h->told), expected);
 	buffer_reset(&h->told);
 	pthread_mutex_unlock(&h->lock);
+}
+
+void home_done(struct home *h, const char *name, const char *expected)
+{
+	struct waiter w;
+
+	home_propose(h, &w, name);
+	fakenode_settle(h->node);
+	assert_told(h, expected);
 }
 
 void assert_log(struct home *h, const char *expected)

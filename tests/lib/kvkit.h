@@ -47,6 +47,7 @@ struct waiter {
 };
 
 int home_setup(void **state);
+int home_setup_rocks(void **state); /* on RocksDB */
 int home_teardown(void **state);
 int home_open(struct home *h, struct buffer *problem);
 void home_close(struct home *h); /* no way to a leader; closed is fine */
@@ -63,6 +64,8 @@ void home_barrier(struct home *h, struct waiter *w, const char *name,
 		  enum kv_reads reads);
 /* A watcher that tells "(note) "; context is the home. */
 void home_noted(void *context, uint64_t index, struct bytes note);
+/* Propose it, and be told exactly this once all that can be done is done. */
+void home_done(struct home *h, const char *name, const char *expected);
 /* What was answered since the last call is exactly this. */
 void assert_told(struct home *h, const char *expected);
 void assert_log(struct home *h, const char *expected);
@@ -70,5 +73,10 @@ bool home_session_usable(struct home *h);
 
 #define HOME_TEST(name)                                                        \
 	cmocka_unit_test_setup_teardown(name, home_setup, home_teardown)
+#define HOME_TEST_ON_ROCKSDB(name)                                             \
+	{                                                                      \
+#name "_on_rocksdb", name, home_setup_rocks, home_teardown,    \
+			NULL                                                   \
+	}
 
 #endif

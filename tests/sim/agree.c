@@ -44,6 +44,13 @@ raft_index agree_last(void)
 	return agree.highest;
 }
 
+void agree_dropped(int node, raft_index applied)
+{
+	if (agree.last[node] > applied) {
+		agree.last[node] = applied;
+	}
+}
+
 void agree_died(int node)
 {
 	agree.last[node] = 0;

@@ -4,7 +4,8 @@
  *   A1  what is applied at an index is the same operation, with the same time
  *       and result, on every node and in every life, and the state after it
  *       is the same
- *   A2  only committed entries are applied; in a life their indexes rise
+ *   A2  only committed entries are applied; in a life their indexes rise, but
+ *       for those of a batch that could not be committed
  *
  * The state is compared after every operation where it is in memory, and as a
  * whole when asked (agree_whole). Memory is the world's. */
@@ -16,6 +17,7 @@
 void agree_begin(void);
 void agree_applied(int node, const struct kv_at *at, struct bytes operation,
 		   struct bytes result);
+void agree_dropped(int node, raft_index applied);
 void agree_died(int node);
 
 /* Compare the whole state of a node (r: a view of it) with what another node

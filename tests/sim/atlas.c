@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { CONFIGS_MAX = 64 };
+/* A removal is asked for so long, and what was sent may come later still. */
+enum { CONFIGS_MAX = 64, LEAVING_MS = 30000 };
 
 struct config {
 	raft_index index;
@@ -14,11 +15,12 @@ struct config {
 static struct {
 	struct config at[CONFIGS_MAX];
 	size_t count;
+	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
 } atlas;
 
 void atlas_reset(void)
 {
-	atlas.count = 0;
+	memset(&atlas, 0, sizeof atlas);
 }
 
 static bool is_same(const struct raft_members *a, const struct raft_members *b)
@@ -115,11 +117,69 @@ static bool is_quorum_of(const struct raft_members *m, const bool *hosts)
 	       is_half(m->outgoing, m->outgoing_count, hosts);
 }
 
+static void take_out(raft_id *ids, uint32_t *count, raft_id id)
+{
+	for (uint32_t i = 0; i < *count; i++) {
+		if (ids[i] == id) {
+			ids[i] = ids[--*count];
+			return;
+		}
+	}
+}
+
+void atlas_leaves(int node, bool leaves)
+{
+	atlas.leaves_until[node] = leaves ? sim.now + LEAVING_MS * SIM_MS : 0;
+}
+
+/* Of the nodes that are being removed, those of the nth set are gone; false:
+ * there is no such set, or nobody would be left. The first is of nobody. */
+static bool remove_set(struct raft_members *m, unsigned n)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (atlas.leaves_until[i] <= sim.now) {
+			continue;
+		}
+		if ((n & 1) != 0) {
+			take_out(m->voters, &m->voter_count, sim.hosts[i].id);
+		}
+		n >>= 1;
+	}
+	return n == 0 && m->voter_count > 0;
+}
+
+/* Whatever is removed. */
+static bool is_quorum_always(const struct raft_members *m, const bool *hosts)
+{
+	for (unsigned n = 0; n < 1U << SIM_NODES_MAX; n++) {
+		struct raft_members left = *m;
+
+		if (remove_set(&left, n) && !is_quorum_of(&left, hosts)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Or once the joint configuration is left. */
+static bool is_quorum_ever(const struct raft_members *m, const bool *hosts)
+{
+	for (unsigned n = 0; n < 1U << SIM_NODES_MAX; n++) {
+		struct raft_members left = *m;
+
+		if (remove_set(&left, n) &&
+		    is_half(left.voters, left.voter_count, hosts)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool atlas_is_quorum(const bool *hosts)
 {
 	look_at_all();
 	for (size_t i = 0; i < atlas.count; i++) {
-		if (!is_quorum_of(&atlas.at[i].members, hosts)) {
+		if (!is_quorum_always(&atlas.at[i].members, hosts)) {
 			return false;
 		}
 	}
@@ -130,7 +190,7 @@ bool atlas_is_any_quorum(const bool *hosts)
 {
 	look_at_all();
 	for (size_t i = 0; i < atlas.count; i++) {
-		if (is_quorum_of(&atlas.at[i].members, hosts)) {
+		if (is_quorum_ever(&atlas.at[i].members, hosts)) {
 			return true;
 		}
 	}
@@ -202,16 +262,6 @@ bool atlas_can_lose(int node)
 	return atlas_is_quorum(fit);
 }
 
-static void take_out(raft_id *ids, uint32_t *count, raft_id id)
-{
-	for (uint32_t i = 0; i < *count; i++) {
-		if (ids[i] == id) {
-			ids[i] = ids[--*count];
-			return;
-		}
-	}
-}
-
 /* What would be left must have a quorum of fit ones, and so must what is now:
  * the change is joint. */
 bool atlas_can_remove(int node)
@@ -226,7 +276,7 @@ bool atlas_can_remove(int node)
 		struct raft_members m = atlas.at[i].members;
 
 		take_out(m.voters, &m.voter_count, sim.hosts[node].id);
-		if (m.voter_count == 0 || !is_quorum_of(&m, fit)) {
+		if (m.voter_count == 0 || !is_quorum_always(&m, fit)) {
 			return false;
 		}
 	}

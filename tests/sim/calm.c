@@ -88,6 +88,7 @@ static void mend(int node)
 	struct host *h = &sim.hosts[node];
 
 	h->foreign = 0;
+	h->room_most = 0;
 	h->stalled_until = 0;
 	h->sync_fails = 0;
 	h->doom = 0;

@@ -221,10 +221,12 @@ static void on_room(void *context, uint64_t number)
 
 	(void)number;
 	h->foreign = 0;
+	h->room_most = 0;
 	say(SIM_EV_DISK, (int)(h - sim.hosts), "the disk has room");
 }
 
-/* Someone else fills it, once or more; the last of them clears it. */
+/* Someone else fills it, once or more; the first of them clears it. Every other
+ * one takes what the node frees, too: then its reserve is of no use. */
 static void do_full(void)
 {
 	int node = any_node();
@@ -235,6 +237,7 @@ static void do_full(void)
 
 	if (left < room) {
 		h->foreign += room - left;
+		h->room_most = left % 2 * left;
 	}
 	sim_count(SIM_FULLS);
 	say(SIM_EV_DISK, node, "the disk is full but for %llu bytes",

@@ -228,9 +228,11 @@ static bool evidence(const struct deed *d, struct linear_op *op)
 				 .to = d->to,
 				 .call = d->call,
 				 .end = d->end,
-				 .text = d->text};
+				 .text = d->text,
+				 .place = d->index};
 	if (op->outcome == LINEAR_UNKNOWN) {
 		op->end = LINEAR_NEVER;
+		op->place = d->result_ok ? d->index : 0;
 	}
 	return true;
 }
@@ -252,7 +254,8 @@ static void judge_object(unsigned object, unsigned *undecided)
 	case LINEAR_YES:
 		break;
 	case LINEAR_UNDECIDED:
-		++*undecided;
+		/* The order in which they were applied is one that is known. */
+		*undecided += !linear_holds(ops, count);
 		break;
 	case LINEAR_NO:
 		history_text(of[report.stuck], &text);

@@ -177,7 +177,8 @@ struct host {
 	int64_t wall_ns;
 	/* Disk: see disk.c. */
 	struct files *files;
-	uint64_t foreign;	/* bytes on it that are not this node's */
+	uint64_t foreign;   /* bytes on it that are not this node's */
+	uint64_t room_most; /* someone takes what more is freed; 0: nobody */
 	uint64_t stalled_until; /* ns */
 	unsigned sync_fails;	/* of the next syncs */
 	bool lost_pages;	/* a sync failed in this life */

@@ -24,6 +24,7 @@ static struct {
 	bool turned_away;
 	struct kv_machine tree;
 	struct raft *core;
+	raft_index settled; /* of the configuration known to be committed */
 } lives[SIM_NODES_MAX];
 
 static const struct sim_oracle *oracle(void)
@@ -140,6 +141,7 @@ struct raft *__wrap_raft_init(void *memory, const struct raft_config *config,
 	int was = sim_enter(SIM_WORLD);
 
 	lives[node].core = r;
+	lives[node].settled = 0;
 	sim.hosts[node].id = config->self;
 	sim.hosts[node].is_founded = true;
 	look_at_damage(&sim.hosts[node], boot);
@@ -149,6 +151,19 @@ struct raft *__wrap_raft_init(void *memory, const struct raft_config *config,
 	}
 	sim_leave(was);
 	return r;
+}
+
+/* A core that is gone can not be asked whether what it led to was committed. */
+static void look_at_members(int node)
+{
+	struct raft_status status;
+
+	raft_status(lives[node].core, &status);
+	if (status.members_committed &&
+	    status.members_index != lives[node].settled) {
+		lives[node].settled = status.members_index;
+		atlas_saw(lives[node].core);
+	}
 }
 
 static void look_at_acts(int node, const struct raft_out *out)
@@ -184,6 +199,7 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 	}
 	look_at_acts(node, out);
 	look_at_repair(node, r);
+	look_at_members(node);
 	if (oracle()->stepped != NULL) {
 		oracle()->stepped(node, r, ev, rc, out);
 	}

@@ -15,7 +15,8 @@
  *   L2  of unknown outcome: at one moment after its call, or never
  *   L3  refused: never; it is not given here
  *
- * Steps and memory are bounded; beyond them the verdict is "undecided".
+ * Steps and memory are bounded; beyond them the verdict is "undecided". Then an
+ * order that someone knows of may still be shown to explain them.
  * Contents are compared by digests of 61 bits, configurations by 127. */
 #ifndef TESTS_SIM_LINEAR_H
 #define TESTS_SIM_LINEAR_H
@@ -53,6 +54,7 @@ struct linear_op {
 	uint64_t call;
 	uint64_t end;
 	struct bytes text; /* whole lines; borrowed */
+	uint64_t place;	   /* for linear_holds(); 0: none */
 };
 
 struct linear_limits {
@@ -75,5 +77,11 @@ struct linear_report {
 enum linear_verdict linear_check(const struct linear_op *ops, size_t count,
 				 const struct linear_limits *limits,
 				 struct linear_report *report);
+
+/* Is this order one that explains them: by rising places, reads after the
+ * changes of the same place? All have one but those of unknown outcome that
+ * never took effect. True is as good as LINEAR_YES, and never hard to find;
+ * false says nothing of other orders. */
+bool linear_holds(const struct linear_op *ops, size_t count);
 
 #endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # mutants.sh - every bug of the catalogue, put back, is caught.
 #
-# usage: mutants.sh [ROW...]
+# usage: mutants.sh [ROW...]	a row's mutants, or one: mutants.sh 5 50b
 #
 # For each line of mutants/TABLE: what is to catch the bug passes without it;
 # then the patch is applied to a copy of the tree, and it has to fail. Prints
@@ -15,6 +15,7 @@ JOBS=${JOBS:-$(nproc)}
 work=$(mktemp -d "${TMPDIR:-/tmp}/raftfs-mutants.XXXXXX") || exit 1
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
 rc=0
+declare -A passes # what is known to pass without a bug
 
 # --- What catches -------------------------------------------------------------
 # For each kind: target_KIND prints what to make of its arguments, short_KIND
@@ -46,14 +47,32 @@ catch_scenario() { # NAME
 
 target_unit() { echo "tests/unit/${1%%:*}"; }
 short_unit() { echo "$*"; }
-catch_unit() { # FILE:TEST: this very test
+catch_unit() { # FILE:TEST: this very test fails, or is the one that never ended
 	local out code
 	out=$(timeout "$limit" "build/tests/unit/${1%%:*}" 2>&1)
 	code=$?
-	evidence=$(grep -m 1 -F "FAILED  ] ${1#*:}" <<<"$out")
+	evidence=$(grep -m 1 -E "(FAILED|ERROR)  *] ${1#*:}$" <<<"$out")
 	[ -z "$evidence" ] || return 1
-	[ "$code" = 0 ] || evidence="another test: $(grep -m 1 FAILED <<<"$out")"
+	[ "$code" != 0 ] || return 0
+	evidence=$(grep -F "[ RUN " <<<"$out" | tail -n 1)
+	if ! grep -qE "(FAILED|ERROR)  *]" <<<"$out" && [[ $evidence == *" ${1#*:}" ]]; then
+		evidence="exit code $code: $evidence"
+		return 1
+	fi
+	evidence="another test: $(grep -m 1 -E "(FAILED|ERROR)  *]" <<<"$out")"
 	return 0
+}
+
+target_sim() { echo tests/sim/sim; }
+short_sim() { echo "$*"; }
+catch_sim() { # FIRST-LAST: one of these seeds
+	local out code
+	out=$(timeout "$limit" build/tests/sim/sim --workers "$JOBS" \
+		--from "${1%-*}" --count $((${1#*-} - ${1%-*} + 1)) 2>&1)
+	code=$?
+	evidence=$(grep -m 1 '^seed [0-9]* failed' <<<"$out")
+	evidence=${evidence:-exit code $code}
+	return "$code"
 }
 
 # --- The trees ------------------------------------------------------------------
@@ -86,14 +105,16 @@ prepare() {
 judge() { # ROW KIND ARGUMENTS...
 	local row=$1 kind=$2 patch what start=$SECONDS
 	shift 2
-	patch=$PWD/tests/sim/mutants/$(printf %02d "$row").patch
+	patch=$PWD/tests/sim/mutants/$(printf %02d "${row%[a-z]}")${row#"${row%[a-z]}"}.patch
 	what="$row: $kind $*"
 	limit=600
 	# shellcheck disable=SC2046 # arguments are words
-	if ! (cd "$work/clean" && "catch_$kind" $("short_$kind" "$@")); then
+	if [ -z "${passes["$kind $*"]:-}" ] &&
+		! (cd "$work/clean" && "catch_$kind" $("short_$kind" "$@")); then
 		echo "$what: FAILS WITHOUT THE BUG"
 		return 1
 	fi
+	passes["$kind $*"]=yes
 	rm -rf "$work/mutant"
 	cp -a "$work/clean" "$work/mutant" || exit 1
 	if ! patch --directory="$work/mutant" --strip=1 --quiet <"$patch" ||
@@ -101,7 +122,7 @@ judge() { # ROW KIND ARGUMENTS...
 		echo "$what: NO SUCH MUTANT"
 		return 1
 	fi
-	[ "$kind" = explore ] || [ "$kind" = sim ] || limit=20
+	[ "$kind" = explore ] || [ "$kind" = sim ] || limit=60
 	cd "$work/mutant" || exit 1
 	evidence=
 	if "catch_$kind" "$@"; then
@@ -115,8 +136,10 @@ judge() { # ROW KIND ARGUMENTS...
 
 mapfile -t lines < <(
 	sed 's/  *: .*//' tests/sim/mutants/TABLE |
-		grep -E '^[0-9]+ +[a-z]+ +[^ ]' | while read -r row rest; do
-		[ $# -eq 0 ] || [[ " $* " == *" $row "* ]] || continue
+		grep -E '^[0-9]+[a-z]? +[a-z]+ +[^ ]' | grep -v ' watched ' |
+		while read -r row rest; do
+		[ $# -eq 0 ] || [[ " $* " == *" ${row%[a-z]} "* ]] ||
+			[[ " $* " == *" $row "* ]] || continue
 		echo "$row $rest"
 	done
 )

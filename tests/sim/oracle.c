@@ -135,6 +135,7 @@ const struct sim_oracle oracle = {
 	.stepped = on_stepped,
 	.sent = law_sent,
 	.applied = agree_applied,
+	.dropped = agree_dropped,
 	.up = load_up,
 	.busy = client_busy,
 	.died = on_died,

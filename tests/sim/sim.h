@@ -265,6 +265,9 @@ struct sim_oracle {
 	 * after a crash it may be applied again by the next life. */
 	void (*applied)(int node, const struct kv_at *at,
 			struct bytes operation, struct bytes result);
+	/* For want of room the batch was not committed: the state is at this
+	 * index still, and what follows it will be applied again. */
+	void (*dropped)(int node, raft_index applied);
 	/* kv_open() returned; watch and look from here on. */
 	void (*up)(int node);
 	/* A clean stop, the state is SIM_STOPPING: is someone of the node's

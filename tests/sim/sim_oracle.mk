@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # sim_oracle.mk - what judges a run of the simulator; included by the Makefile.
-UNIT_SIM = sim_linear
+UNIT_SIM = sim_linear sim_linear_order
 UNITS += $(UNIT_SIM)
-$(call unit_bins,sim_linear): $(call objects,tests/sim/linear.c tests/sim/linear_model.c) $(A_BASE)
-$(call unit_bins,sim_linear): UNIT_LIBS = -lxxhash
+$(call unit_bins,$(UNIT_SIM)): $(call objects,$(call room,tests/sim,linear linear_model linear_order)) \
+	$(A_BASE)
+$(call unit_bins,$(UNIT_SIM)): UNIT_LIBS = -lxxhash
 
 # The program: the simulator, its oracles, and the farm that plays many seeds.
 SIM = $(BUILD)/tests/sim/sim
-ORACLE = $(call objects,$(call room,tests/sim,agree client farm history law linear linear_model load main \
-	oracle page proof tale trail))
+ORACLE = $(call objects,$(call room,tests/sim,agree client farm history law linear linear_model linear_order load \
+	main oracle page proof tale trail))
 $(ORACLE): | $(PROTO_H)
 $(BUILD)/tests/sim/page_html.o: tests/sim/page.html
 	@mkdir -p $(@D)

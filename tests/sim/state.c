@@ -11,7 +11,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "kv/record.h"
 #include "tests/sim/state.h"
+
+/* Of the disk, in the place of what a database in memory would take. */
+enum { NEED_BYTES = 32 << 10, FLUSH_BYTES = 4 << 10 };
 
 struct front_view {
 	struct kv_view view;
@@ -242,15 +246,42 @@ static int front_end(struct store *s, struct kv_batch *batch,
 	return rc;
 }
 
-static int front_commit(struct store *s, struct kv_batch *batch)
-{
-	return front_end(s, batch, front_of(s)->inner->ops->commit);
-}
-
 static int abort_inner(struct store *s, struct kv_batch *batch)
 {
 	s->ops->abort(s, batch);
 	return 0;
+}
+
+/* What is in memory lives on the simulated disk as if it were there. */
+static bool is_full(const struct front *f)
+{
+	return !sim.plan.rocksdb && disk_free(f->node) < FLUSH_BYTES;
+}
+
+static int drop(struct front *f, struct kv_batch *batch)
+{
+	const struct sim_oracle *oracle = sim.options.oracle;
+	struct applied applied = {0};
+	int was;
+
+	(void)front_end(&f->store, batch, abort_inner);
+	was = sim_enter(SIM_WORLD);
+	CHECK(applied_load(&f->inner->reader, &applied) == 0);
+	if (oracle != NULL && oracle->dropped != NULL) {
+		oracle->dropped(f->node, applied.index);
+	}
+	sim_leave(was);
+	return STATUS_NO_SPACE;
+}
+
+/* Now and then one is met by what the disk did to a flush before. */
+static int front_commit(struct store *s, struct kv_batch *batch)
+{
+	struct front *f = front_of(s);
+
+	return is_full(f) && sim_below(&sim.stores, 4) == 0
+		       ? drop(f, batch)
+		       : front_end(s, batch, f->inner->ops->commit);
 }
 
 static void front_abort(struct store *s, struct kv_batch *batch)
@@ -310,7 +341,7 @@ static int front_flush(struct store *s)
 	sim_sleep(sim_below(&sim.stores, 4 * sim.rates.sync_ns + 1));
 	task_point();
 	was = sim_enter(SIM_WORLD);
-	rc = f->inner->ops->flush(f->inner);
+	rc = is_full(f) ? STATUS_NO_SPACE : f->inner->ops->flush(f->inner);
 	sim_leave(was);
 	sim_sleep(sim_below(&sim.stores, sim.rates.sync_ns + 1));
 	task_point();
@@ -344,11 +375,11 @@ static void front_shrink(struct store *s)
 	sim_leave(was);
 }
 
-/* In memory nothing is needed; what a flush would take of the disk is not what
- * is looked at here. */
 static uint64_t front_need(struct store *s)
 {
-	return front_of(s)->inner->ops->need(front_of(s)->inner);
+	return sim.plan.rocksdb
+		       ? front_of(s)->inner->ops->need(front_of(s)->inner)
+		       : NEED_BYTES;
 }
 
 static uint64_t front_bytes(struct store *s)

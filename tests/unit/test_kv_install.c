@@ -19,12 +19,19 @@
 #include "tests/lib/otherkit.h"
 #include "tests/lib/toy.h"
 
+/* A follower, and another node's state that is as far. */
+static void GIVEN_PAIR(struct home *h, struct other *o)
+{
+	GIVEN_FOLLOWER(h);
+	GIVEN_OTHER(o, h);
+}
+
 /* --- Making one ----------------------------------------------------------- */
 
-static void snapshot_says_where_it_ends(struct home *h)
+static void a_snapshot_says_where_it_ends_and_who_is_a_member(void **state)
 {
+	struct home *h = *state;
 	struct node_snapshot_info info = {.pos = {0}};
-	struct waiter a;
 	char folder[128];
 
 	snprintf(folder, sizeof folder, "%s/snapshot-1", h->folder);
@@ -35,8 +42,7 @@ static void snapshot_says_where_it_ends(struct home *h)
 	home_close(h);
 	GIVEN_FOLLOWER(h);
 	fakenode_commit_entry(h->node, entry_new(ENTRY_MEMBERS, "n1 n2", 5));
-	home_propose(h, &a, "a");
-	fakenode_settle(h->node);
+	home_done(h, "a", "a=ok:a; ");
 
 	assert_int_equal(fakenode_snapshot(h->node, folder, &info), 0);
 
@@ -48,37 +54,21 @@ static void snapshot_says_where_it_ends(struct home *h)
 	assert_int_equal(fakenode_snapshot(h->node, folder, &info),
 			 STATUS_EXISTS);
 	buffer_deinit(&info.members);
-	assert_told(h, "a=ok:a; ");
-}
-
-static void a_snapshot_says_where_it_ends_and_who_is_a_member(void **state)
-{
-	snapshot_says_where_it_ends(*state);
-}
-
-static void so_it_does_on_rocksdb(void **state)
-{
-	struct home *h = *state;
-
-	h->rocks = true;
-	snapshot_says_where_it_ends(h);
 }
 
 /* --- The state ------------------------------------------------------------ */
 
-static void replace_the_state(struct home *h)
+static void an_installed_state_stands_for_all_that_was(void **state)
 {
+	struct home *h = *state;
 	struct other o;
-	struct waiter a;
 	struct kv_view *view;
 	struct kv_batch *b;
 	struct buffer text = {0};
 	raft_index before;
 
 	GIVEN_FOLLOWER(h);
-	home_propose(h, &a, "a");
-	fakenode_settle(h->node);
-	assert_told(h, "a=ok:a; ");
+	home_done(h, "a", "a=ok:a; ");
 	h->log.count -= 1; /* the other one never saw it */
 	GIVEN_OTHER(&o, h);
 	h->log.count += 1;
@@ -113,19 +103,6 @@ static void replace_the_state(struct home *h)
 	other_deinit(&o);
 }
 
-static void an_installed_state_stands_for_all_that_was(void **state)
-{
-	replace_the_state(*state);
-}
-
-static void so_it_does_on_rocksdb_too(void **state)
-{
-	struct home *h = *state;
-
-	h->rocks = true;
-	replace_the_state(h);
-}
-
 static void watchers_are_told_that_anything_may_have_changed(void **state)
 {
 	struct home *h = *state;
@@ -153,8 +130,7 @@ static void a_read_that_waits_for_it_is_answered(void **state)
 	struct waiter b;
 	bool lease;
 
-	GIVEN_FOLLOWER(h);
-	GIVEN_OTHER(&o, h);
+	GIVEN_PAIR(h, &o);
 	other_skip(&o, 10);
 	home_barrier(h, &a, "a", KV_READS_FRESH);
 	fakenode_answer(h->node, fakenode_ticket(h->node, &lease),
@@ -278,8 +254,7 @@ static void what_was_under_way_is_settled_exactly_once(void **state)
 	struct waiter d;
 	struct entry *late;
 
-	GIVEN_FOLLOWER(h);
-	GIVEN_OTHER(&o, h);
+	GIVEN_PAIR(h, &o);
 	home_propose(h, &a, "a");
 	home_propose(h, &b, "b");
 	home_propose(h, &c, "c");
@@ -308,8 +283,7 @@ static void a_copy_behind_it_changes_nothing(void **state)
 	struct waiter a;
 	struct entry *copy;
 
-	GIVEN_FOLLOWER(h);
-	GIVEN_OTHER(&o, h);
+	GIVEN_PAIR(h, &o);
 	home_propose(h, &a, "a");
 	assert_int_equal(fakenode_take(h->node), 1);
 	other_apply(&o, fakenode_under_way(h->node, 0));
@@ -335,8 +309,7 @@ static void what_an_ended_session_did_is_unknown(void **state)
 	struct waiter b;
 	struct waiter c;
 
-	GIVEN_FOLLOWER(h);
-	GIVEN_OTHER(&o, h);
+	GIVEN_PAIR(h, &o);
 	home_propose(h, &a, "a");
 	home_propose(h, &b, "b");
 	assert_int_equal(fakenode_take(h->node), 2);
@@ -360,7 +333,6 @@ static void a_session_opened_within_it_is_used(void **state)
 {
 	struct home *h = *state;
 	struct other o;
-	struct waiter a;
 
 	GIVEN_OPEN(h);
 	fakenode_role(h->node, FAKENODE_OTHER);
@@ -373,9 +345,7 @@ static void a_session_opened_within_it_is_used(void **state)
 	other_load(&o);
 
 	assert_true(home_session_usable(h));
-	home_propose(h, &a, "a");
-	fakenode_settle(h->node);
-	assert_told(h, "a=ok:a; ");
+	home_done(h, "a", "a=ok:a; ");
 	other_deinit(&o);
 }
 
@@ -386,10 +356,8 @@ static void what_does_not_end_there_is_refused(void **state)
 	struct home *h = *state;
 	struct raft_pos pos;
 	struct other o;
-	struct waiter a;
 
-	GIVEN_FOLLOWER(h);
-	GIVEN_OTHER(&o, h);
+	GIVEN_PAIR(h, &o);
 	other_operation(&o, "x");
 	other_snapshot(&o);
 	pos = o.pos;
@@ -403,9 +371,7 @@ static void what_does_not_end_there_is_refused(void **state)
 
 	assert_true(home_has(h, "incoming-1"));
 	assert_false(home_has(h, "state-2"));
-	home_propose(h, &a, "a");
-	fakenode_settle(h->node);
-	assert_told(h, "a=ok:a; ");
+	home_done(h, "a", "a=ok:a; ");
 	other_deinit(&o);
 }
 
@@ -443,14 +409,14 @@ static void *read_on(void *context)
 	return NULL;
 }
 
-static void install_under_readers(struct home *h)
+static void readers_live_through_many_installs(void **state)
 {
+	struct home *h = *state;
 	struct readers r = {.stop = false};
 	pthread_t threads[READERS];
 	struct other o;
 
-	GIVEN_FOLLOWER(h);
-	GIVEN_OTHER(&o, h);
+	GIVEN_PAIR(h, &o);
 	r.kv = h->kv;
 	for (int i = 0; i < READERS; i++) {
 		assert_int_equal(pthread_create(&threads[i], NULL, read_on, &r),
@@ -473,26 +439,15 @@ static void install_under_readers(struct home *h)
 	other_deinit(&o);
 }
 
-static void readers_live_through_many_installs(void **state)
-{
-	install_under_readers(*state);
-}
-
-static void and_so_they_do_on_rocksdb(void **state)
-{
-	struct home *h = *state;
-
-	h->rocks = true;
-	install_under_readers(h);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HOME_TEST(a_snapshot_says_where_it_ends_and_who_is_a_member),
-		HOME_TEST(so_it_does_on_rocksdb),
+		HOME_TEST_ON_ROCKSDB(
+			a_snapshot_says_where_it_ends_and_who_is_a_member),
 		HOME_TEST(an_installed_state_stands_for_all_that_was),
-		HOME_TEST(so_it_does_on_rocksdb_too),
+		HOME_TEST_ON_ROCKSDB(
+			an_installed_state_stands_for_all_that_was),
 		HOME_TEST(watchers_are_told_that_anything_may_have_changed),
 		HOME_TEST(a_read_that_waits_for_it_is_answered),
 		HOME_TEST(a_birth_within_it_counts),
@@ -503,7 +458,7 @@ int main(void)
 		HOME_TEST(a_session_opened_within_it_is_used),
 		HOME_TEST(what_does_not_end_there_is_refused),
 		HOME_TEST(readers_live_through_many_installs),
-		HOME_TEST(and_so_they_do_on_rocksdb),
+		HOME_TEST_ON_ROCKSDB(readers_live_through_many_installs),
 	};
 
 	return cmocka_run_group_tests_name("kv/install", tests, NULL, NULL);

@@ -267,6 +267,34 @@ static void waiting_for_apply_is_bounded_and_no_cut(void **state)
 	drop(&r);
 }
 
+/* Else each name of a path would wait for what is not applied for long. */
+static void behind_no_fresh_barrier_waits_for_apply(void **state)
+{
+	struct reads r;
+	struct waiter a, b, c, d;
+	(void)state;
+
+	GIVEN_READS(&r);
+	add(&r, &a, "a", false, 0);
+	barriers_answered(&r.b, ask(&r, 0, true), 7, 0, 6, &r.answers);
+	barriers_expire(&r.b, LIMIT_BARRIER_MS, &r.answers);
+	assert_told(&r, "a=fell back ");
+
+	add(&r, &b, "b", false, 1100);
+	add(&r, &c, "c", true, 1100);
+	barriers_answered(&r.b, ask(&r, 1100, false), 7, 0, 6, &r.answers);
+	assert_told(&r, "b=fell back ");
+	barriers_applied(&r.b, 7, &r.answers);
+	assert_told(&r, "c=fresh ");
+
+	add(&r, &d, "d", false, 1200);
+	barriers_answered(&r.b, ask(&r, 1200, true), 8, 0, 7, &r.answers);
+	assert_told(&r, "");
+	barriers_applied(&r.b, 8, &r.answers);
+	assert_told(&r, "d=fresh ");
+	drop(&r);
+}
+
 static void an_interrupted_barrier_is_answered_at_once(void **state)
 {
 	struct reads r;
@@ -319,6 +347,7 @@ int main(void)
 		cmocka_unit_test(a_strict_barrier_fails_without_a_quorum),
 		cmocka_unit_test(cut_off_no_strict_barrier_goes_on_waiting),
 		cmocka_unit_test(waiting_for_apply_is_bounded_and_no_cut),
+		cmocka_unit_test(behind_no_fresh_barrier_waits_for_apply),
 		cmocka_unit_test(an_interrupted_barrier_is_answered_at_once),
 		cmocka_unit_test(tickets_under_way_are_bounded),
 	};

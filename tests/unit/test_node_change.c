@@ -445,6 +445,11 @@ static bool has_leader(const struct node_status *status, uint64_t not_this)
 	return status->raft.leader != 0 && status->raft.leader != not_this;
 }
 
+static bool leads(const struct node_status *status, uint64_t id)
+{
+	return status->raft.leader == id;
+}
+
 /* The others never were without a leader for an election's time. */
 static void a_leader_hands_over_before_it_ends(void **state)
 {
@@ -459,6 +464,43 @@ static void a_leader_hands_over_before_it_ends(void **state)
 
 	assert_true(has_leader(&after, leader->id));
 	assert_int_equal(after.raft.term, before.raft.term + 1);
+}
+
+/* As kv asks for, when its disk is nearly full. */
+static void a_leader_hands_over_when_it_is_told_to(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *other = other_than(kit, leader);
+
+	kit_propose(leader, 0, 1000, 100);
+	node_hand_over(leader->node, other->id);
+
+	assert_true(kit_await_status(leader, leads, other->id));
+	node_hand_over(leader->node, leader->id); /* it does not lead */
+	assert_all_have(kit, 1000);
+	assert_ptr_equal(kit_leader(kit), other);
+}
+
+/* For as long as that takes nothing new would be taken. */
+static void a_leader_does_not_hand_over_to_who_is_away(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *other = other_than(kit, leader);
+	struct node_status status;
+	raft_index index;
+
+	kit_stop(other);
+	kit_propose(leader, 0, 1000, 100);
+	assert_true(kit_await(leader, 1000));
+	node_hand_over(leader->node, other->id);
+	for (int turns = 0; turns < 2; turns++) {
+		assert_int_equal(kit_read(leader, true, &index), 0);
+	}
+
+	node_status(leader->node, &status);
+	assert_string_equal(status.transfer, "");
 }
 
 static bool hears(const struct node_status *status, uint64_t voters)
@@ -527,6 +569,9 @@ int main(void)
 		KIT_TEST(GIVEN_TWO, without_a_leader_a_change_is_given_up),
 		KIT_TEST(GIVEN_THREE, leadership_goes_where_it_is_wanted),
 		KIT_TEST(GIVEN_THREE, a_leader_hands_over_before_it_ends),
+		KIT_TEST(GIVEN_THREE, a_leader_hands_over_when_it_is_told_to),
+		KIT_TEST(GIVEN_THREE,
+			 a_leader_does_not_hand_over_to_who_is_away),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/change", tests, NULL,

@@ -232,6 +232,41 @@ static void an_offer_tells_what_it_is(void **state)
 				buffer_bytes(&s->leader->members)));
 }
 
+static bool has_a_change_under_way(const struct node_status *status,
+				   uint64_t argument)
+{
+	(void)argument;
+	return !status->raft.members_committed;
+}
+
+/* Who installs it could not take back what is not committed. */
+static void row_34_an_offer_has_the_committed_members(void **state)
+{
+	struct kit *kit = *state;
+	struct stand_in *s = GIVEN_STAND_IN();
+
+	GIVEN_OFFER(s);
+	for (size_t i = 0; i < kit->count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		if (k != s->leader && k != s->away) {
+			kit_stop(k); /* nothing is committed from here on */
+		}
+	}
+	kit_change_begin(s->leader, NODE_ADD, "n9", NULL, "127.0.0.1:9", false);
+	assert_true(kit_await_status(s->leader, has_a_change_under_way, 0));
+	say_verdict(s, STATUS_NO_SPACE, 0);
+	close_ear(&s->snap);
+
+	GIVEN_OFFER(s);
+
+	assert_true(bytes_equal(message.offer.members,
+				buffer_bytes(&s->leader->members)));
+	assert_true(message.offer.members_index <= message.offer.pos.index);
+	assert_int_equal(message.offer.members_index, s->leader->members_index);
+	assert_true(kit_await_status(s->leader, has_a_change_under_way, 0));
+}
+
 static void chunks_wait_for_who_takes_them(void **state)
 {
 	struct stand_in *s = GIVEN_STAND_IN();
@@ -338,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_offer_tells_what_it_is),
+		TEST(row_34_an_offer_has_the_committed_members),
 		TEST(chunks_wait_for_who_takes_them),
 		TEST(what_is_there_is_left_out),
 		TEST(who_refuses_is_asked_again_later),

@@ -124,7 +124,7 @@ static void leaders_of_lower_terms_repair_nothing(void **state)
 	solo_deinit(&s);
 }
 
-static void it_is_whole_with_the_proof_on_disk(void **state)
+static void row_45_it_is_whole_with_the_proof_on_disk(void **state)
 {
 	(void)state;
 
@@ -269,7 +269,7 @@ int main(void)
 		cmocka_unit_test(it_grants_nothing_and_does_not_stand),
 		cmocka_unit_test(the_only_voter_does_not_stand_either),
 		cmocka_unit_test(leaders_of_lower_terms_repair_nothing),
-		cmocka_unit_test(it_is_whole_with_the_proof_on_disk),
+		cmocka_unit_test(row_45_it_is_whole_with_the_proof_on_disk),
 		cmocka_unit_test(a_proof_for_another_life_proves_nothing),
 		cmocka_unit_test(what_it_had_counts_no_more),
 		cmocka_unit_test(the_proof_is_the_log_as_of_the_first_word),
