@@ -120,6 +120,9 @@ static void begin_promise(struct node *n, struct raft_hard hard)
 {
 	int rc;
 
+	if (!n->promise.known) {
+		atomic_store(&n->others, true); /* who let it in */
+	}
 	members_count(n);
 	rc = promise_save(&n->promise, hard, atomic_load(&n->others));
 	if (rc != 0) {

@@ -12,6 +12,22 @@
 
 /* --- Entries -------------------------------------------------------------- */
 
+/* Its next start would find that, too; so it is one line with one end. */
+static void end_damaged(struct node *n, raft_index index)
+{
+	char *what = mem_printf("the log is damaged: entry %llu does not read",
+				(unsigned long long)index);
+	struct buffer unsaid = {0};
+
+	if (mend_want(n, what, &unsaid) == 0) {
+		log_fatal("%s: this node ends, and its next start has it "
+			  "repaired from its peers",
+			  what);
+	}
+	buffer_deinit(&unsaid);
+	mem_free(what);
+}
+
 struct entry *drive_entry(struct node *n, raft_index index)
 {
 	struct entry *e = tail_get(&n->tail, index);
@@ -23,6 +39,9 @@ struct entry *drive_entry(struct node *n, raft_index index)
 	rc = log_read(n->log, index, &e);
 	if (rc == STATUS_NOT_FOUND) {
 		return NULL;
+	}
+	if (rc == STATUS_CORRUPT) {
+		end_damaged(n, index);
 	}
 	if (rc != 0) {
 		log_fatal("cannot read the log index=%llu: %s",

@@ -370,7 +370,8 @@ void members_boot(const struct node *n, struct raft_boot *boot);
 /* Add to ev the configurations among the entries of n->message; false: one
  * is none. */
 MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
-/* These entries are in the log after keep now, and nothing else. */
+/* These entries are in the log after keep now, and nothing else; or are about
+ * to be given to the saver. */
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count);
 /* The log has none; that of the state is in force now. */
