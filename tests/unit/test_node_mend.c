@@ -302,6 +302,32 @@ static void one_set_is_kept(void **state)
 	}
 }
 
+/* n1 founded it alone, and its identity still says so: the others find it. */
+static void the_founder_of_a_cluster_that_grew_is_repaired(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *first = &kit->nodes[0];
+
+	first->alone = true;
+	kit_start(first);
+	for (size_t i = 1; i < kit->count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		assert_int_equal(kit_change(first, NODE_ADD, k->name, NULL,
+					    k->address, false),
+				 0);
+		k->join = first->address;
+		kit_start(k);
+	}
+	assert_true(kit_await_members(first, "n1:voter n2:voter n3:voter"));
+	kit_propose(first, 0, NUMBERS, 8);
+	await_all(kit, NUMBERS);
+	kit_stop(first);
+	damage_log(first);
+	kit_start(first);
+	assert_repaired(kit, first);
+}
+
 /* --- Not mended ----------------------------------------------------------- */
 
 static void refuses(struct kit_node *k, const char *line)
@@ -329,6 +355,31 @@ static void a_node_alone_does_not_start(void **state)
 	kit_stop(k);
 	damage_log(k);
 	refuses(k, "damaged at offset");
+}
+
+/* It was one of three. */
+static void who_is_left_alone_does_not_start(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader;
+
+	kit_start_all(kit);
+	leader = kit_leader(kit);
+	kit_propose(leader, 0, NUMBERS, 8);
+	await_all(kit, NUMBERS);
+	for (size_t i = 0; i < kit->count; i++) {
+		struct kit_node *k = &kit->nodes[i];
+
+		if (k != leader) {
+			assert_int_equal(kit_change(leader, NODE_REMOVE,
+						    k->name, NULL, NULL, false),
+					 0);
+			kit_stop(k);
+		}
+	}
+	kit_stop(leader);
+	damage_log(leader);
+	refuses(leader, "damaged at offset");
 }
 
 static void an_unknown_promise_is_not_guessed(void **state)
@@ -385,7 +436,9 @@ int main(void)
 		THREE(too_many_damaged_stay_without_a_leader),
 		THREE(a_crash_before_it_is_cleared_begins_it_again),
 		THREE(one_set_is_kept),
+		THREE(the_founder_of_a_cluster_that_grew_is_repaired),
 		THREE(a_node_alone_does_not_start),
+		THREE(who_is_left_alone_does_not_start),
 		THREE(an_unknown_promise_is_not_guessed),
 		cmocka_unit_test(the_file_says_what_was_saved),
 	};
