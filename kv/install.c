@@ -28,7 +28,8 @@
 
 /* --- Making one ----------------------------------------------------------- */
 
-static int read_info(struct kv *kv, const char *folder,
+/* verify: read all of it. */
+static int read_info(struct kv *kv, const char *folder, bool verify,
 		     struct node_snapshot_info *info)
 {
 	struct buffer problem = {0};
@@ -43,6 +44,9 @@ static int read_info(struct kv *kv, const char *folder,
 			rc = membership_load(&store->reader,
 					     &info->members_index,
 					     &info->members);
+		}
+		if (rc == 0 && verify) {
+			rc = kv_verify(kv, store);
 		}
 		store->ops->close(store);
 	}
@@ -71,11 +75,17 @@ int kv_on_snapshot(void *context, const char *folder,
 	if (rc != 0) {
 		log_error("cannot make a snapshot in %s: %s", folder,
 			  status_text(rc));
-		return rc;
+	} else {
+		/* Its files go to others as they are: rot is not to spread. */
+		rc = read_info(kv, folder, true, info);
+		if (rc != 0) {
+			(void)folder_remove(folder);
+		}
 	}
-	rc = read_info(kv, folder, info);
 	if (rc != 0) {
-		(void)folder_remove(folder);
+		kv_damaged(kv, rc,
+			   "the state database is damaged: a snapshot "
+			   "of it does not read");
 		return rc;
 	}
 	log_info("snapshot made index=%" PRIu64 " term=%" PRIu64 " ms=%" PRIu64,
@@ -88,7 +98,7 @@ int kv_on_snapshot(void *context, const char *folder,
 static int check_folder(struct kv *kv, const char *folder, struct raft_pos pos)
 {
 	struct node_snapshot_info info = {.pos = {0}};
-	int rc = read_info(kv, folder, &info);
+	int rc = read_info(kv, folder, false, &info);
 
 	if (rc == 0 &&
 	    (info.pos.index != pos.index || info.pos.term != pos.term)) {
@@ -393,6 +403,7 @@ void kv_install(struct kv *kv, struct kv_install *install)
 		CHECK(kv->applier.applied.index == install->pos.index);
 		rc = find(kv, &f);
 	}
+	kv_damaged(kv, rc, "the installed state is damaged");
 	if (rc != 0) {
 		log_fatal("the installed state in %s does not read: %s",
 			  install->path, status_text(rc));

@@ -226,6 +226,9 @@ static bool apply_batch(struct kv *kv, struct entry **entries, size_t count)
 			return false;
 		}
 	}
+	kv_damaged(kv, rc,
+		   "the state database is damaged: an entry does not "
+		   "apply to it");
 	if (rc != 0) {
 		log_fatal("the state can not go on: entries %" PRIu64
 			  " to %" PRIu64 " do not apply: %s",

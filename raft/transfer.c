@@ -46,10 +46,12 @@ static bool is_better(const struct raft *r, const struct progress *p,
 	bool heard = r->now < p->heard + r->config.election_ms;
 	bool other = r->now < than->heard + r->config.election_ms;
 
+	if ((p->repair == 0) != (than->repair == 0))
+		return p->repair == 0; /* it may not stand (row 45) */
 	return heard != other ? heard : p->match > than->match;
 }
 
-/* Who is heard, and of them who has most. */
+/* Who is whole and heard, and of them who has most. */
 static const struct progress *best(const struct raft *r)
 {
 	const struct progress *found = NULL;
@@ -87,7 +89,7 @@ int transfer_propose(struct raft *r, raft_id target)
 	if (transfer_is_on(r))
 		return STATUS_PENDING;
 	p = target != 0 ? members_find(r, target) : best(r);
-	if (!can_lead(r, p))
+	if (!can_lead(r, p) || p->repair != 0)
 		return STATUS_NOT_FOUND;
 	begin(r, p->id);
 	return 0;

@@ -13,6 +13,9 @@
  * once. It never ends the process: the save that needs the segment makes it
  * itself, and its failure does.
  *
+ * A record whose term or vote is another than that of the promise takes a
+ * second sync, of that: elections are rare.
+ *
  * Saver and preparer share nothing but the log, which protects itself. */
 #include "raft/node/saver.h"
 
@@ -27,13 +30,14 @@
 
 enum { PREPARE_RETRY_MS = 10000, PREPARER_NICE = 10 };
 
-enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET };
+enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET, WORK_OTHERS };
 
 struct work {
 	STAILQ_ENTRY(work) link;
 	enum work_kind kind;
 	struct raft_pos pos; /* of a cut (its index) or a reset */
 	saver_reset_done reset_done;
+	bool others;
 	raft_seq seq;
 	uint64_t payload_bytes;
 	struct log_record record; /* its array is this block's tail */
@@ -52,6 +56,8 @@ struct batch {
 
 struct saver {
 	struct log *log;
+	struct promise *promise;
+	bool others; /* to stand in it; the saver's thread only */
 	saver_done done;
 	saver_cut_done cut_done;
 	saver_full full;
@@ -281,6 +287,26 @@ static bool insist(struct saver *s, const char *what,
 	return false;
 }
 
+/* In place, so it needs no room that is not there; but who knows. */
+static bool follow(struct saver *s, struct raft_hard hard)
+{
+	int rc;
+
+	while (s->promise != NULL && !s->is_dropping) {
+		rc = promise_save(s->promise, hard, s->others);
+		if (rc == 0) {
+			break;
+		}
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot save the file promise: %s",
+				  disk_status_text(rc));
+		}
+		s->full(s->context);
+		s->is_dropping = !pause_full(s);
+	}
+	return !s->is_dropping;
+}
+
 static void flush(struct saver *s)
 {
 	struct batch *b = &s->batch;
@@ -289,7 +315,8 @@ static void flush(struct saver *s)
 	if (b->seq == 0) {
 		return;
 	}
-	saved = insist(s, "save", save_batch, (struct raft_pos){0});
+	saved = insist(s, "save", save_batch, (struct raft_pos){0}) &&
+		follow(s, b->record.hard);
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
 	if (saved) {
 		s->done(s->context, b->seq);
@@ -320,8 +347,11 @@ static void process_other(struct saver *s, const struct work *w)
 	}
 	if (w->kind == WORK_CUT) {
 		cut(s, w->pos.index);
-	} else {
+	} else if (w->kind == WORK_RESET) {
 		reset(s, w);
+	} else {
+		s->others = w->others;
+		(void)follow(s, s->promise->hard);
 	}
 }
 
@@ -425,13 +455,15 @@ static void init_condition(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 }
 
-struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, saver_full full,
-			  void *context)
+struct saver *saver_start(struct log *log, struct promise *promise,
+			  saver_done done, saver_cut_done cut_done,
+			  saver_full full, void *context)
 {
 	struct saver *s = mem_zalloc(sizeof *s);
 
 	s->log = log;
+	s->promise = promise;
+	s->others = promise != NULL && promise->others;
 	s->done = done;
 	s->cut_done = cut_done;
 	s->full = full;
@@ -505,6 +537,15 @@ void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done)
 	struct work *w = mem_alloc(sizeof *w);
 
 	*w = (struct work){.kind = WORK_RESET, .pos = pos, .reset_done = done};
+	enqueue(s, w);
+}
+
+void saver_others(struct saver *s, bool others)
+{
+	struct work *w = mem_alloc(sizeof *w);
+
+	CHECK(s->promise != NULL);
+	*w = (struct work){.kind = WORK_OTHERS, .others = others};
 	enqueue(s, w);
 }
 
