@@ -335,14 +335,15 @@ static int recover(struct kv *kv, const char *address, struct buffer *problem)
 	int rc;
 
 	node_log(kv->node, &base, &commit, &last);
-	rc = kv_replay(kv, last, problem);
-	if (rc == 0 && kv->applier.applied.index == 0) {
+	if (last == 0) {
 		buffer_printf(problem, "%s holds no state to go on from",
 			      kv->data);
-		rc = STATUS_NOT_READY;
+		return STATUS_NOT_READY;
 	}
+	rc = begin(kv->data, problem);
 	if (rc == 0) {
-		rc = begin(kv->data, problem);
+		/* The first change: what is applied counts as committed. */
+		rc = kv_replay(kv, last, problem);
 	}
 	if (rc == 0) {
 		rc = begin_alone(kv, address, problem);

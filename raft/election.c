@@ -10,11 +10,11 @@
  *        election_follow(): leader heard, higher term, no quorum, disk stalled
  *
  * A lone voter goes from FOLLOWER to CANDIDATE at once, and so does whom the
- * leader tells to (transfer.c). A candidate that fails asks for pre-votes
- * again, so that terms do not climb in vain (row 11). A member asked to vote
- * within election_ms of hearing a leader refuses without looking at the term,
- * except that leader itself: this is what the leader's read lease rests on,
- * whatever happens to the term in between. */
+ * leader tells to (transfer.c), and the leader itself if that one does not. A
+ * candidate that fails asks for pre-votes again, so that terms do not climb in
+ * vain (row 11). A member asked to vote within election_ms of hearing a leader
+ * refuses without looking at the term, except that leader itself: this is what
+ * the leader's read lease rests on, whatever happens to the term in between. */
 #include "raft/random.h"
 #include "raft/state.h"
 
@@ -198,10 +198,26 @@ static void prevote_count(struct raft *r)
 	}
 }
 
+static bool may_stand(const struct raft *r)
+{
+	return members_may_stand(r) && !snapshot_is_loading(r) &&
+	       runs_room(&r->runs, r->hard.term + 1);
+}
+
 static bool may_campaign(const struct raft *r)
 {
-	return members_may_stand(r) && r->role != RAFT_LEADER &&
-	       !snapshot_is_loading(r) && runs_room(&r->runs, r->hard.term + 1);
+	return r->role != RAFT_LEADER && may_stand(r);
+}
+
+bool election_may_renew(const struct raft *r)
+{
+	return r->role == RAFT_LEADER && may_stand(r) && !save_stalled(r);
+}
+
+void election_renew(struct raft *r)
+{
+	CHECK(election_may_renew(r));
+	become_candidate(r, RAFT_BECAUSE_TRANSFER_FAILED);
 }
 
 /* --- Being asked

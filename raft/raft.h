@@ -95,6 +95,9 @@ enum raft_reason {
 	RAFT_BECAUSE_DISK_STALLED,
 	RAFT_BECAUSE_TRANSFER, /* told to campaign by the leader (3.10) */
 	RAFT_BECAUSE_REMOVED,  /* a leader that is no voter any more */
+	/* it told another to campaign, which did not: its lease comes back
+	 * only in a new term */
+	RAFT_BECAUSE_TRANSFER_FAILED,
 };
 
 /* --- Messages between cores --------------------------------------------- */
@@ -394,8 +397,8 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
  *            successor. Legal is: the same voters (learners changed); joint,
  *            its outgoing ones the voters now; out of a committed joint one,
  *            its voters the joint one's and no outgoing ones;
- *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (joint or no commit),
- *            STATUS_NOT_FOUND (no other voter, or not this one),
+ *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (no commit yet),
+ *            STATUS_NOT_FOUND (no other voter that stays, or not this one),
  *            STATUS_PENDING (another is under way);
  *   SNAP_RECEIVED: STATUS_NOT_LEADER (`from` does not lead the newest term),
  *            STATUS_PENDING (another is being loaded), STATUS_INVALID (no

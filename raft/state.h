@@ -209,6 +209,9 @@ void election_follow(struct raft *r, raft_term term, raft_id leader,
 /* A leader of this or a higher term has spoken to us. */
 void election_hear(struct raft *r, raft_term term, raft_id leader);
 void election_delay(struct raft *r); /* draw the next timeout */
+/* A leader stands again, for a lease of a new term; all that it has stays. */
+bool election_may_renew(const struct raft *r);
+void election_renew(struct raft *r);
 raft_ms election_deadline(const struct raft *r);
 raft_ms election_quorum_heard(const struct raft *r); /* leader */
 /* Promised not to help whoever sends this (pre-)vote request (6.4.1)? */

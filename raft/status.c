@@ -157,6 +157,8 @@ const char *raft_reason_text(enum raft_reason reason)
 		return "leadership transfer";
 	case RAFT_BECAUSE_REMOVED:
 		return "removed";
+	case RAFT_BECAUSE_TRANSFER_FAILED:
+		return "transfer failed";
 	}
 	return "?";
 }

@@ -10,8 +10,13 @@
  * While it is handing over, a leader takes no proposals. TIMEOUT_NOW lets the
  * target stand at once, without a pre-vote and whomever the voters have heard
  * (row 59); so the lease, which rests on their promise, ends with it, and does
- * not come back in this term, whatever becomes of the transfer (row 58). All
- * of it dies with the role (row 60).
+ * not come back in this term, whatever becomes of the transfer (row 58). A
+ * leader that is still there when the time of the transfer is over has itself
+ * elected anew, for without a lease each read costs a round. All of it dies
+ * with the role (row 60).
+ *
+ * In a joint configuration too: the target is of those that stay, needs both
+ * majorities as ever, and leaves it.
  *
  * A leader that a committed configuration leaves without a vote hands over
  * too, once all it can reach have been told of that commit in the same step,
@@ -77,7 +82,7 @@ int transfer_propose(struct raft *r, raft_id target)
 
 	if (r->role != RAFT_LEADER)
 		return STATUS_NOT_LEADER;
-	if (r->commit < r->noop || r->members.outgoing_count > 0)
+	if (r->commit < r->noop)
 		return STATUS_NOT_READY;
 	if (transfer_is_on(r))
 		return STATUS_PENDING;
@@ -96,11 +101,13 @@ void transfer_on_lost(struct raft *r, raft_id peer)
 
 void transfer_on_clock(struct raft *r)
 {
-	if (!transfer_is_on(r) || r->now < r->transfer.until)
+	if (r->now < transfer_deadline(r))
 		return;
 	end(r);
 	if (is_removed(r))
 		election_follow(r, r->hard.term, 0, RAFT_BECAUSE_REMOVED);
+	else if (r->lease_over && election_may_renew(r))
+		election_renew(r);
 }
 
 void transfer_flush(struct raft *r)
@@ -127,5 +134,7 @@ void transfer_flush(struct raft *r)
 
 raft_ms transfer_deadline(const struct raft *r)
 {
-	return transfer_is_on(r) ? r->transfer.until : RAFT_NEVER;
+	if (transfer_is_on(r) || (r->lease_over && election_may_renew(r)))
+		return r->transfer.until;
+	return RAFT_NEVER;
 }

@@ -154,9 +154,10 @@ group_asan() {
 # a race planted in code of our own shows that ours is still found.
 group_tsan() {
 	export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=0
+	export RANDOM_COUNT=100 # of the core, where there is one thread only
 	sanitized tsan '-fsanitize=thread'
 	run_test tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
-	unset TSAN_OPTIONS
+	unset TSAN_OPTIONS RANDOM_COUNT
 }
 
 # Whole clusters in one process, by seeds: with floors for what they count.

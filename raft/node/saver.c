@@ -5,7 +5,8 @@
  * one batch, merged as if each had been written after the other: a later one
  * may discard entries of an earlier one, which then never reach the disk. A
  * batch ends at a cut or a reset, or before the save that would make its record
- * larger than a record may be.
+ * larger than a record may be. A save that waits for room lets the cuts behind
+ * it pass: they make some.
  *
  * The preparer keeps one segment ready. It is woken when the last one was
  * taken, and after a failure tries again every PREPARE_RETRY_MS; it says so
@@ -58,7 +59,8 @@ struct saver {
 	pthread_t saver;
 	pthread_t preparer;
 	struct batch batch;
-	bool is_dropping; /* stopping, without room for what is queued */
+	struct work_list taken; /* off the queue, not carried out yet */
+	bool is_dropping;	/* stopping, without room for what is queued */
 	atomic_uint_fast64_t queued_bytes;
 
 	pthread_mutex_t mutex; /* for all below */
@@ -185,46 +187,90 @@ static bool pause_full(struct saver *s)
 	return !stopping;
 }
 
-static int save_batch(struct saver *s, struct raft_pos unused)
+static void cut(struct saver *s, raft_index index)
 {
-	(void)unused;
-	return log_save(s->log, &s->batch.record);
+	struct log_state state;
+
+	if (log_cut(s->log, index) != 0) {
+		log_fatal("cannot cut the log: %s", log_problem(s->log));
+	}
+	log_state(s->log, &state);
+	s->cut_done(s->context, state.base);
 }
 
-static int reset_to(struct saver *s, struct raft_pos pos)
+/* Take the first cut off the list, unless there is a reset before it: then it
+ * is one of the log that begins there. NULL: there is none. */
+static struct work *take_cut(struct work_list *list)
 {
-	return log_reset(s->log, pos);
+	struct work *w;
+
+	STAILQ_FOREACH (w, list, link) {
+		if (w->kind == WORK_RESET) {
+			return NULL;
+		}
+		if (w->kind == WORK_CUT) {
+			STAILQ_REMOVE(list, w, work, link);
+			return w;
+		}
+	}
+	return NULL;
 }
 
-/* Do it, however long the disk is full. False: it was dropped. what: in "cannot
- * what the log". */
-static bool insist(struct saver *s, const char *what,
-		   int (*act)(struct saver *s, struct raft_pos pos),
-		   struct raft_pos pos)
+/* A cut drops what is saved, applied and flushed, so it may pass what waits.
+ * Return whether one did. */
+static bool cut_ahead(struct saver *s)
+{
+	struct work *w;
+	bool has_cut = false;
+
+	pthread_mutex_lock(&s->mutex);
+	STAILQ_CONCAT(&s->taken, &s->queue);
+	pthread_mutex_unlock(&s->mutex);
+	while ((w = take_cut(&s->taken)) != NULL) {
+		cut(s, w->pos.index);
+		mem_free(w);
+		has_cut = true;
+	}
+	return has_cut;
+}
+
+/* A try has ended with rc. False: there was no room, and whoever may make some
+ * was told. */
+static bool is_done(struct saver *s, int rc, const char *what, bool *waited)
+{
+	if (rc == 0) {
+		if (*waited) {
+			log_info("the log goes on: there is room");
+		}
+		return true;
+	}
+	CHECK(rc != STATUS_INVALID);
+	if (rc != STATUS_NO_SPACE) {
+		log_fatal("cannot %s the log: %s", what, log_problem(s->log));
+	}
+	if (!*waited) {
+		log_warn("the log waits for room on the disk: %s",
+			 log_problem(s->log));
+	}
+	*waited = true;
+	s->full(s->context);
+	return false;
+}
+
+/* Save the batch, however long the disk is full. False: it was dropped. */
+static bool save(struct saver *s)
 {
 	bool waited = false;
-	int rc;
 
 	while (!s->is_dropping) {
-		rc = act(s, pos);
-		if (rc == 0) {
-			if (waited) {
-				log_info("the log goes on: there is room");
-			}
+		int rc = log_save(s->log, &s->batch.record);
+
+		if (is_done(s, rc, "save", &waited)) {
 			return true;
 		}
-		CHECK(rc != STATUS_INVALID);
-		if (rc != STATUS_NO_SPACE) {
-			log_fatal("cannot %s the log: %s", what,
-				  log_problem(s->log));
+		if (!cut_ahead(s)) {
+			s->is_dropping = !pause_full(s);
 		}
-		if (!waited) {
-			log_warn("the log waits for room on the disk: %s",
-				 log_problem(s->log));
-		}
-		waited = true;
-		s->full(s->context);
-		s->is_dropping = !pause_full(s);
 	}
 	return false;
 }
@@ -237,7 +283,7 @@ static void flush(struct saver *s)
 	if (b->seq == 0) {
 		return;
 	}
-	saved = insist(s, "save", save_batch, (struct raft_pos){0});
+	saved = save(s);
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
 	if (saved) {
 		s->done(s->context, b->seq);
@@ -246,21 +292,19 @@ static void flush(struct saver *s)
 	prepare_if_wanted(s);
 }
 
-static void cut(struct saver *s, raft_index index)
-{
-	struct log_state state;
-
-	if (log_cut(s->log, index) != 0) {
-		log_fatal("cannot cut the log: %s", log_problem(s->log));
-	}
-	log_state(s->log, &state);
-	s->cut_done(s->context, state.base);
-}
-
+/* However long the disk is full; no cut passes it. */
 static void reset(struct saver *s, const struct work *w)
 {
-	if (insist(s, "reset", reset_to, w->pos)) {
-		w->reset_done(s->context, w->pos);
+	bool waited = false;
+
+	while (!s->is_dropping) {
+		int rc = log_reset(s->log, w->pos);
+
+		if (is_done(s, rc, "reset", &waited)) {
+			w->reset_done(s->context, w->pos);
+			return;
+		}
+		s->is_dropping = !pause_full(s);
 	}
 }
 
@@ -272,36 +316,41 @@ static void process_save(struct saver *s, const struct work *w)
 	batch_add(&s->batch, w);
 }
 
-static void process(struct saver *s, struct work_list *list)
+static void process_other(struct saver *s, const struct work *w)
 {
-	while (!STAILQ_EMPTY(list)) {
-		struct work *w = STAILQ_FIRST(list);
+	if (s->is_dropping) {
+		return;
+	}
+	if (w->kind == WORK_CUT) {
+		cut(s, w->pos.index);
+	} else {
+		reset(s, w);
+	}
+}
 
-		STAILQ_REMOVE_HEAD(list, link);
-		switch (w->kind) {
-		case WORK_SAVE:
+/* All that was taken, and what a flush takes meanwhile. */
+static void process(struct saver *s)
+{
+	struct work *w;
+
+	while ((w = STAILQ_FIRST(&s->taken)) != NULL || s->batch.seq != 0) {
+		if (w == NULL || (w->kind != WORK_SAVE && s->batch.seq != 0)) {
+			flush(s); /* and cuts may have passed it */
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(&s->taken, link);
+		if (w->kind == WORK_SAVE) {
 			process_save(s, w);
-			break;
-		case WORK_CUT:
-			flush(s);
-			if (!s->is_dropping) {
-				cut(s, w->pos.index);
-			}
-			break;
-		case WORK_RESET:
-			flush(s);
-			reset(s, w);
-			break;
+		} else {
+			process_other(s, w);
 		}
 		mem_free(w);
 	}
-	flush(s);
 }
 
 static void *run_saver(void *context)
 {
 	struct saver *s = context;
-	struct work_list list;
 
 	pthread_mutex_lock(&s->mutex);
 	for (;;) {
@@ -311,10 +360,9 @@ static void *run_saver(void *context)
 		if (STAILQ_EMPTY(&s->queue)) {
 			break;
 		}
-		STAILQ_INIT(&list);
-		STAILQ_CONCAT(&list, &s->queue);
+		STAILQ_CONCAT(&s->taken, &s->queue);
 		pthread_mutex_unlock(&s->mutex);
-		process(s, &list);
+		process(s);
 		pthread_mutex_lock(&s->mutex);
 	}
 	pthread_mutex_unlock(&s->mutex);
@@ -394,6 +442,7 @@ struct saver *saver_start(struct log *log, saver_done done,
 	s->wants_spare = true;
 	atomic_init(&s->queued_bytes, 0);
 	STAILQ_INIT(&s->queue);
+	STAILQ_INIT(&s->taken);
 	CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
 	init_condition(&s->work_came);
 	init_condition(&s->spare_taken);

@@ -37,7 +37,8 @@ void saver_stop(struct saver *s);
 /* Queue a save. The record's entry references are given; its array is copied.
  * seq rises. Never blocks on the disk. */
 void saver_save(struct saver *s, raft_seq seq, const struct log_record *record);
-/* Queue a cut behind the saves queued so far (log_cut). */
+/* Queue a cut behind the saves queued so far (log_cut). What it drops must be
+ * durable here already: it passes a save that waits for room. */
 void saver_cut(struct saver *s, raft_index index);
 /* Queue a reset behind them (log_reset); done is called on the saver's thread
  * once it is durable. A position that the log refuses is a bug of the

@@ -10,6 +10,7 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$scratch/tests/cluster" "$scratch/tests/lib"
 cp tests/run.sh "$scratch/tests"
 cp tests/lib/reap.sh "$scratch/tests/lib"
+echo 'all programs: ;' >"$scratch/Makefile" # its build passes as well
 
 script() { # NAME TEXT: a test of the group cluster
 	printf '#!/usr/bin/env bash\n%s\n' "$2" >"$scratch/tests/cluster/$1.sh"
@@ -33,21 +34,23 @@ script passes 'echo fine'
 script skipped 'echo "needs a thing"; exit 77'
 runs || { echo "a run without a failure failed"; rc=1; }
 expect 'skip cluster/skipped: needs a thing'
-expect '1 passed, 0 failed, 1 skipped'
+expect '2 passed, 0 failed, 1 skipped'
 
 fails shell 'FAILED: the trees differ'
 fails judge 'violation: a write was lost'
 fails cmocka '[  ERROR   ] --- 1 != 2'
 fails sanitizer 'x.c:1:2: runtime error: index out of bounds'
+fails seeds 'seed 7 failed: C1'
 fails planted 'raftfs: bug: x.c:1: CHECK(a)'
 ! runs || { echo "a run with failures passed"; rc=1; }
 expect '  > 2:FAILED: the trees differ'
 expect '  > 2:violation: a write was lost'
 expect '  > 2:[  ERROR   ] --- 1 != 2'
 expect '  > 2:x.c:1:2: runtime error: index out of bounds'
+expect '  > 2:seed 7 failed: C1'
 expect '  > 2:raftfs: bug: x.c:1: CHECK(a)'
 expect '    shell line 100'
-expect '1 passed, 5 failed, 1 skipped'
+expect '2 passed, 6 failed, 1 skipped'
 
 [ "$rc" = 0 ] || sed 's/^/| /' "$scratch/out"
 exit "$rc"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # mutants.sh - every bug of the catalogue, put back, is caught.
 #
-# usage: mutants.sh [ROW...]
+# usage: mutants.sh [ROW...]	a row's mutants, or one: mutants.sh 5 50b
 #
 # For each line of mutants/TABLE: what is to catch the bug passes without it;
 # then the patch is applied to a copy of the tree, and it has to fail. Prints
@@ -51,15 +51,15 @@ catch_unit() { # FILE:TEST: this very test fails, or is the one that never ended
 	local out code
 	out=$(timeout "$limit" "build/tests/unit/${1%%:*}" 2>&1)
 	code=$?
-	evidence=$(grep -m 1 -F "FAILED  ] ${1#*:}" <<<"$out")
+	evidence=$(grep -m 1 -E "(FAILED|ERROR)  *] ${1#*:}$" <<<"$out")
 	[ -z "$evidence" ] || return 1
 	[ "$code" != 0 ] || return 0
 	evidence=$(grep -F "[ RUN " <<<"$out" | tail -n 1)
-	if ! grep -qF "FAILED  ]" <<<"$out" && [[ $evidence == *" ${1#*:}" ]]; then
+	if ! grep -qE "(FAILED|ERROR)  *]" <<<"$out" && [[ $evidence == *" ${1#*:}" ]]; then
 		evidence="exit code $code: $evidence"
 		return 1
 	fi
-	evidence="another test: $(grep -m 1 -F "FAILED  ]" <<<"$out")"
+	evidence="another test: $(grep -m 1 -E "(FAILED|ERROR)  *]" <<<"$out")"
 	return 0
 }
 
@@ -105,7 +105,7 @@ prepare() {
 judge() { # ROW KIND ARGUMENTS...
 	local row=$1 kind=$2 patch what start=$SECONDS
 	shift 2
-	patch=$PWD/tests/sim/mutants/$(printf %02d "$row").patch
+	patch=$PWD/tests/sim/mutants/$(printf %02d "${row%[a-z]}")${row#"${row%[a-z]}"}.patch
 	what="$row: $kind $*"
 	limit=600
 	# shellcheck disable=SC2046 # arguments are words
@@ -136,8 +136,10 @@ judge() { # ROW KIND ARGUMENTS...
 
 mapfile -t lines < <(
 	sed 's/  *: .*//' tests/sim/mutants/TABLE |
-		grep -E '^[0-9]+ +[a-z]+ +[^ ]' | while read -r row rest; do
-		[ $# -eq 0 ] || [[ " $* " == *" $row "* ]] || continue
+		grep -E '^[0-9]+[a-z]? +[a-z]+ +[^ ]' | grep -v ' watched ' |
+		while read -r row rest; do
+		[ $# -eq 0 ] || [[ " $* " == *" ${row%[a-z]} "* ]] ||
+			[[ " $* " == *" $row "* ]] || continue
 		echo "$row $rest"
 	done
 )
