@@ -218,6 +218,11 @@ static int recover(struct daemon *d)
 		       "(raftfsctl member add).\n",
 		       d->options.id, (unsigned long long)s.last);
 	} else {
+		if (s.repairing) {
+			printf("This node was damaged and is not repaired: it "
+			       "may lack what it once had.\nRecover another "
+			       "one, if there is one.\n\n");
+		}
 		printf("%s of the cluster %s, in %s\n"
 		       "  has a log up to index %llu; known to be committed: "
 		       "up to %llu\n"

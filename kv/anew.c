@@ -293,7 +293,7 @@ int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
 		}
 	}
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;
@@ -322,7 +322,10 @@ static void look(struct kv *kv, struct kv_survivor *s)
 {
 	raft_index base;
 
-	*s = (struct kv_survivor){.applied = kv->applier.applied.index};
+	*s = (struct kv_survivor){
+		.applied = kv->applier.applied.index,
+		.repairing = node_repairs(kv->node),
+	};
 	node_log(kv->node, &base, &s->commit, &s->last);
 	hex(kv->identity.cluster, sizeof kv->identity.cluster, s->cluster);
 }
@@ -335,14 +338,15 @@ static int recover(struct kv *kv, const char *address, struct buffer *problem)
 	int rc;
 
 	node_log(kv->node, &base, &commit, &last);
-	rc = kv_replay(kv, last, problem);
-	if (rc == 0 && kv->applier.applied.index == 0) {
+	if (last == 0) {
 		buffer_printf(problem, "%s holds no state to go on from",
 			      kv->data);
-		rc = STATUS_NOT_READY;
+		return STATUS_NOT_READY;
 	}
+	rc = begin(kv->data, problem);
 	if (rc == 0) {
-		rc = begin(kv->data, problem);
+		/* The first change: what is applied counts as committed. */
+		rc = kv_replay(kv, last, problem);
 	}
 	if (rc == 0) {
 		rc = begin_alone(kv, address, problem);
@@ -365,7 +369,7 @@ int kv_recover_on(const struct kv_config *config, const struct kv_below *below,
 	}
 	mem_free(identity);
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;

@@ -34,6 +34,25 @@ void node_alone(struct node *n, const char *address, struct buffer *record)
 	n->identity = id;
 }
 
+/* Nobody could repair it, or needs to know of a repair that was under way. */
+static int forget_others(struct node *n, struct buffer *problem)
+{
+	const struct mend none = {.phase = MEND_NONE};
+	struct log_state log;
+	int rc;
+
+	log_state(n->log, &log);
+	rc = promise_save(&n->promise, log.hard, false);
+	if (rc == 0) {
+		rc = mend_save(n->disk, &none);
+	}
+	if (rc != 0) {
+		buffer_printf(problem, "cannot write the files of %s: %s",
+			      n->folder, status_text(rc));
+	}
+	return rc;
+}
+
 int node_begin_alone(struct node *n, struct raft_pos pos,
 		     struct buffer *problem)
 {
@@ -43,5 +62,6 @@ int node_begin_alone(struct node *n, struct raft_pos pos,
 		return rc;
 	}
 	mark_reset(&n->mark);
-	return identity_save(n->disk, &n->identity, problem);
+	rc = identity_save(n->disk, &n->identity, problem);
+	return rc == 0 ? forget_others(n, problem) : rc;
 }

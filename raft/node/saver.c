@@ -5,12 +5,16 @@
  * one batch, merged as if each had been written after the other: a later one
  * may discard entries of an earlier one, which then never reach the disk. A
  * batch ends at a cut or a reset, or before the save that would make its record
- * larger than a record may be.
+ * larger than a record may be. A save that waits for room lets the cuts behind
+ * it pass: they make some.
  *
  * The preparer keeps one segment ready. It is woken when the last one was
  * taken, and after a failure tries again every PREPARE_RETRY_MS; it says so
  * once. It never ends the process: the save that needs the segment makes it
  * itself, and its failure does.
+ *
+ * A record whose term or vote is another than that of the promise takes a
+ * second sync, of that: elections are rare.
  *
  * Saver and preparer share nothing but the log, which protects itself. */
 #include "raft/node/saver.h"
@@ -26,13 +30,14 @@
 
 enum { PREPARE_RETRY_MS = 10000, PREPARER_NICE = 10 };
 
-enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET };
+enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET, WORK_OTHERS };
 
 struct work {
 	STAILQ_ENTRY(work) link;
 	enum work_kind kind;
 	struct raft_pos pos; /* of a cut (its index) or a reset */
 	saver_reset_done reset_done;
+	bool others;
 	raft_seq seq;
 	uint64_t payload_bytes;
 	struct log_record record; /* its array is this block's tail */
@@ -51,6 +56,8 @@ struct batch {
 
 struct saver {
 	struct log *log;
+	struct promise *promise;
+	bool others; /* to stand in it; the saver's thread only */
 	saver_done done;
 	saver_cut_done cut_done;
 	saver_full full;
@@ -58,7 +65,8 @@ struct saver {
 	pthread_t saver;
 	pthread_t preparer;
 	struct batch batch;
-	bool is_dropping; /* stopping, without room for what is queued */
+	struct work_list taken; /* off the queue, not carried out yet */
+	bool is_dropping;	/* stopping, without room for what is queued */
 	atomic_uint_fast64_t queued_bytes;
 
 	pthread_mutex_t mutex; /* for all below */
@@ -185,52 +193,6 @@ static bool pause_full(struct saver *s)
 	return !stopping;
 }
 
-/* Save the batch, however long the disk is full. False: it was dropped. */
-static bool save(struct saver *s)
-{
-	bool waited = false;
-	int rc;
-
-	while (!s->is_dropping) {
-		rc = log_save(s->log, &s->batch.record);
-		if (rc == 0) {
-			if (waited) {
-				log_info("the log goes on: there is room");
-			}
-			return true;
-		}
-		if (rc != STATUS_NO_SPACE) {
-			log_fatal("cannot save the log: %s",
-				  log_problem(s->log));
-		}
-		if (!waited) {
-			log_warn("the log waits for room on the disk: %s",
-				 log_problem(s->log));
-		}
-		waited = true;
-		s->full(s->context);
-		s->is_dropping = !pause_full(s);
-	}
-	return false;
-}
-
-static void flush(struct saver *s)
-{
-	struct batch *b = &s->batch;
-	bool saved;
-
-	if (b->seq == 0) {
-		return;
-	}
-	saved = save(s);
-	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
-	if (saved) {
-		s->done(s->context, b->seq);
-	}
-	batch_reset(b);
-	prepare_if_wanted(s);
-}
-
 static void cut(struct saver *s, raft_index index)
 {
 	struct log_state state;
@@ -242,15 +204,132 @@ static void cut(struct saver *s, raft_index index)
 	s->cut_done(s->context, state.base);
 }
 
+/* Take the first cut off the list, unless there is a reset before it: then it
+ * is one of the log that begins there. NULL: there is none. */
+static struct work *take_cut(struct work_list *list)
+{
+	struct work *w;
+
+	STAILQ_FOREACH (w, list, link) {
+		if (w->kind == WORK_RESET) {
+			return NULL;
+		}
+		if (w->kind == WORK_CUT) {
+			STAILQ_REMOVE(list, w, work, link);
+			return w;
+		}
+	}
+	return NULL;
+}
+
+/* A cut drops what is saved, applied and flushed, so it may pass what waits.
+ * Return whether one did. */
+static bool cut_ahead(struct saver *s)
+{
+	struct work *w;
+	bool has_cut = false;
+
+	pthread_mutex_lock(&s->mutex);
+	STAILQ_CONCAT(&s->taken, &s->queue);
+	pthread_mutex_unlock(&s->mutex);
+	while ((w = take_cut(&s->taken)) != NULL) {
+		cut(s, w->pos.index);
+		mem_free(w);
+		has_cut = true;
+	}
+	return has_cut;
+}
+
+static int save_batch(struct saver *s, struct raft_pos unused)
+{
+	(void)unused;
+	return log_save(s->log, &s->batch.record);
+}
+
+static int reset_to(struct saver *s, struct raft_pos pos)
+{
+	return log_reset(s->log, pos);
+}
+
+/* Do it, however long the disk is full. False: it was dropped. what: in "cannot
+ * what the log". */
+static bool insist(struct saver *s, const char *what,
+		   int (*act)(struct saver *s, struct raft_pos pos),
+		   struct raft_pos pos)
+{
+	bool waited = false;
+	int rc;
+
+	while (!s->is_dropping) {
+		rc = act(s, pos);
+		if (rc == 0) {
+			if (waited) {
+				log_info("the log goes on: there is room");
+			}
+			return true;
+		}
+		CHECK(rc != STATUS_INVALID);
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot %s the log: %s", what,
+				  log_problem(s->log));
+		}
+		if (!waited) {
+			log_warn("the log waits for room on the disk: %s",
+				 log_problem(s->log));
+		}
+		waited = true;
+		s->full(s->context);
+		/* What follows a reset is of the log that begins there. */
+		if (act != save_batch || !cut_ahead(s)) {
+			s->is_dropping = !pause_full(s);
+		}
+	}
+	return false;
+}
+
+/* In place, so it needs no room that is not there; but who knows. */
+static bool follow(struct saver *s, struct raft_hard hard)
+{
+	int rc;
+
+	while (s->promise != NULL && !s->is_dropping) {
+		rc = promise_save(s->promise, hard, s->others);
+		if (rc == 0) {
+			break;
+		}
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot save the file promise: %s",
+				  disk_status_text(rc));
+		}
+		s->full(s->context);
+		s->is_dropping = !pause_full(s);
+	}
+	return !s->is_dropping;
+}
+
+static void flush(struct saver *s)
+{
+	struct batch *b = &s->batch;
+	bool saved;
+
+	if (b->seq == 0) {
+		return;
+	}
+	saved = insist(s, "save", save_batch, (struct raft_pos){0}) &&
+		follow(s, b->record.hard);
+	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
+	if (saved) {
+		s->done(s->context, b->seq);
+	}
+	batch_reset(b);
+	prepare_if_wanted(s);
+}
+
 static void reset(struct saver *s, const struct work *w)
 {
-	int rc = log_reset(s->log, w->pos);
-
-	CHECK(rc != STATUS_INVALID);
-	if (rc != 0) {
-		log_fatal("cannot reset the log: %s", log_problem(s->log));
+	if (insist(s, "reset", reset_to, w->pos)) {
+		w->reset_done(s->context, w->pos);
 	}
-	w->reset_done(s->context, w->pos);
 }
 
 static void process_save(struct saver *s, const struct work *w)
@@ -261,38 +340,44 @@ static void process_save(struct saver *s, const struct work *w)
 	batch_add(&s->batch, w);
 }
 
-static void process(struct saver *s, struct work_list *list)
+static void process_other(struct saver *s, const struct work *w)
 {
-	while (!STAILQ_EMPTY(list)) {
-		struct work *w = STAILQ_FIRST(list);
+	if (s->is_dropping) {
+		return;
+	}
+	if (w->kind == WORK_CUT) {
+		cut(s, w->pos.index);
+	} else if (w->kind == WORK_RESET) {
+		reset(s, w);
+	} else {
+		s->others = w->others;
+		(void)follow(s, s->promise->hard);
+	}
+}
 
-		STAILQ_REMOVE_HEAD(list, link);
-		switch (w->kind) {
-		case WORK_SAVE:
+/* All that was taken, and what a flush takes meanwhile. */
+static void process(struct saver *s)
+{
+	struct work *w;
+
+	while ((w = STAILQ_FIRST(&s->taken)) != NULL || s->batch.seq != 0) {
+		if (w == NULL || (w->kind != WORK_SAVE && s->batch.seq != 0)) {
+			flush(s); /* and cuts may have passed it */
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(&s->taken, link);
+		if (w->kind == WORK_SAVE) {
 			process_save(s, w);
-			break;
-		case WORK_CUT:
-			flush(s);
-			if (!s->is_dropping) {
-				cut(s, w->pos.index);
-			}
-			break;
-		case WORK_RESET:
-			flush(s);
-			if (!s->is_dropping) {
-				reset(s, w);
-			}
-			break;
+		} else {
+			process_other(s, w);
 		}
 		mem_free(w);
 	}
-	flush(s);
 }
 
 static void *run_saver(void *context)
 {
 	struct saver *s = context;
-	struct work_list list;
 
 	pthread_mutex_lock(&s->mutex);
 	for (;;) {
@@ -302,10 +387,9 @@ static void *run_saver(void *context)
 		if (STAILQ_EMPTY(&s->queue)) {
 			break;
 		}
-		STAILQ_INIT(&list);
-		STAILQ_CONCAT(&list, &s->queue);
+		STAILQ_CONCAT(&s->taken, &s->queue);
 		pthread_mutex_unlock(&s->mutex);
-		process(s, &list);
+		process(s);
 		pthread_mutex_lock(&s->mutex);
 	}
 	pthread_mutex_unlock(&s->mutex);
@@ -371,13 +455,15 @@ static void init_condition(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 }
 
-struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, saver_full full,
-			  void *context)
+struct saver *saver_start(struct log *log, struct promise *promise,
+			  saver_done done, saver_cut_done cut_done,
+			  saver_full full, void *context)
 {
 	struct saver *s = mem_zalloc(sizeof *s);
 
 	s->log = log;
+	s->promise = promise;
+	s->others = promise != NULL && promise->others;
 	s->done = done;
 	s->cut_done = cut_done;
 	s->full = full;
@@ -385,6 +471,7 @@ struct saver *saver_start(struct log *log, saver_done done,
 	s->wants_spare = true;
 	atomic_init(&s->queued_bytes, 0);
 	STAILQ_INIT(&s->queue);
+	STAILQ_INIT(&s->taken);
 	CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
 	init_condition(&s->work_came);
 	init_condition(&s->spare_taken);
@@ -450,6 +537,15 @@ void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done)
 	struct work *w = mem_alloc(sizeof *w);
 
 	*w = (struct work){.kind = WORK_RESET, .pos = pos, .reset_done = done};
+	enqueue(s, w);
+}
+
+void saver_others(struct saver *s, bool others)
+{
+	struct work *w = mem_alloc(sizeof *w);
+
+	CHECK(s->promise != NULL);
+	*w = (struct work){.kind = WORK_OTHERS, .others = others};
 	enqueue(s, w);
 }
 

@@ -91,11 +91,11 @@ void snap_begin(struct node *n)
 	snap->node = n;
 	LIST_INIT(&snap->sends);
 	LIST_INIT(&snap->receives);
-	snap->rate = n->snapshot_rate;
+	snap->pace.rate = n->snapshot_rate;
 	snap->incoming = mem_printf("%s/%s", n->folder, INCOMING);
 	snap->staging_used = n->now;
-	CHECK(uv_timer_init(&n->loop, &snap->pace) == 0);
-	snap->pace.data = snap;
+	CHECK(uv_timer_init(&n->loop, &snap->pacer) == 0);
+	snap->pacer.data = snap;
 	snap->work = snap_work_start(ready, n);
 	n->snap = snap;
 	clean(snap, true);
@@ -110,7 +110,7 @@ void snap_stop(struct node *n)
 	}
 	snap_send_stop(snap);
 	snap_receive_stop(snap);
-	uv_close((uv_handle_t *)&snap->pace, NULL);
+	uv_close((uv_handle_t *)&snap->pacer, NULL);
 	snap_work_stop(snap->work);
 	snap->work = NULL;
 }

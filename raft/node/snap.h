@@ -2,9 +2,11 @@
 /* snap.h - snapshots as the node's loop sees them: sent, received, loaded.
  *
  *   snap.c          life, turns, the copies that are sent, loading
- *   snap_send.c     the leader's half of a transfer
+ *   snap_send.c     the leader's half of a transfer; snap_stream.c: what it
+ *                   says; snap_pace.h: at what rate
  *   snap_receive.c  the follower's
  *   snap_work.h     the thread; snap_copy.h and snap_stage.h: what it does
+ *   snap_intake.h   what comes in, on its way to it
  *   snap_wire.h     what is said
  *
  * In the data folder: `snapshot-N`, a copy that is being sent and for a while
@@ -26,13 +28,12 @@
 
 #include "raft/node/inside.h"
 #include "raft/node/snap_copy.h"
-#include "raft/node/snap_stage.h"
+#include "raft/node/snap_pace.h"
 #include "raft/node/snap_work.h"
 
 enum {
 	SNAP_SENDS_MAX = 2,
 	SNAP_CALLERS_MAX = 4,	       /* connections that offer one */
-	SNAP_WINDOW_BYTES = 4 << 20,   /* sent and not yet written there */
 	SNAP_SILENT_SWEEPS = 20,       /* without a frame: broken */
 	SNAP_STALL_MS = 120000,	       /* without progress */
 	SNAP_AGAIN_MS = 2000,	       /* before one that was refused */
@@ -69,11 +70,9 @@ struct snap {
 	char *make_path; /* NULL: only remove */
 	int make_rc;	 /* of the last one; 0: not said */
 	bool making;
-	uv_timer_t pace;
-	bool is_pacing;	 /* the timer runs */
-	uint64_t rate;	 /* bytes a second */
-	uint64_t budget; /* that may be sent now */
-	raft_ms budget_at;
+	struct snap_pace pace;
+	uv_timer_t pacer;
+	bool is_pacing; /* the timer runs */
 
 	/* Receiving. */
 	LIST_HEAD(, snap_receive) receives;

@@ -13,14 +13,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "raft/node/clock.h"
 #include "raft/node/config.h"
 #include "raft/node/snap.h"
-
-enum { SPACE_RESERVE = 64 << 20 }; /* for the log, while it is received */
+#include "raft/node/snap_intake.h"
 
 enum receive_state {
 	RECEIVE_GREETED,
@@ -39,43 +37,30 @@ struct snap_receive {
 	enum receive_state state;
 	struct conn *conn; /* NULL: broken, or hung up */
 	raft_ms began;
-	size_t jobs; /* under way */
 
 	/* The offer. */
 	raft_term term;
 	struct raft_pos pos;
 	struct buffer members;
 	struct raft_change change;
-	struct snap_file *files;
-	size_t count;
 	uint64_t bytes;
-	uint64_t came, written; /* bytes of chunks */
-
-	/* The thread's. */
-	struct disk *disk;
-	struct snap_stage *stage;
-	bool failed; /* what still waits need not be done */
-
-	struct snap_job job; /* scan, finish */
-	int rc;
-	struct snap_piece *pieces;
-	size_t piece_count;
-	uint64_t missing;
-};
-
-/* A chunk on its way to the disk. */
-struct snap_write {
-	struct snap_job job;
-	struct snap_receive *receive;
-	struct snap_chunk chunk;
-	int rc;
-	uint8_t data[];
+	struct snap_intake *intake; /* NULL: no offer was taken */
+	uint64_t written;	    /* bytes of chunks */
 };
 
 static void on_frame(struct conn *c, const struct frame *frame);
 static void on_closed(struct conn *c, int status, const char *why);
 
+static void on_scanned(void *context, int rc);
+static void on_written(void *context, int rc, size_t bytes);
+static void on_finished(void *context, int rc);
+
 static const struct conn_ops receive_ops = {on_frame, on_closed};
+static const struct snap_intake_answers intake_answers = {
+	on_scanned,
+	on_written,
+	on_finished,
+};
 
 static void move(struct snap_receive *r, enum receive_state state)
 {
@@ -133,71 +118,30 @@ static void refuse(struct snap_receive *r, int status)
 	say_verdict(r, status, 0);
 }
 
-static void add_job(struct snap_receive *r, struct snap_job *job)
+/* --- What lies there ------------------------------------------------------ */
+
+static void on_scanned(void *context, int rc)
 {
-	r->jobs++;
-	snap_work_add(r->snap->work, job);
-}
-
-/* --- The thread: what lies there ------------------------------------------ */
-
-static bool is_stopping(void *context)
-{
-	return snap_work_stopping(context);
-}
-
-static int open_staging(struct snap_receive *r)
-{
-	const char *path = r->snap->incoming;
-	int rc = folder_make(path);
-
-	if (rc == 0 || rc == STATUS_EXISTS) {
-		rc = disk_system(path, &r->disk);
-	}
-	if (rc == 0) {
-		r->stage = snap_stage_new(r->disk, r->files, r->count,
-					  is_stopping, r->snap->work);
-		rc = snap_stage_scan(r->stage, r->pieces, &r->piece_count);
-	}
-	return rc;
-}
-
-static void run_scan(struct snap_job *job)
-{
-	struct snap_receive *r = CONTAINER_OF(job, struct snap_receive, job);
-	uint64_t unused = 0, total;
-
-	r->rc = open_staging(r);
-	if (r->rc == 0) {
-		r->missing = snap_stage_missing(r->stage);
-		if (folder_space(r->snap->incoming, &unused, &total) == 0 &&
-		    unused < r->missing + SPACE_RESERVE) {
-			r->rc = STATUS_NO_SPACE;
-		}
-	}
-	r->failed = r->rc != 0;
-}
-
-static void scan_done(struct snap_job *job, bool ran)
-{
-	struct snap_receive *r = CONTAINER_OF(job, struct snap_receive, job);
+	struct snap_receive *r = context;
+	const struct snap_piece *pieces;
 	struct conn *c = r->conn;
-	size_t start;
+	size_t start, count;
 
-	r->jobs--;
-	if (!ran || r->state != RECEIVE_SCANNING) {
+	r->snap->node->dirty = true; /* it may be forgotten now */
+	if (r->state != RECEIVE_SCANNING) {
 		return;
 	}
-	if (r->rc != 0) {
-		refuse(r, r->rc);
+	if (rc != 0) {
+		refuse(r, rc);
 		return;
 	}
+	pieces = snap_intake_pieces(r->intake, &count);
 	move(r, RECEIVE_TAKING);
 	log_info("receiving a snapshot of %s index=%" PRIu64 " bytes=%" PRIu64
 		 " missing=%" PRIu64,
 		 node_name_of(r->snap->node, r->from), r->pos.index, r->bytes,
-		 r->missing);
-	snap_encode_have(conn_frame(c, &start), r->pieces, r->piece_count);
+		 snap_intake_missing(r->intake));
+	snap_encode_have(conn_frame(c, &start), pieces, count);
 	conn_send(c, start, SNAP_HAVE);
 	conn_flush(c);
 }
@@ -265,42 +209,25 @@ static void on_offer(struct snap_receive *r)
 		refuse(snap->receiving, STATUS_INTERRUPTED);
 	}
 	snap->receiving = r;
-	r->count = offer->count;
 	r->bytes = offer->bytes;
-	r->files = mem_copy(snap->message.files, r->count * sizeof *r->files);
-	r->pieces = mem_zalloc(r->count * sizeof *r->pieces);
+	r->intake =
+		snap_intake_new(snap->work, snap->incoming, snap->message.files,
+				offer->count, &intake_answers, r);
 	move(r, RECEIVE_SCANNING);
-	r->job = (struct snap_job){.run = run_scan, .done = scan_done};
-	add_job(r, &r->job);
+	snap_intake_scan(r->intake);
 }
 
 /* --- Chunks ----------------------------------------------------------------
  */
 
-static void run_write(struct snap_job *job)
+static void on_written(void *context, int rc, size_t bytes)
 {
-	struct snap_write *w = CONTAINER_OF(job, struct snap_write, job);
-	struct snap_receive *r = w->receive;
-
-	if (!r->failed) {
-		w->rc = snap_stage_write(r->stage, &w->chunk);
-		r->failed = w->rc != 0;
-	}
-}
-
-static void write_done(struct snap_job *job, bool ran)
-{
-	struct snap_write *w = CONTAINER_OF(job, struct snap_write, job);
-	struct snap_receive *r = w->receive;
+	struct snap_receive *r = context;
 	struct conn *c = r->conn;
-	uint64_t size = w->chunk.data.size;
-	int rc = w->rc;
 	size_t start;
 
-	r->jobs--;
-	mem_free(w);
 	r->snap->node->dirty = true;
-	if (!ran || c == NULL || r->state < RECEIVE_TAKING ||
+	if (c == NULL || r->state < RECEIVE_TAKING ||
 	    r->state > RECEIVE_FINISHING) {
 		return;
 	}
@@ -312,8 +239,8 @@ static void write_done(struct snap_job *job, bool ran)
 		refuse(r, rc);
 		return;
 	}
-	r->written += size;
-	r->snap->counts.bytes_taken += size;
+	r->written += bytes;
+	r->snap->counts.bytes_taken += bytes;
 	r->snap->staging_used = clock_ms();
 	if (r->written > 0) {
 		snap_encode_ack(conn_frame(c, &start), r->written);
@@ -324,38 +251,14 @@ static void write_done(struct snap_job *job, bool ran)
 
 static void on_chunk(struct snap_receive *r)
 {
-	const struct snap_chunk *chunk = &r->snap->message.chunk;
-	struct snap_write *w;
-
-	/* C1 of memory: a sender waits for ACKs. */
-	if (r->came - r->written + chunk->data.size > SNAP_WINDOW_BYTES) {
+	if (!snap_intake_write(r->intake, &r->snap->message.chunk)) {
 		conn_close(r->conn, STATUS_MALFORMED,
 			   "more chunks than were asked for");
-		return;
 	}
-	w = mem_alloc(sizeof *w + chunk->data.size);
-	*w = (struct snap_write){
-		.job = {.run = run_write, .done = write_done},
-		.receive = r,
-		.chunk = *chunk,
-	};
-	if (chunk->data.size > 0) {
-		memcpy(w->data, chunk->data.data, chunk->data.size);
-	}
-	w->chunk.data = bytes_of(w->data, chunk->data.size);
-	r->came += chunk->data.size;
-	add_job(r, &w->job);
 }
 
 /* --- The end ---------------------------------------------------------------
  */
-
-static void run_finish(struct snap_job *job)
-{
-	struct snap_receive *r = CONTAINER_OF(job, struct snap_receive, job);
-
-	r->rc = r->failed ? STATUS_ENDED : snap_stage_finish(r->stage);
-}
 
 /* Hand it to the core. */
 static void stage(struct snap_receive *r)
@@ -397,19 +300,18 @@ static void stage(struct snap_receive *r)
 	}
 }
 
-static void finish_done(struct snap_job *job, bool ran)
+static void on_finished(void *context, int rc)
 {
-	struct snap_receive *r = CONTAINER_OF(job, struct snap_receive, job);
+	struct snap_receive *r = context;
 
-	r->jobs--;
 	r->snap->node->dirty = true;
-	if (!ran || r->state != RECEIVE_FINISHING) {
+	if (r->state != RECEIVE_FINISHING) {
 		return;
 	}
-	if (r->rc == STATUS_SHORT) {
+	if (rc == STATUS_SHORT) {
 		conn_close(r->conn, STATUS_MALFORMED, "done, and not all sent");
-	} else if (r->rc != 0) {
-		refuse(r, r->rc);
+	} else if (rc != 0) {
+		refuse(r, rc);
 	} else {
 		stage(r);
 	}
@@ -418,8 +320,7 @@ static void finish_done(struct snap_job *job, bool ran)
 static void on_done(struct snap_receive *r)
 {
 	move(r, RECEIVE_FINISHING);
-	r->job = (struct snap_job){.run = run_finish, .done = finish_done};
-	add_job(r, &r->job);
+	snap_intake_finish(r->intake);
 }
 
 void snap_receive_loaded(struct snap *snap)
@@ -530,16 +431,10 @@ void snap_welcome(struct node *n, struct conn *c, raft_id from)
 
 static void forget(struct snap_receive *r)
 {
-	CHECK(r->jobs == 0);
 	LIST_REMOVE(r, link);
 	hang_up(r);
-	snap_stage_free(r->stage);
-	if (r->disk != NULL) {
-		r->disk->ops->free(r->disk);
-	}
+	snap_intake_free(r->intake);
 	buffer_deinit(&r->members);
-	mem_free(r->files);
-	mem_free(r->pieces);
 	mem_free(r);
 }
 
@@ -554,8 +449,8 @@ void snap_receive_turn(struct snap *snap)
 			refuse(r, STATUS_NOT_LEADER);
 		}
 		/* The sender closes; or the sweep, if it does not. */
-		if (r->state == RECEIVE_OVER && r->jobs == 0 &&
-		    r->conn == NULL) {
+		if (r->state == RECEIVE_OVER && r->conn == NULL &&
+		    (r->intake == NULL || snap_intake_idle(r->intake))) {
 			forget(r);
 		}
 	}

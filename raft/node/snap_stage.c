@@ -28,6 +28,7 @@ struct snap_stage {
 	/* The file that is being written. */
 	struct disk_file *open; /* NULL: none */
 	uint32_t number;
+	bool begun;	    /* a file has been; the newest is number */
 	XXH3_state_t *hash; /* of what is there of it */
 	uint64_t unsynced;
 };
@@ -182,6 +183,7 @@ int snap_stage_scan(struct snap_stage *s, struct snap_piece *pieces,
 	int rc = remove_strays(s);
 
 	*piece_count = 0;
+	s->begun = false;
 	for (size_t i = 0; i < s->count && rc == 0; i++) {
 		rc = scan_file(s, i, &pieces[*piece_count]);
 		*piece_count += rc == 0 && s->staged[i].size > 0;
@@ -208,6 +210,7 @@ static int begin_file(struct snap_stage *s, const struct snap_chunk *chunk)
 
 	close_file(s);
 	s->number = chunk->file;
+	s->begun = true;
 	s->unsynced = 0;
 	if (chunk->at > 0) {
 		rc = s->disk->ops->open(s->disk, name, false, &s->open);
@@ -255,6 +258,9 @@ static bool fits(const struct snap_stage *s, const struct snap_chunk *chunk)
 	}
 	if (s->open != NULL && chunk->file == s->number) {
 		return chunk->at == to->size;
+	}
+	if (s->begun && chunk->file <= s->number) { /* G4 */
+		return false;
 	}
 	return chunk->at == 0 || (chunk->at == to->size && !to->good);
 }
@@ -326,7 +332,7 @@ int snap_stage_finish(struct snap_stage *s)
 
 	close_file(s);
 	for (size_t i = 0; i < s->count && rc == 0; i++) {
-		rc = sync_file(s, i);
+		rc = is_stopped(s) ? STATUS_ENDED : sync_file(s, i);
 	}
 	return rc == 0 ? s->disk->ops->sync_folder(s->disk) : rc;
 }

@@ -10,6 +10,7 @@
  *   G2  after snap_stage_finish() returned 0 every file is good and durable,
  *       and nothing else is in the folder
  *   G3  no more than STAGE_SYNC_BYTES are written between two syncs
+ *   G4  files are written in their order, each at most once
  *
  * All calls block on the disk: one thread, the snapshots' (snap_work.h). */
 #ifndef RAFT_NODE_SNAP_STAGE_H
@@ -37,12 +38,13 @@ MUST_USE int snap_stage_scan(struct snap_stage *s, struct snap_piece *pieces,
 uint64_t snap_stage_missing(const struct snap_stage *s);
 
 /* Write a chunk: the next of the file that is being written, or the first of
- * another one, at 0 or at the end of what was found of it. STATUS_INVALID: it
- * is neither. STATUS_CORRUPT: the file is whole but not what was meant; it is
- * removed. Errors of the disk. */
+ * a later one (G4), at 0 or at the end of what was found of it. STATUS_INVALID:
+ * it is neither. STATUS_CORRUPT: the file is whole but not what was meant; it
+ * is removed. Errors of the disk. */
 MUST_USE int snap_stage_write(struct snap_stage *s,
 			      const struct snap_chunk *chunk);
-/* All has come. STATUS_SHORT: it has not. Errors of the disk. */
+/* All has come. STATUS_SHORT: it has not. STATUS_ENDED: stopped. Errors of the
+ * disk. */
 MUST_USE int snap_stage_finish(struct snap_stage *s);
 
 #endif

@@ -39,6 +39,7 @@ enum {
 	SNAP_NAME_BYTES = 63,
 	SNAP_MEMBERS_BYTES_MAX = 65536,
 	SNAP_CHUNK_BYTES = 256 << 10,
+	SNAP_WINDOW_BYTES = 4 << 20, /* of chunks that no ACK tells of */
 	SNAP_FRAME_BYTES_MAX = 1 << 20,
 };
 #define SNAP_BYTES_MAX (1ULL << 40) /* of all files */

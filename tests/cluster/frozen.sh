@@ -75,7 +75,7 @@ one_run() { # ROUND
 		if put "$other"; then
 			acknowledged=$number since=$(microseconds)
 		fi
-		sleep 0.05
+		sleep 0.05 # between two writes
 	done
 	[ -n "$acknowledged" ] || fail "round $1: the survivors refused all writes"
 	thawed=$(microseconds)

@@ -60,7 +60,7 @@ fault() { # ROUND
 		;;
 	stop)
 		node_freeze "$victim"
-		sleep "2.$((RANDOM % 10))"
+		sleep "2.$((RANDOM % 10))" # how long it is frozen
 		node_thaw "$victim"
 		;;
 	esac

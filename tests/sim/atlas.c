@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { CONFIGS_MAX = 64 };
+/* A removal is asked for so long, and what was sent may come later still. */
+enum { CONFIGS_MAX = 64, LEAVING_MS = 30000 };
 
 struct config {
 	raft_index index;
@@ -14,11 +15,13 @@ struct config {
 static struct {
 	struct config at[CONFIGS_MAX];
 	size_t count;
+	struct config settled; /* the newest that is known to be committed */
+	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
 } atlas;
 
 void atlas_reset(void)
 {
-	atlas.count = 0;
+	memset(&atlas, 0, sizeof atlas);
 }
 
 static bool is_same(const struct raft_members *a, const struct raft_members *b)
@@ -31,17 +34,22 @@ static void forget(size_t i)
 	atlas.at[i] = atlas.at[--atlas.count];
 }
 
-/* What came before a committed one is over, and what stood in its place. */
+/* What came before the committed one is over, and what stands in its place;
+ * one that was away for long may have it still. */
+static bool is_over(const struct config *c)
+{
+	return c->index < atlas.settled.index ||
+	       (c->index == atlas.settled.index &&
+		!is_same(&c->members, &atlas.settled.members));
+}
+
 static void settle(const struct config *committed)
 {
 	size_t i = 0;
 
+	atlas.settled = *committed;
 	while (i < atlas.count) {
-		const struct config *c = &atlas.at[i];
-
-		if (c->index < committed->index ||
-		    (c->index == committed->index &&
-		     !is_same(&c->members, &committed->members))) {
+		if (is_over(&atlas.at[i])) {
 			forget(i);
 		} else {
 			i++;
@@ -58,6 +66,9 @@ void atlas_saw(const struct raft *core)
 	memset(&c, 0, sizeof c);
 	c.index = s.members_index;
 	c.members = *raft_members(core);
+	if (is_over(&c)) {
+		return;
+	}
 	for (size_t i = 0; i < atlas.count; i++) {
 		if (atlas.at[i].index == c.index &&
 		    is_same(&atlas.at[i].members, &c.members)) {
@@ -115,11 +126,69 @@ static bool is_quorum_of(const struct raft_members *m, const bool *hosts)
 	       is_half(m->outgoing, m->outgoing_count, hosts);
 }
 
+static void take_out(raft_id *ids, uint32_t *count, raft_id id)
+{
+	for (uint32_t i = 0; i < *count; i++) {
+		if (ids[i] == id) {
+			ids[i] = ids[--*count];
+			return;
+		}
+	}
+}
+
+void atlas_leaves(int node, bool leaves)
+{
+	atlas.leaves_until[node] = leaves ? sim.now + LEAVING_MS * SIM_MS : 0;
+}
+
+/* Of the nodes that are being removed, those of the nth set are gone; false:
+ * there is no such set, or nobody would be left. The first is of nobody. */
+static bool remove_set(struct raft_members *m, unsigned n)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		if (atlas.leaves_until[i] <= sim.now) {
+			continue;
+		}
+		if ((n & 1) != 0) {
+			take_out(m->voters, &m->voter_count, sim.hosts[i].id);
+		}
+		n >>= 1;
+	}
+	return n == 0 && m->voter_count > 0;
+}
+
+/* Whatever is removed. */
+static bool is_quorum_always(const struct raft_members *m, const bool *hosts)
+{
+	for (unsigned n = 0; n < 1U << SIM_NODES_MAX; n++) {
+		struct raft_members left = *m;
+
+		if (remove_set(&left, n) && !is_quorum_of(&left, hosts)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Or once the joint configuration is left. */
+static bool is_quorum_ever(const struct raft_members *m, const bool *hosts)
+{
+	for (unsigned n = 0; n < 1U << SIM_NODES_MAX; n++) {
+		struct raft_members left = *m;
+
+		if (remove_set(&left, n) &&
+		    is_half(left.voters, left.voter_count, hosts)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool atlas_is_quorum(const bool *hosts)
 {
 	look_at_all();
 	for (size_t i = 0; i < atlas.count; i++) {
-		if (!is_quorum_of(&atlas.at[i].members, hosts)) {
+		if (!is_quorum_always(&atlas.at[i].members, hosts)) {
 			return false;
 		}
 	}
@@ -130,7 +199,7 @@ bool atlas_is_any_quorum(const bool *hosts)
 {
 	look_at_all();
 	for (size_t i = 0; i < atlas.count; i++) {
-		if (is_quorum_of(&atlas.at[i].members, hosts)) {
+		if (is_quorum_ever(&atlas.at[i].members, hosts)) {
 			return true;
 		}
 	}
@@ -193,23 +262,37 @@ bool atlas_is_member(int node)
 	return false;
 }
 
+/* A learner is made a voter by a leader that does not know what it has lost. */
+static struct raft_members promoted(const struct raft_members *m, int node)
+{
+	struct raft_members all = *m;
+	raft_id id = sim.hosts[node].id;
+
+	if (is_in(m->learners, m->learner_count, id) &&
+	    all.voter_count < COUNT_OF(all.voters)) {
+		all.voters[all.voter_count++] = id;
+	}
+	return all;
+}
+
 bool atlas_can_lose(int node)
 {
 	bool fit[SIM_NODES_MAX];
 
 	atlas_fit(fit);
 	fit[node] = false;
-	return atlas_is_quorum(fit);
-}
+	look_at_all();
+	for (size_t i = 0; i < atlas.count; i++) {
+		struct raft_members m = atlas.at[i].members;
 
-static void take_out(raft_id *ids, uint32_t *count, raft_id id)
-{
-	for (uint32_t i = 0; i < *count; i++) {
-		if (ids[i] == id) {
-			ids[i] = ids[--*count];
-			return;
+		for (int n = 0; n < (int)sim_nodes(); n++) {
+			m = fit[n] ? m : promoted(&m, n);
+		}
+		if (!is_quorum_always(&m, fit)) {
+			return false;
 		}
 	}
+	return true;
 }
 
 /* What would be left must have a quorum of fit ones, and so must what is now:
@@ -226,7 +309,7 @@ bool atlas_can_remove(int node)
 		struct raft_members m = atlas.at[i].members;
 
 		take_out(m.voters, &m.voter_count, sim.hosts[node].id);
-		if (m.voter_count == 0 || !is_quorum_of(&m, fit)) {
+		if (m.voter_count == 0 || !is_quorum_always(&m, fit)) {
 			return false;
 		}
 	}

@@ -3,7 +3,8 @@
  * configurations they must be a quorum.
  *
  * A configuration may be in force if some core ever had it, unless a later one
- * is committed. Fit is who has the data of a member: not rotten, not wiped.
+ * is committed; and so may what a removal that is under way would leave. Fit is
+ * who has the data of a member: not rotten, not wiped.
  * Faults that last are made only where the fit ones stay a quorum of each. */
 #ifndef TESTS_SIM_ATLAS_H
 #define TESTS_SIM_ATLAS_H
@@ -13,6 +14,9 @@
 void atlas_reset(void);
 /* The core has, or may have, another configuration in force. */
 void atlas_saw(const struct raft *core);
+
+/* A removal is asked for; it may come into force for a while. Or it is over. */
+void atlas_leaves(int node, bool leaves);
 
 /* Are these hosts a quorum of each configuration? Or of any? */
 bool atlas_is_quorum(const bool *hosts);

@@ -96,7 +96,9 @@ static void wipe(int node)
 	disk_wipe(node);
 	state_wipe(node);
 	h->id = 0;
-	h->is_damaged = false;
+	h->is_damaged = h->is_refused = false;
+	/* Who was told of no peers founds a cluster of its own again. */
+	h->back_at = sim.plan.nodes > 1 || h->joins ? h->back_at : 0;
 	say(SIM_EV_LIFE, node, "wiped: its data are gone");
 }
 
@@ -145,13 +147,19 @@ static void take_away(void)
 	int node = draw((int)sim_nodes());
 	struct host *h = &sim.hosts[node];
 	struct kv_member_change change = {.kind = KV_REMOVE, .name = h->name};
+	int status;
 
 	if (!atlas_is_member(node) || !atlas_can_remove(node)) {
 		return;
 	}
 	h->may_leave = true;
-	if (ask(&change) == 0) {
+	atlas_leaves(node, true);
+	status = ask(&change);
+	if (status == 0) {
 		sim_count(SIM_CHANGES);
+	}
+	if (!may_be_done(status) || status == 0) {
+		atlas_leaves(node, false);
 	}
 }
 
@@ -194,10 +202,12 @@ static void lose(void)
 	h->is_lost = true;
 	wipe(node);
 	sim_count(SIM_WIPES);
-	h->back_at = sim.now + 1 + sim_below(&churn_random, SIM_S);
+	if (h->back_at != 0) {
+		h->back_at = sim.now + 1 + sim_below(&churn_random, SIM_S);
+	}
 }
 
-/* One that has lost its data, or whose log is damaged, gets a new life. */
+/* One that has lost its data, or can not be repaired, gets a new life. */
 static void replace(int node)
 {
 	struct host *h = &sim.hosts[node];
@@ -209,7 +219,7 @@ static void replace(int node)
 	};
 
 	h->may_leave = true;
-	if (h->is_damaged) {
+	if (h->is_refused) {
 		wipe(node);
 		h->is_lost = true;
 	}
@@ -228,7 +238,7 @@ static bool replace_someone(void)
 		int node = (first + i) % (int)sim_nodes();
 		const struct host *h = &sim.hosts[node];
 
-		if (h->is_lost || (h->is_damaged && h->state == SIM_DOWN)) {
+		if (h->is_lost || (h->is_refused && h->state == SIM_DOWN)) {
 			replace(node);
 			return true;
 		}

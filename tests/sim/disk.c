@@ -646,14 +646,20 @@ void disk_begin(int node)
 
 	h->files = files_new();
 	h->foreign = 0;
+	h->room_most = 0;
 }
 
 uint64_t disk_free(int node)
 {
-	const struct host *h = &sim.hosts[node];
+	struct host *h = &sim.hosts[node];
 	uint64_t used = h->foreign + files_bytes(h->files);
+	uint64_t room = used < DISK_BYTES ? DISK_BYTES - used : 0;
 
-	return used < DISK_BYTES ? DISK_BYTES - used : 0;
+	if (h->room_most != 0 && room > h->room_most) {
+		h->foreign += room - h->room_most;
+		room = h->room_most;
+	}
+	return room;
 }
 
 void disk_power_cut(int node)

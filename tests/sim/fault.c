@@ -6,7 +6,7 @@
  * mends a drawn quorum and the links among it; the rest stays as it is.
  *
  * The atlas: what no protocol survives is not done. Bytes rot at a minority
- * only, each of which counts as lost then. */
+ * only, each of which counts as lost until it has repaired itself. */
 #include <string.h>
 
 #include "tests/sim/atlas.h"
@@ -221,10 +221,12 @@ static void on_room(void *context, uint64_t number)
 
 	(void)number;
 	h->foreign = 0;
+	h->room_most = 0;
 	say(SIM_EV_DISK, (int)(h - sim.hosts), "the disk has room");
 }
 
-/* Someone else fills it, once or more; the last of them clears it. */
+/* Someone else fills it, once or more; the first of them clears it. Every other
+ * one takes what the node frees, too: then its reserve is of no use. */
 static void do_full(void)
 {
 	int node = any_node();
@@ -235,6 +237,7 @@ static void do_full(void)
 
 	if (left < room) {
 		h->foreign += room - left;
+		h->room_most = left % 2 * left;
 	}
 	sim_count(SIM_FULLS);
 	say(SIM_EV_DISK, node, "the disk is full but for %llu bytes",
@@ -258,6 +261,7 @@ static void do_rot(void)
 	if (!sim.hosts[node].is_damaged && atlas_can_lose(node) &&
 	    disk_rot(node)) {
 		sim.hosts[node].is_damaged = true;
+		sim.hosts[node].rot_life = sim.hosts[node].life;
 		sim_count(SIM_ROTS);
 	}
 }

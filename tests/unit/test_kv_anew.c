@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,6 +15,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "kv/internal.h"
+#include "raft/node/log.h"
 #include "tests/lib/toy.h"
 
 struct world {
@@ -349,6 +351,58 @@ static void what_was_cut_short_is_not_started_but_done_again(void **state)
 	buffer_deinit(&problem);
 }
 
+/* One more entry in the log, which nobody knows to be committed. */
+static void GIVEN_UNCOMMITTED_TAIL(struct world *w)
+{
+	struct log_config config = {.segment_bytes = LIMIT_SEGMENT_BYTES};
+	struct entry *e = entry_new(ENTRY_NOOP, "", 0);
+	struct log_record record = {.entries = &e, .count = 1};
+	struct buffer problem = {0};
+	struct log_state state;
+	struct log *log;
+
+	assert_int_equal(disk_system(at(w, "d1/log"), &config.disk), 0);
+	assert_int_equal(log_open(&config, &log, &problem), 0);
+	log_state(log, &state);
+	record.hard = state.hard;
+	record.commit = state.commit;
+	record.keep = state.last;
+	e->index = state.last + 1;
+	e->term = state.hard.term;
+	assert_int_equal(log_save(log, &record), 0);
+	log_close(log);
+	config.disk->ops->free(config.disk);
+	entry_unref(e);
+	buffer_deinit(&problem);
+}
+
+/* What is applied counts as committed ever after: so not before the node is
+ * kept from going on in its old cluster. */
+static void no_tail_is_applied_before_it_has_begun(void **state)
+{
+	struct world *w = *state;
+	struct kv_config config = config_of(w, "n1", "d1");
+	struct kv_survivor s;
+	struct buffer problem = {0};
+	char old[33];
+
+	GIVEN_BACKUP(w, old);
+	close_node(w);
+	GIVEN_UNCOMMITTED_TAIL(w);
+	assert_int_equal(mkdir(at(w, "d1/unfinished"), 0700), 0);
+
+	assert_int_equal(kv_recover(&config, &s, true, &problem), STATUS_IO);
+
+	assert_non_null(strstr(buffer_text(&problem), "unfinished"));
+	assert_int_equal(rmdir(at(w, "d1/unfinished")), 0);
+	assert_int_equal(kv_recover(&config, &s, false, &problem), 0);
+	assert_int_equal(s.applied, s.last - 1);
+	assert_int_equal(kv_recover(&config, &s, true, &problem), 0);
+	open_node(w, "n1", "d1");
+	assert_state(w, "born;a;b;c;");
+	buffer_deinit(&problem);
+}
+
 static void there_must_be_something_to_recover(void **state)
 {
 	struct world *w = *state;
@@ -373,6 +427,7 @@ int main(void)
 		ANEW_TEST(backups_are_made_one_at_a_time),
 		ANEW_TEST(a_survivor_becomes_a_new_cluster),
 		ANEW_TEST(what_was_cut_short_is_not_started_but_done_again),
+		ANEW_TEST(no_tail_is_applied_before_it_has_begun),
 		ANEW_TEST(there_must_be_something_to_recover),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: what is queued at one moment becomes one record and one sync, in
  * order, and is reported only once durable; a failed save ends the process. */
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +30,9 @@ struct fixture {
 	pthread_cond_t reported;
 	raft_seq reports[REPORTS_MAX];
 	size_t report_count;
-	raft_index cut_base;
+	raft_index first_base, cut_base;
 	unsigned full_count;
+	unsigned room_at; /* full_count */
 };
 
 static void on_done(void *context, raft_seq seq)
@@ -50,17 +52,20 @@ static void on_cut(void *context, struct raft_pos base)
 
 	pthread_mutex_lock(&f->mutex);
 	f->cut_base = base.index;
+	if (f->first_base == 0) {
+		f->first_base = base.index;
+	}
 	pthread_cond_broadcast(&f->reported);
 	pthread_mutex_unlock(&f->mutex);
 }
 
-/* As the reserve does: the second time there is room. */
+/* As the reserve does: the second time, say, there is room. */
 static void on_full(void *context)
 {
 	struct fixture *f = context;
 
 	pthread_mutex_lock(&f->mutex);
-	if (++f->full_count == 2) {
+	if (++f->full_count == f->room_at) {
 		faultdisk_limit(f->kit.disk, UINT64_MAX);
 	}
 	pthread_cond_broadcast(&f->reported);
@@ -77,7 +82,8 @@ static int setup(void **state)
 	logkit_init(&f->kit);
 	assert_int_equal(logkit_open(&f->kit), 0);
 	assert_int_equal(log_prepare(f->kit.log), 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->room_at = 2;
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	*state = f;
 	return 0;
 }
@@ -365,7 +371,7 @@ static void save_on_a_failing_disk(int err)
 		_exit(2);
 	}
 	faultdisk_fail(f->kit.disk, 2, STATUS_IO);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 0, 1, 10);
 	(void)alarm(20); /* a saver that goes on fails the test */
 	for (;;) {
@@ -410,7 +416,7 @@ static void row_47_no_space_for_a_spare_stops_no_save(void **state)
 	}
 	assert_true(log_wants_spare(f->kit.log));
 	faultdisk_limit(f->kit.disk, 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 1, 3500);
 	await_report(f, 1);
 
@@ -428,7 +434,7 @@ static void row_47_a_save_waits_until_the_disk_has_room(void **state)
 		logkit_append(&f->kit, &f->model, 1, i, 1, 3500);
 	}
 	faultdisk_limit(f->kit.disk, 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 1, 3500);
 	queue(f, 1, 5, 1, 3500);
 	queue(f, 1, 6, 1, 3500);
@@ -439,6 +445,137 @@ static void row_47_a_save_waits_until_the_disk_has_room(void **state)
 	assert_holds(f);
 	logkit_close(&f->kit);
 	assert_int_equal(logkit_open(&f->kit), 0);
+	assert_holds(f);
+}
+
+/* Three segments, and no room for a fourth: saves wait for it. */
+static void GIVEN_A_SAVE_THAT_WAITS(struct fixture *f)
+{
+	struct log_state s;
+	raft_index last = 0;
+
+	stop(f);
+	do {
+		logkit_append(&f->kit, &f->model, 1, last, 1, 3500);
+		last++;
+		log_state(f->kit.log, &s);
+	} while (s.segments < 3);
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = UINT_MAX;
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	queue(f, 1, last, 3, 3500); /* more than is left of the third */
+	pthread_mutex_lock(&f->mutex);
+	while (f->full_count == 0) {
+		pthread_cond_wait(&f->reported, &f->mutex);
+	}
+	pthread_mutex_unlock(&f->mutex);
+}
+
+/* Only the cut makes room, for the save before it. */
+static void row_47_a_cut_passes_a_save_that_waits_for_room(void **state)
+{
+	struct fixture *f = *state;
+
+	GIVEN_A_SAVE_THAT_WAITS(f);
+	queue(f, 1, f->model.last, 1, 100);
+	saver_cut(f->saver, f->model.last - 4); /* all that is saved */
+	await_report(f, f->seq);
+	stop(f);
+
+	assert_true(f->cut_base > 0);
+	f->model.base = f->model.commit = f->cut_base;
+	assert_holds(f);
+}
+
+/* Behind one, it is of the log that begins there. */
+static void row_47_a_cut_does_not_pass_a_reset(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 1};
+
+	GIVEN_A_SAVE_THAT_WAITS(f);
+	saver_reset(f->saver, pos, on_reset);
+	saver_cut(f->saver, 900);
+	pthread_mutex_lock(&f->mutex);
+	f->room_at = f->full_count + 2; /* it has looked at the queue then */
+	pthread_mutex_unlock(&f->mutex);
+	pthread_mutex_lock(&f->mutex);
+	while (f->first_base == 0) {
+		pthread_cond_wait(&f->reported, &f->mutex);
+	}
+	pthread_mutex_unlock(&f->mutex);
+	stop(f);
+	logkit_reset(&f->model, pos);
+
+	assert_int_equal(f->first_base, 900);
+	assert_holds(f);
+}
+
+static void row_47_a_reset_waits_until_the_disk_has_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 1, 100);
+	await_report(f, 1);
+
+	assert_int_equal(f->full_count, 2);
+	assert_int_equal(f->cut_base, 900);
+	assert_holds(f);
+}
+
+/* What comes behind a reset that waits is of the log that begins there, too. */
+static void row_47_a_cut_does_not_pass_a_reset_that_waits(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = 3;
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	saver_cut(f->saver, 900);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 1, 100);
+	await_report(f, 1);
+
+	assert_int_equal(f->first_base, 900);
+	assert_holds(f);
+}
+
+static void row_47_a_saver_that_stops_drops_a_reset_without_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = UINT_MAX; /* never */
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	pthread_mutex_lock(&f->mutex);
+	while (f->full_count == 0) {
+		pthread_cond_wait(&f->reported, &f->mutex);
+	}
+	pthread_mutex_unlock(&f->mutex);
+	stop(f);
+
+	assert_int_equal(f->cut_base, 0);
 	assert_holds(f);
 }
 
@@ -453,13 +590,11 @@ static void row_47_a_saver_stops_although_the_disk_is_full(void **state)
 	}
 	before = f->model;
 	faultdisk_limit(f->kit.disk, 0);
-	f->full_count = 2; /* there will be no room */
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
-	for (raft_index i = 4; i < 8; i++) {
-		queue(f, 1, i, 1, 3500);
-	}
+	f->room_at = UINT_MAX; /* never */
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	queue(f, 1, 4, 3, 3500); /* more than is left of the second */
 	pthread_mutex_lock(&f->mutex);
-	while (f->full_count == 2) {
+	while (f->full_count == 0) {
 		pthread_cond_wait(&f->reported, &f->mutex);
 	}
 	pthread_mutex_unlock(&f->mutex);
@@ -486,6 +621,11 @@ int main(void)
 			row_44_a_failed_sync_ends_the_process_with_one_line),
 		TEST(row_47_no_space_for_a_spare_stops_no_save),
 		TEST(row_47_a_save_waits_until_the_disk_has_room),
+		TEST(row_47_a_cut_passes_a_save_that_waits_for_room),
+		TEST(row_47_a_cut_does_not_pass_a_reset),
+		TEST(row_47_a_reset_waits_until_the_disk_has_room),
+		TEST(row_47_a_cut_does_not_pass_a_reset_that_waits),
+		TEST(row_47_a_saver_that_stops_drops_a_reset_without_room),
 		TEST(row_47_a_saver_stops_although_the_disk_is_full),
 	};
 

@@ -269,7 +269,8 @@ static void a_new_leader_goes_on_where_the_old_one_was(void **state)
 	struct kit *kit = *state;
 	struct kit_node *leader, *away, *other;
 
-	kit->snapshot_rate = 4 * MIB;
+	/* So slow that it is under way yet when its leader has handed over. */
+	kit->snapshot_rate = 2 * MIB;
 	away = GIVEN_ONE_AWAY(kit, &leader);
 	kit_start(away);
 	assert_true(kit_await_status(away, has_taken, 5 * MIB));

@@ -285,6 +285,25 @@ static void chunks_out_of_place_are_refused(void **state)
 	snap_stage_free(s);
 }
 
+/* Each once, in their order: so what a sender can have written is bounded. */
+static void a_file_that_was_left_is_not_written_again(void **state)
+{
+	struct snap_stage *s = GIVEN_STAGE();
+	struct snap_chunk chunk = chunk_at(0, CHUNK);
+	(void)state;
+
+	assert_int_equal(snap_stage_scan(s, pieces, &piece_count), 0);
+	assert_int_equal(send_file(s, 0, 0, CHUNK), 0);
+	assert_int_equal(send_file(s, 2, 0, UINT64_MAX), 0); /* EMPTY */
+	assert_int_equal(snap_stage_write(s, &chunk), STATUS_INVALID);
+	chunk = chunk_at(1, 0);
+	assert_int_equal(snap_stage_write(s, &chunk), STATUS_INVALID);
+	chunk = chunk_at(2, 0);
+	assert_int_equal(snap_stage_write(s, &chunk), STATUS_INVALID);
+	assert_int_equal(send_file(s, 3, 0, UINT64_MAX), 0);
+	snap_stage_free(s);
+}
+
 static void what_is_missing_is_not_called_finished(void **state)
 {
 	struct snap_stage *s = GIVEN_STAGE();
@@ -314,6 +333,19 @@ static void a_scan_ends_when_it_is_asked_to(void **state)
 	assert_int_equal(snap_stage_scan(s, pieces, &piece_count),
 			 STATUS_ENDED);
 	assert_true(faultdisk_has(f, "000007.sst"));
+	snap_stage_free(s);
+}
+
+static void so_does_the_end(void **state)
+{
+	struct snap_stage *s = GIVEN_STAGE();
+	(void)state;
+
+	assert_int_equal(send_all(s), 0);
+	snap_stage_free(s);
+
+	s = snap_stage_new(faultdisk_disk(f), files, FILES, stop_at_once, NULL);
+	assert_int_equal(snap_stage_finish(s), STATUS_ENDED);
 	snap_stage_free(s);
 }
 
@@ -393,8 +425,10 @@ int main(void)
 		TEST(a_file_that_is_not_what_was_meant_is_corrupt),
 		TEST(a_piece_that_rotted_meanwhile_is_noticed),
 		TEST(chunks_out_of_place_are_refused),
+		TEST(a_file_that_was_left_is_not_written_again),
 		TEST(what_is_missing_is_not_called_finished),
 		TEST(a_scan_ends_when_it_is_asked_to),
+		TEST(so_does_the_end),
 		TEST(a_power_cut_at_any_call_is_gone_on_from),
 		TEST(any_call_that_fails_is_told_and_gone_on_from),
 	};

@@ -128,13 +128,6 @@ static void nothing_new_is_taken_meanwhile(void **state)
 
 static void refusals_say_why(void **state)
 {
-	struct raft_event change = {.kind = RAFT_EV_CHANGE};
-	const struct raft_members next = {
-		.voter_count = 2,
-		.voters = {1, 2},
-		.outgoing_count = 3,
-		.outgoing = {1, 2, 3},
-	};
 	(void)state;
 
 	solo_init(&s, 3, 1, 1, LOG(1));
@@ -144,9 +137,6 @@ static void refusals_say_why(void **state)
 	acknowledge(2, 2);
 	assert_int_equal(transfer(1), STATUS_NOT_FOUND);
 	assert_int_equal(transfer(9), STATUS_NOT_FOUND);
-	change.change.members = &next;
-	assert_int_equal(solo_step(&s, change), 0);
-	assert_int_equal(transfer(2), STATUS_NOT_READY);
 	solo_deinit(&s);
 
 	solo_init(&s, 1, 1, 0, LOG(1));
@@ -154,6 +144,37 @@ static void refusals_say_why(void **state)
 	solo_saved(&s, 1);
 	solo_saved(&s, 2);
 	assert_int_equal(transfer(0), STATUS_NOT_FOUND);
+	solo_deinit(&s);
+}
+
+/* One that ends while it is joint hands over as any other does: its successor
+ * needs both majorities, and leaves the joint configuration. */
+static void a_joint_configuration_is_handed_over(void **state)
+{
+	struct raft_event change = {.kind = RAFT_EV_CHANGE};
+	const struct raft_members next = {
+		.voter_count = 2,
+		.voters = {1, 2},
+		.outgoing_count = 3,
+		.outgoing = {1, 2, 3},
+	};
+	(void)state;
+
+	given_leader();
+	acknowledge(3, 2);
+	change.change.members = &next;
+	assert_int_equal(solo_step(&s, change), 0);
+	save_newest();
+	assert_int_equal(transfer(3), STATUS_NOT_FOUND); /* it goes */
+	assert_int_equal(transfer(0), 0);
+	assert_int_equal(solo_status(&s).transfer_target, 2);
+	assert_null(solo_sent(&s, RAFT_TIMEOUT_NOW, 2, 0));
+	acknowledge(2, 3);
+
+	assert_non_null(solo_sent(&s, RAFT_TIMEOUT_NOW, 2, 0));
+	/* It is committed, and left by who leads next. */
+	assert_int_equal(solo_status(&s).commit, 3);
+	assert_false(solo_status(&s).leave_due);
 	solo_deinit(&s);
 }
 
@@ -525,6 +546,7 @@ int main(void)
 		cmocka_unit_test(the_best_is_heard),
 		cmocka_unit_test(nothing_new_is_taken_meanwhile),
 		cmocka_unit_test(refusals_say_why),
+		cmocka_unit_test(a_joint_configuration_is_handed_over),
 		cmocka_unit_test(a_learner_is_no_target),
 		cmocka_unit_test(it_is_given_up_after_an_election_time),
 		cmocka_unit_test(it_is_given_up_in_time_though_nobody_woke_us),
