@@ -31,8 +31,11 @@ is_refused() { # N TEXT
 	[ "$rc" = 1 ] || fail "n$1: exit code $rc, it said: $out"
 	[ "$(wc -l <<<"$out")" = 1 ] && [[ $out == "raftfs: "*"$2"* ]] ||
 		fail "n$1: it said: $out"
-	[ -z "${PID[$1]}" ] && ! node_is_mounted "$1" || fail "n$1 is there"
+	! node_is_mounted "$1" || fail "n$1 is mounted"
+	wait_for 5 node_is_gone "$1" || fail "n$1 goes on"
+	PID[$1]=''
 }
+lost_quorum() { [[ $(status_of "$1" quorum) == no* ]]; }
 ends() { # N, which is no child of this shell
 	kill -TERM "${PID[$1]}" || fail "n$1 does not run"
 	wait_for 10 node_is_gone "$1" || fail "n$1 does not end"
@@ -70,10 +73,27 @@ ends 5
 boot 5 --join "${ADDR[1]}" --listen "${ADDR[5]}"
 is_refused 5 "give another --data to join"
 
+note "removed, and nobody there to say so for sure"
+node_stop 2 || fail "n2 ended badly"
+wait_for 10 lost_quorum 1 || fail "n1 leads on"
+boot 3 --peers "$PEERS"
+[ "$rc" = 0 ] && [[ $out == "raftfs: no quorum"* ]] ||
+	fail "n3: exit code $rc, it said: $out"
+lines=$(grep -c 'link to n1' "${DATA[3]}/raftfs.log")
+sleep 4 # of being refused
+lines=$(($(grep -c 'link to n1' "${DATA[3]}/raftfs.log") - lines))
+[ "$lines" -le 2 ] || fail "n3 says it $lines times in 4 s"
+node_start 2
+wait_for 20 node_is_gone 3 || fail "n3 goes on"
+tail -n 1 "${DATA[3]}/raftfs.log" | grep -q "node n3 was removed" ||
+	fail "n3: its last line: $(tail -n 1 "${DATA[3]}/raftfs.log")"
+PID[3]=''
+
 note "lost its data"
 ctl 1 set /before all || fail "no quorum"
 node_stop 2 || fail "n2 ended badly"
 must mv "${DATA[2]}" "${DATA[2]}.kept"
+wait_for 10 lost_quorum 1 || fail "n1 leads on"
 boot 2 --peers "$PEERS"
 [ "$rc" = 0 ] || fail "n2: exit code $rc, it said: $out"
 [[ $out == "raftfs: "* ]] || fail "no word that it waits: $out"
