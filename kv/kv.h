@@ -238,6 +238,7 @@ struct kv_status {
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
 	bool quorum;   /* a leader with a majority is known */
 	char why[256]; /* when not: "no quorum: " and the reason */
+	bool asking;   /* who answers at `join` is not known yet */
 	bool disk_low; /* this node's data disk is nearly full */
 	bool full;     /* so are too many: what adds to the tree is refused */
 	bool cut_off;  /* fresh reads fall back, strict ones fail */

@@ -96,6 +96,7 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->snapshot_bytes_sent = n->snapshots.bytes_sent;
 	s->snapshot_bytes_taken = n->snapshots.bytes_taken;
 	s->snapshot_bytes_kept = n->snapshots.bytes_kept;
+	s->asking = n->asking;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {
 		set_why(s, n);

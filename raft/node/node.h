@@ -271,6 +271,8 @@ struct node_status {
 	uint8_t cluster[16];
 	bool founded;
 	bool joining;	   /* not founded, and waits to be let in */
+	bool asking;	   /* who answers at --join is not known yet, nor that
+			      nobody does */
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	char damage[512];  /* what this node is repaired from; "": it is not */
 	uint64_t log_bytes;
