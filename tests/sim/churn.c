@@ -153,13 +153,13 @@ static void take_away(void)
 		return;
 	}
 	h->may_leave = true;
-	atlas_leaves(node, true);
+	atlas_leaves(node);
 	status = ask(&change);
 	if (status == 0) {
 		sim_count(SIM_CHANGES);
 	}
-	if (!may_be_done(status) || status == 0) {
-		atlas_leaves(node, false);
+	if (status != STATUS_UNKNOWN) {
+		atlas_answered(node, status != 0);
 	}
 }
 
@@ -219,6 +219,7 @@ static void replace(int node)
 	};
 
 	h->may_leave = true;
+	atlas_answered(node, false); /* nor that it stays */
 	if (h->is_damaged) {
 		wipe(node);
 		h->is_lost = true;
