@@ -173,11 +173,14 @@ struct kv_backup_info {
 /* Exactly one call for each kv_backup(), a line for a person with it
  * (borrowed); on a thread of its own. status 0: the file is there, durably;
  * STATUS_PENDING: another is under way; STATUS_NOT_READY: there is no state
- * yet; STATUS_INTERRUPTED, STATUS_ENDED, STATUS_NO_SPACE, STATUS_IO, ... */
+ * yet; STATUS_EXISTS: what is there is no regular file; STATUS_INVALID: path is
+ * in the data folder; STATUS_INTERRUPTED, STATUS_ENDED, STATUS_NO_SPACE,
+ * STATUS_IO, ... */
 typedef void (*kv_saved)(void *context, int status, const char *text);
 
 /* Save what this node has applied, at one moment, to the file `path`
- * (absolute, mode 0600; one that is there is replaced), while all else goes on.
+ * (absolute, mode 0600; a regular file that is there is replaced in one step,
+ * and nothing else is), while all else goes on.
  * The state's tables are linked meanwhile, so it needs room for little more
  * than the file. */
 void kv_backup(struct kv *kv, const char *path, kv_saved saved, void *context);

@@ -44,6 +44,16 @@ ctl "$f" snapshot save /no/such/folder/backup 2>"$CLUSTER_DIR/err" &&
 grep -q "No such file" "$CLUSTER_DIR/err" || fail "$(cat "$CLUSTER_DIR/err")"
 ctl "$f" snapshot 2>/dev/null
 [ $? = 2 ] || fail "no usage error"
+must mkfifo "$CLUSTER_DIR/pipe"
+ctl "$f" snapshot save "$CLUSTER_DIR/pipe" 2>"$CLUSTER_DIR/err" &&
+	fail "it replaced a pipe"
+grep -q "pipe is a pipe: only a regular" "$CLUSTER_DIR/err" ||
+	fail "$(cat "$CLUSTER_DIR/err")"
+[ -p "$CLUSTER_DIR/pipe" ] || fail "the pipe is gone"
+ctl "$f" snapshot save "${DATA[f]}/identity" 2>"$CLUSTER_DIR/err" &&
+	fail "it replaced its own identity"
+grep -q "is in the data folder" "$CLUSTER_DIR/err" ||
+	fail "$(cat "$CLUSTER_DIR/err")"
 
 note "two nodes are gone for good; the third is recovered"
 for ((i = 1; i <= 3; i++)); do

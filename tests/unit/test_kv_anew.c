@@ -204,6 +204,29 @@ static void GIVEN_BACKUP(struct world *w, char cluster[33])
 	propose(w, "c");
 }
 
+/* By whatever way it is named. */
+static void a_backup_does_not_replace_what_the_node_lives_on(void **state)
+{
+	static const char *const names[] = {"d1/identity", "d1/log/new",
+					    "here/identity", "d1/../d1/new"};
+	struct world *w = *state;
+
+	open_node(w, "n1", "d1");
+	propose(w, "a");
+	assert_int_equal(symlink("d1", at(w, "here")), 0);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		assert_int_equal(save(w, names[i]), STATUS_INVALID);
+		assert_non_null(strstr(w->text, "is in the data folder"));
+	}
+	assert_true(there(w, "d1/identity"));
+	assert_false(there(w, "d1/new"));
+	assert_int_equal(mkdir(at(w, "d1x"), 0700), 0);
+	assert_int_equal(save(w, "d1x/backup"), 0);
+	close_node(w);
+	open_node(w, "n1", "d1");
+	assert_state(w, "born;a;");
+}
+
 static void a_backup_becomes_a_new_cluster(void **state)
 {
 	struct world *w = *state;
@@ -422,6 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ANEW_TEST(a_backup_becomes_a_new_cluster),
+		ANEW_TEST(a_backup_does_not_replace_what_the_node_lives_on),
 		ANEW_TEST(a_backup_goes_into_no_folder_that_is_in_use),
 		ANEW_TEST(a_damaged_backup_makes_nothing),
 		ANEW_TEST(backups_are_made_one_at_a_time),
