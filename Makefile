@@ -36,7 +36,7 @@ MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_di
 	op_read point reply request thread trunc virt worker)
 CONTROL = $(call room,fs/control,client command control job json member message socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
-CLI = fs/raftfsctl.c
+CLI = fs/raftfsctl.c fs/recover.c
 TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore \
 	memstore_copy memversion nodekit nodekit_snap nodetest toy treegen treekit treemodel \
 	treemodel_ops)

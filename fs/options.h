@@ -21,7 +21,8 @@ enum options_action {
 
 struct options {
 	enum options_action action;
-	char *id;
+	bool again; /* LOOK: and a node that needs no recovery is no error */
+	char *id;   /* LOOK, RECOVER: NULL: as the data folder says */
 	char *data;	  /* absolute */
 	char *listen;	  /* NULL: no listener */
 	char *source;	  /* first field of mtab */

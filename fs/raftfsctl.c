@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "fs/control/client.h"
 #include "fs/control/command.h"
 #include "fs/control/member.h"
+#include "fs/recover.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -46,8 +46,7 @@ static void print_help(void)
 			       c->help);
 		}
 	}
-	printf("  %-9s%s\n%29s%s\n", "recover",
-	       "[--yes] [--id NAME] [--listen HOST:PORT]", "",
+	printf("  %-9s%s\n%29s%s\n", "recover", recover_usage, "",
 	       "make a new cluster of a stopped node, when the others are "
 	       "gone for good");
 	puts("\n"
@@ -144,8 +143,20 @@ static int parse_where(struct task *task, int argc, char **argv)
 			exit(EXIT_USAGE);
 		}
 	}
-	if (optind + 1 < argc && !command_find(argv[optind]) &&
-	    strcmp(argv[optind], "recover") != 0) {
+	if (optind < argc && strcmp(argv[optind], "recover") == 0) {
+		if (task->socket && !task->data) {
+			usage_error("recover takes --data DIR, the folder of a "
+				    "stopped node, and not --socket ",
+				    task->socket);
+		}
+		return optind;
+	}
+	if (optind + 1 < argc && !command_find(argv[optind])) {
+		if (strcmp(argv[optind + 1], "recover") == 0) {
+			usage_error("recover takes --data DIR, the folder of a "
+				    "stopped node, and not the mount point ",
+				    argv[optind]);
+		}
 		if (task->socket) {
 			usage_error("a mount point and --data or --socket: ",
 				    argv[optind]);
@@ -321,6 +332,10 @@ static int take_answer(const struct task *task, struct client *client,
 		if (response.error != 0) {
 			return complain(task, response.error, response.reason);
 		}
+		if (response.reason[0]) {
+			fprintf(stderr, "raftfsctl: %s: %s\n",
+				task->command->name, response.reason);
+		}
 		if (command_id(task->command) == COMMAND_LS) {
 			buffer_append_bytes(names, response.data);
 		} else if (fwrite(response.data.data, 1, response.data.size,
@@ -421,109 +436,6 @@ static void check_words(const struct task *task)
 	buffer_deinit(&problem);
 }
 
-/* --- Recovering: raftfs itself does it -------------------------------------
- */
-
-/* The program beside this one, or in PATH. */
-static char *daemon_program(void)
-{
-	char *self = realpath("/proc/self/exe", NULL);
-	char *slash = self ? strrchr(self, '/') : NULL;
-	char *beside = NULL;
-
-	if (slash) {
-		*slash = '\0';
-		beside = mem_printf("%s/raftfs", self);
-	}
-	free(self);
-	if (beside && access(beside, X_OK) == 0) {
-		return beside;
-	}
-	mem_free(beside);
-	return mem_strdup("raftfs");
-}
-
-/* Run it with --recover MODE and the options given; its exit code. */
-static int run_daemon(const char *mode, char **options, size_t count)
-{
-	char *program = daemon_program();
-	char **arguments = mem_zalloc((count + 4) * sizeof(char *));
-	int status = 0;
-	pid_t child;
-
-	arguments[0] = program;
-	arguments[1] = mem_strdup("--recover");
-	arguments[2] = mem_strdup(mode);
-	memcpy(arguments + 3, options, count * sizeof(char *));
-	child = fork();
-	if (child == 0) {
-		execvp(program, arguments);
-		fprintf(stderr, "raftfsctl: cannot run %s: %s\n", program,
-			strerror(errno));
-		_exit(EXIT_FAILURE);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child) {
-		fprintf(stderr, "raftfsctl: recover: %s\n", strerror(errno));
-		status = -1;
-	}
-	mem_free(arguments[2]);
-	mem_free(arguments[1]);
-	mem_free(arguments);
-	mem_free(program);
-	return status != -1 && WIFEXITED(status) ? WEXITSTATUS(status)
-						 : EXIT_FAILURE;
-}
-
-static bool is_agreed(void)
-{
-	char line[16] = "";
-
-	if (!isatty(STDIN_FILENO)) {
-		fprintf(stderr, "raftfsctl: recover: nobody is there to say "
-				"yes; give --yes\n");
-		return false;
-	}
-	printf("Go on? Type yes: ");
-	fflush(stdout);
-	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
-}
-
-/* raftfsctl [--data DIR] recover [--yes] [--id NAME] [--listen HOST:PORT] */
-static int recover(int argc, char **argv, int at, const char *data)
-{
-	char **options = mem_zalloc((size_t)(argc + 3) * sizeof(char *));
-	size_t count = 0;
-	bool yes = false;
-	int rc;
-
-	if (data) {
-		options[count++] = (char *)(uintptr_t) "--data";
-		options[count++] = (char *)(uintptr_t)data;
-	}
-	for (at++; at < argc; at++) {
-		if (strcmp(argv[at], "--yes") == 0) {
-			yes = true;
-		} else if (at + 1 < argc &&
-			   (strcmp(argv[at], "--id") == 0 ||
-			    strcmp(argv[at], "--listen") == 0)) {
-			options[count++] = argv[at++];
-			options[count++] = argv[at];
-		} else {
-			usage_error("recover takes --yes, --id NAME, --listen "
-				    "HOST:PORT, not ",
-				    argv[at]);
-		}
-	}
-	rc = run_daemon("look", options, count);
-	if (rc == EXIT_SUCCESS && (yes || is_agreed())) {
-		rc = run_daemon("go", options, count);
-	} else if (rc == EXIT_SUCCESS) {
-		rc = EXIT_FAILURE;
-	}
-	mem_free(options);
-	return rc;
-}
-
 int main(int argc, char **argv)
 {
 	struct task task = {0};
@@ -531,7 +443,7 @@ int main(int argc, char **argv)
 	int at = parse_where(&task, argc, argv);
 
 	if (at < argc && strcmp(argv[at], "recover") == 0) {
-		exit_code = recover(argc, argv, at, task.data);
+		exit_code = recover(task.data, argv + at + 1, argc - at - 1);
 		mem_free(task.socket);
 		return exit_code;
 	}

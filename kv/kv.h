@@ -200,6 +200,9 @@ MUST_USE int kv_restore(const struct kv_config *config, const char *file,
 
 /* What a node has that outlived its cluster. */
 struct kv_survivor {
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	bool alone;	 /* no other node votes: it needs no recovery */
+	bool unfinished; /* but was cut short before: it needs one */
 	char cluster[33];
 	uint64_t applied;
 	uint64_t commit; /* known here to be committed */
@@ -209,7 +212,8 @@ struct kv_survivor {
 /* When the quorum is gone for good: make the data folder that of a new cluster
  * of this node alone, with all that its log holds, committed or not. What the
  * others acknowledged without this node is lost. go false: only tell. When it
- * is cut short it must be done again. Errors as kv_open(). */
+ * is cut short it must be done again. config->name NULL: as the folder says.
+ * STATUS_NOT_FOUND: the folder is no node's; else as kv_open(). */
 MUST_USE int kv_recover(const struct kv_config *config,
 			struct kv_survivor *survivor, bool go,
 			struct buffer *problem);
@@ -237,11 +241,13 @@ struct kv_status {
 			       "joining" ... */
 	uint64_t term;
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
-	bool quorum;   /* a leader with a majority is known */
-	char why[256]; /* when not: "no quorum: " and the reason */
-	bool disk_low; /* this node's data disk is nearly full */
-	bool full;     /* so are too many: what adds to the tree is refused */
-	bool cut_off;  /* fresh reads fall back, strict ones fail */
+	bool quorum;	     /* a leader with a majority is known */
+	char why[256];	     /* when not: "no quorum: " and the reason */
+	uint64_t led_ms_ago; /* a leader with a majority was heard;
+				UINT64_MAX: never since the start */
+	bool disk_low;	     /* this node's data disk is nearly full */
+	bool full;    /* so are too many: what adds to the tree is refused */
+	bool cut_off; /* fresh reads fall back, strict ones fail */
 	uint64_t commit;
 	uint64_t applied;
 	uint64_t last; /* of the log */

@@ -95,6 +95,9 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->snapshot_bytes_sent = n->snapshots.bytes_sent;
 	s->snapshot_bytes_taken = n->snapshots.bytes_taken;
 	s->snapshot_bytes_kept = n->snapshots.bytes_kept;
+	s->led_ms_ago = n->led == 0    ? UINT64_MAX
+			: n->led < now ? now - n->led
+				       : 0;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {
 		set_why(s, n);

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "raft/node/address.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 #include "raft/node/options.h"
@@ -90,6 +91,28 @@ static int open_identity(struct node *n, const char *name,
 	}
 	if (rc != 0 && problem->size > start) {
 		buffer_printf(problem, " in %s", n->folder);
+	}
+	return rc;
+}
+
+int node_name_in(const char *data, char name[LIMIT_NODE_NAME_BYTES + 1],
+		 struct buffer *problem)
+{
+	struct identity id;
+	struct disk *disk;
+	int rc = open_disk(data, &disk, problem);
+
+	if (rc != 0) {
+		return rc;
+	}
+	rc = identity_load(disk, &id, problem);
+	disk->ops->free(disk);
+	if (rc == STATUS_NOT_FOUND) {
+		buffer_printf(problem, "%s is no data folder of a node", data);
+	} else if (rc != 0) {
+		buffer_printf(problem, " in %s", data);
+	} else {
+		name_copy(name, LIMIT_NODE_NAME_BYTES + 1, id.name);
 	}
 	return rc;
 }

@@ -111,6 +111,12 @@ struct node_identity {
 	uint8_t cluster[16]; /* zero before founding */
 };
 
+/* Whose data folder it is. Nothing is changed. STATUS_NOT_FOUND: nobody's;
+ * STATUS_CORRUPT, STATUS_VERSION, STATUS_DENIED, STATUS_IO; a line in problem.
+ */
+MUST_USE int node_name_in(const char *data,
+			  char name[LIMIT_NODE_NAME_BYTES + 1],
+			  struct buffer *problem);
 /* Check the options, lock and read (or make) the data folder, recover the
  * log; bind the listener. No thread runs yet. problem: one line for a person.
  * STATUS_BUSY, STATUS_FOREIGN, STATUS_CORRUPT, STATUS_INVALID, STATUS_DENIED,
@@ -154,6 +160,10 @@ struct node_state {
 	struct bytes members;	  /* payload of the newest ENTRY_MEMBERS */
 	raft_index members_index; /* that entry's; 0: none was applied yet */
 };
+
+/* Between open and start: does no other node vote in its newest configuration,
+ * that of the log or else that of its state? */
+bool node_is_alone(const struct node *node, const struct node_state *state);
 
 /* Start the loop and the saver. The state's applied index is at most last
  * (above the commit index found it counts as committed: that is saved later
@@ -251,6 +261,8 @@ struct node_status {
 	bool founded;
 	bool joining;	   /* not founded, and waits to be let in */
 	char waiting[256]; /* not founded or no quorum: why, in words */
+	raft_ms led; /* when a leader with a majority was last heard, or was
+			this node; 0: never since the start */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */

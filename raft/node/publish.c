@@ -177,6 +177,20 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	}
 }
 
+static raft_ms led_until(const struct node *n, raft_ms before)
+{
+	const struct raft_status *raft = &n->raft;
+	raft_ms led = raft->role == RAFT_FOLLOWER && raft->leader != 0
+			      ? raft->leader_heard
+			      : 0;
+
+	if (raft->role == RAFT_LEADER &&
+	    2 * raft->voters_heard > raft->voters) {
+		led = n->now;
+	}
+	return led > before ? led : before;
+}
+
 void publish_status(struct node *n)
 {
 	struct node_status *s = &n->published;
@@ -201,6 +215,7 @@ void publish_status(struct node *n)
 	memcpy(s->cluster, n->identity.founding.cluster, sizeof s->cluster);
 	(void)snprintf(s->waiting, sizeof s->waiting, "%s",
 		       buffer_text(&waiting));
+	s->led = led_until(n, s->led);
 	s->log_bytes = log.bytes;
 	s->bad_frames = n->bad_frames;
 	name_copy(s->transfer, sizeof s->transfer,

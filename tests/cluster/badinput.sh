@@ -76,6 +76,13 @@ command_line() {
 		--peers 'n1=0.0.0.0:7499' "$where/mnt"
 	refused "raftfsctl: an unknown command" 'unknown|command|no-such' \
 		"$RAFTFSCTL" --data "$where/data" no-such-command
+	refused "raftfsctl: recover of a mount" '--data DIR' \
+		"$RAFTFSCTL" "$where/mnt" recover
+	refused "raftfsctl: recover of a socket" '--data DIR' \
+		"$RAFTFSCTL" --socket "$where/socket" recover
+	refused "raftfsctl: recover of no data folder" \
+		'^raftfsctl: recover: .*no data folder' \
+		"$RAFTFSCTL" --data "$where/full" recover --yes
 	refused "raftfsctl: no daemon" 'raftfs|socket|daemon|no such' \
 		"$RAFTFSCTL" --data "$where/data" status
 }

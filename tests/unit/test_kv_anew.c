@@ -329,8 +329,11 @@ static void a_survivor_becomes_a_new_cluster(void **state)
 
 	GIVEN_BACKUP(w, old);
 	close_node(w);
+	config.name = NULL; /* the folder knows */
 	assert_int_equal(kv_recover(&config, &s, false, &problem), 0);
+	assert_string_equal(s.name, "n1");
 	assert_string_equal(s.cluster, old);
+	assert_true(s.alone && !s.unfinished);
 	assert_true(s.last > 3);
 	open_node(w, "n1", "d1"); /* it was only looked at */
 	get_cluster(w, new);
@@ -368,6 +371,8 @@ static void what_was_cut_short_is_not_started_but_done_again(void **state)
 	fclose(f);
 	assert_int_equal(try_open(w, "n1", "d1", &problem), STATUS_CORRUPT);
 	assert_non_null(strstr(buffer_text(&problem), "cut short"));
+	assert_int_equal(kv_recover(&config, &s, false, &problem), 0);
+	assert_true(s.unfinished);
 	assert_int_equal(kv_recover(&config, &s, true, &problem), 0);
 	open_node(w, "n1", "d1");
 	assert_state(w, "born;a;b;c;");
@@ -436,6 +441,14 @@ static void there_must_be_something_to_recover(void **state)
 	assert_int_equal(kv_recover(&config, &s, true, &problem),
 			 STATUS_NOT_FOUND);
 	assert_false(there(w, "none"));
+	config = config_of(w, NULL, "empty");
+	assert_int_equal(mkdir(at(w, "empty"), 0700), 0);
+	buffer_reset(&problem);
+	assert_int_equal(kv_recover(&config, &s, true, &problem),
+			 STATUS_NOT_FOUND);
+	assert_non_null(strstr(buffer_text(&problem),
+			       "empty is no data folder of a node"));
+	assert_int_equal(rmdir(at(w, "empty")), 0);
 	buffer_deinit(&problem);
 }
 
