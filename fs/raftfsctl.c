@@ -14,6 +14,8 @@
 #include "fs/control/client.h"
 #include "fs/control/command.h"
 #include "fs/control/member.h"
+#include "fs/control/names.h"
+#include "fs/options_peer.h"
 #include "fs/recover.h"
 
 enum { EXIT_USAGE = 2 };
@@ -26,10 +28,28 @@ struct task {
 	const char *path;  /* NULL: the command takes none */
 	const char *value; /* NULL or "-": stdin */
 	bool json;
-	char **words; /* of a command that takes some */
+	bool nul;
+	char **words; /* owned: what is left for the command, no options */
 	size_t word_count;
 	char *file; /* owned: the path, made absolute; or NULL */
 };
+
+static void print_usage(const char *name, const char *usage, const char *help)
+{
+	if (strlen(usage) <= 17) {
+		printf("  %-9s%-18s%s\n", name, usage, help);
+	} else {
+		printf("  %-9s%s\n%29s%s\n", name, usage, "", help);
+	}
+}
+
+static void print_command_help(const char *name, const char *usage,
+			       const char *help)
+{
+	puts("usage: raftfsctl [--data DIR | --socket PATH | MOUNTPOINT]");
+	print_usage(name, usage, help);
+	puts("See raftfsctl(8).");
+}
 
 static void print_help(void)
 {
@@ -39,16 +59,9 @@ static void print_help(void)
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &command_table[i];
 
-		if (strlen(c->usage) <= 17) {
-			printf("  %-9s%-18s%s\n", c->name, c->usage, c->help);
-		} else {
-			printf("  %-9s%s\n%29s%s\n", c->name, c->usage, "",
-			       c->help);
-		}
+		print_usage(c->name, c->usage, c->help);
 	}
-	printf("  %-9s%s\n%29s%s\n", "recover", recover_usage, "",
-	       "make a new cluster of a stopped node, when the others are "
-	       "gone for good");
+	print_usage("recover", recover_usage, recover_help);
 	puts("\n"
 	     "  --data DIR      data folder of the daemon (/var/lib/raftfs;\n"
 	     "                  ~/.local/state/raftfs for other users than "
@@ -144,6 +157,13 @@ static int parse_where(struct task *task, int argc, char **argv)
 		}
 	}
 	if (optind < argc && strcmp(argv[optind], "recover") == 0) {
+		if (optind + 1 < argc &&
+		    (strcmp(argv[optind + 1], "--help") == 0 ||
+		     strcmp(argv[optind + 1], "-h") == 0)) {
+			print_command_help("recover", recover_usage,
+					   recover_help);
+			exit(EXIT_SUCCESS);
+		}
 		if (task->socket && !task->data) {
 			usage_error("recover takes --data DIR, the folder of a "
 				    "stopped node, and not --socket ",
@@ -186,8 +206,50 @@ static void parse_snapshot(struct task *task)
 	free(here);
 }
 
+/* False: it is a word of the command's. */
+static bool take_option(struct task *task, const char *word)
+{
+	const struct command *c = task->command;
+	enum command_id id = command_id(c);
+
+	if (word[0] != '-' || word[1] == '\0' ||
+	    (c->data && task->word_count > 0)) { /* set /temperature -5 */
+		return false;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+		print_command_help(c->name, c->usage, c->help);
+		exit(EXIT_SUCCESS);
+	}
+	if (id == COMMAND_STATUS && strcmp(word, "--json") == 0) {
+		task->json = true;
+	} else if (id == COMMAND_LS && strcmp(word, "-0") == 0) {
+		task->nul = true;
+	} else if (c->words) {
+		return false; /* member.h knows them */
+	} else {
+		usage_error("no such option: ", word);
+	}
+	return true;
+}
+
+static void parse_words(struct task *task, int argc, char **argv, int at)
+{
+	bool ended = false; /* by -- */
+
+	task->words = mem_zalloc((size_t)(argc - at + 1) * sizeof(char *));
+	for (; at < argc; at++) {
+		if (!ended && strcmp(argv[at], "--") == 0) {
+			ended = true;
+		} else if (ended || !take_option(task, argv[at])) {
+			task->words[task->word_count++] = argv[at];
+		}
+	}
+}
+
 static void parse_command(struct task *task, int argc, char **argv, int at)
 {
+	size_t used = 0;
+
 	if (at >= argc) {
 		usage_error("no command given", "");
 	}
@@ -195,35 +257,29 @@ static void parse_command(struct task *task, int argc, char **argv, int at)
 	if (!task->command) {
 		usage_error("no such command: ", argv[at]);
 	}
-	at++;
-	if (command_id(task->command) == COMMAND_STATUS && at < argc &&
-	    strcmp(argv[at], "--json") == 0) {
-		task->json = true;
-		at++;
+	parse_words(task, argc, argv, at + 1);
+	if (command_id(task->command) == COMMAND_SNAPSHOT) {
+		parse_snapshot(task);
+	}
+	if (task->command->words) {
+		return;
 	}
 	if (task->command->path) {
-		if (at >= argc) {
+		if (task->word_count == 0) {
 			usage_error("no path given to ", task->command->name);
 		}
-		task->path = argv[at++];
+		task->path = task->words[used++];
 		if (task->path[0] != '/') {
 			usage_error("a path begins with /: ", task->path);
 		}
 	}
-	if (task->command->data && at < argc) {
-		task->value = argv[at++];
+	if (task->command->data && used < task->word_count) {
+		task->value = task->words[used++];
 	}
-	if (task->command->words) {
-		task->words = argv + at;
-		task->word_count = (size_t)(argc - at);
-		at = argc;
+	if (used < task->word_count) {
+		usage_error("too many arguments: ", task->words[used]);
 	}
-	if (at < argc) {
-		usage_error("too many arguments: ", argv[at]);
-	}
-	if (command_id(task->command) == COMMAND_SNAPSHOT) {
-		parse_snapshot(task);
-	}
+	task->word_count = 0; /* none are sent */
 }
 
 /* --- Doing it --------------------------------------------------------------
@@ -290,31 +346,21 @@ static int load_content(const struct task *task, struct buffer *content)
 	return EXIT_SUCCESS;
 }
 
-static int by_bytes(const void *a, const void *b)
+static int print_names(const struct task *task, const struct buffer *names)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+	struct buffer text = {0};
+	int rc = EXIT_SUCCESS;
 
-/* Names come in the directory's order, each with a NUL; ls sorts. */
-static void print_names(struct buffer *names)
-{
-	char **sorted;
-	size_t count = 0;
-	size_t at = 0;
-
-	for (size_t i = 0; i < names->size; i++) {
-		count += names->data[i] == '\0';
+	names_print(buffer_bytes(names),
+		    task->nul		    ? NAMES_NUL
+		    : isatty(STDOUT_FILENO) ? NAMES_TERMINAL
+					    : NAMES_LINES,
+		    &text);
+	if (fwrite(text.data, 1, text.size, stdout) != text.size) {
+		rc = complain(task, errno, "writing stdout");
 	}
-	sorted = mem_alloc((count + 1) * sizeof *sorted);
-	for (size_t i = 0; i < count; i++) {
-		sorted[i] = (char *)names->data + at;
-		at += strlen(sorted[i]) + 1;
-	}
-	qsort(sorted, count, sizeof *sorted, by_bytes);
-	for (size_t i = 0; i < count; i++) {
-		puts(sorted[i]);
-	}
-	mem_free(sorted);
+	buffer_deinit(&text);
+	return rc;
 }
 
 /* Take responses until the last. */
@@ -343,8 +389,7 @@ static int take_answer(const struct task *task, struct client *client,
 			return complain(task, errno, "writing stdout");
 		}
 	} while (response.more);
-	print_names(names);
-	return EXIT_SUCCESS;
+	return print_names(task, names);
 }
 
 static int ask(const struct task *task, struct client *client,
@@ -409,6 +454,31 @@ out:
 	return exit_code;
 }
 
+static void check_name(const char *name)
+{
+	if (name != NULL && !peer_name_is_valid(name)) {
+		fprintf(stderr,
+			"raftfsctl: bad ID '%s': 1 to %d letters, digits, '.', "
+			"'_' or '-'; see raftfsctl --help\n",
+			name, LIMIT_NODE_NAME_BYTES);
+		exit(EXIT_USAGE);
+	}
+}
+
+static void check_names(const struct kv_member_change *change)
+{
+	check_name(change->old);
+	check_name(change->name);
+	if (change->address != NULL &&
+	    !peer_address_is_valid(change->address)) {
+		fprintf(stderr,
+			"raftfsctl: bad address '%s': want HOST:PORT or "
+			"[IPv6]:PORT; see raftfsctl --help\n",
+			change->address);
+		exit(EXIT_USAGE);
+	}
+}
+
 /* What makes no sense is not even asked. */
 static void check_words(const struct task *task)
 {
@@ -433,6 +503,7 @@ static void check_words(const struct task *task)
 			 &problem) != 0) {
 		usage_error("usage: raftfsctl ", buffer_text(&problem));
 	}
+	check_names(&change);
 	buffer_deinit(&problem);
 }
 
@@ -453,6 +524,7 @@ int main(int argc, char **argv)
 		task.socket = default_socket();
 	}
 	exit_code = run(&task);
+	mem_free(task.words);
 	mem_free(task.file);
 	mem_free(task.socket);
 	return exit_code;

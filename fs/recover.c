@@ -19,6 +19,9 @@ enum { EXIT_USAGE = 2 };
 const char recover_usage[] =
 	"[--yes] [--again] [--id NAME] [--listen HOST:PORT]";
 
+const char recover_help[] = "make a new cluster of a stopped node, when the "
+			    "others are gone for good";
+
 /* What the words say. */
 struct wish {
 	bool yes;

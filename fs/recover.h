@@ -5,6 +5,7 @@
 #define FS_RECOVER_H
 
 extern const char recover_usage[];
+extern const char recover_help[];
 
 /* data: of the stopped node; NULL: raftfs' own default. The words after
  * "recover". Blocks. Returns an exit code; all is said. */
