@@ -226,6 +226,8 @@ struct kv_member {
 	char address[LIMIT_ADDRESS_BYTES + 1];
 	char standing[16]; /* "voter", "learner", "incoming", "outgoing",
 			      "invited" */
+	char becomes[16];  /* invited, learner: "voter", "learner"; else "" */
+	char replaces[LIMIT_NODE_NAME_BYTES + 1]; /* "": nobody */
 	bool voter;
 	bool self;
 	bool leader;

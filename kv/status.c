@@ -39,6 +39,10 @@ static void set_member(struct kv_member *m, const struct node_member *n,
 	m->voter = n->voter;
 	set_text(m->standing, sizeof m->standing,
 		 node->founded ? n->standing : "founding");
+	if (n->becomes != NULL && node->founded) {
+		set_text(m->becomes, sizeof m->becomes, n->becomes);
+	}
+	set_text(m->replaces, sizeof m->replaces, n->replaces);
 	m->self = node->founded ? n->id == node->raft.self
 				: strcmp(n->name, self) == 0;
 	m->leader = leader != 0 && n->id == leader;

@@ -225,8 +225,9 @@ struct node_change {
 
 /* (any) Ask the leader, wherever it is, to change the members or to hand over.
  * ticket is not 0 and not in use. changed() answers it exactly once, within
- * about ten seconds. status 0: committed; STATUS_UNKNOWN: under way, and may
- * be done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
+ * about ten seconds; without a leader LIMIT_TIMEOUT_MS after it was lost, as
+ * writes are. status 0: committed (PROMOTE of who has not come yet: that it
+ * will be a voter); STATUS_UNKNOWN: under way, and may be done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
  * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
  * STATUS_ENDED. change is copied. STATUS_INVALID at once: a name or an address
  * that can not be; changed() is not called then. */
@@ -239,7 +240,11 @@ struct node_member {
 	char address[LIMIT_ADDRESS_BYTES + 1];
 	const char *standing; /* "voter", "learner", "incoming", "outgoing",
 				 "invited" (id 0: has not come yet) */
-	bool voter;	      /* in either half, once founded */
+	const char *becomes;  /* invited, learner: "voter", or "learner" for
+				 good; else "" */
+	char replaces[LIMIT_NODE_NAME_BYTES + 1]; /* whose place it is to
+						     take; "": nobody's */
+	bool voter; /* in either half, once founded */
 	bool connected;
 	raft_ms heard;	  /* anything from it; 0: never */
 	raft_index match; /* leader only */

@@ -155,6 +155,8 @@ static void fill_peer(const struct node *n, const struct peer *p,
 static void fill_member(struct node *n, const struct wire_member *member,
 			struct node_member *to)
 {
+	const struct wire_config *config = peers_config(n);
+	const struct wire_member *old;
 	struct wire_hello by_name = {.id = member->id};
 	const struct peer *p;
 
@@ -162,6 +164,11 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	name_copy(to->name, sizeof to->name, member->name);
 	name_copy(to->address, sizeof to->address, member->address);
 	to->standing = config_standing_text(member->standing);
+	to->becomes = config_becomes(member);
+	old = config != NULL ? config_of(config, member->replaces) : NULL;
+	if (old != NULL) {
+		name_copy(to->replaces, sizeof to->replaces, old->name);
+	}
 	to->voter = n->identity.founded && votes(member);
 	if (member->id == n->identity.self ||
 	    (member->id == 0 && !n->identity.founded &&
