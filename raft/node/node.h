@@ -227,10 +227,11 @@ struct node_change {
  * ticket is not 0 and not in use. changed() answers it exactly once, within
  * about ten seconds; without a leader LIMIT_TIMEOUT_MS after it was lost, as
  * writes are. status 0: committed (PROMOTE of who has not come yet: that it
- * will be a voter); STATUS_UNKNOWN: under way, and may be done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
- * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
- * STATUS_ENDED. change is copied. STATUS_INVALID at once: a name or an address
- * that can not be; changed() is not called then. */
+ * will be a voter); STATUS_UNKNOWN: under way, and may be done yet; else
+ * nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS, STATUS_INVALID,
+ * STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader), STATUS_ENDED.
+ * change is copied. STATUS_INVALID at once: a name or an address that can not
+ * be; changed() is not called then. */
 MUST_USE int node_change(struct node *node, uint64_t ticket,
 			 const struct node_change *change);
 
