@@ -135,6 +135,20 @@ words() { # options, what ends them, and names with newlines
 	grep -qF 'two\nlines' "$CLUSTER_DIR/out" || fail "ls on a terminal"
 }
 
+manual() { # it names all that a status says
+	local key keys
+	keys=$({
+		ctl 1 status | sed 's/:.*//'
+		ctl 1 status --json | sed -n 's/^ *"\([a-z_]*\)":.*/\1/p'
+	} | sort -u)
+	[ "$(wc -l <<<"$keys")" -gt 40 ] || fail "a status of few keys: $keys"
+	for key in $keys; do
+		grep -qE "^\.(It )?Cm (.* )?$key( |$)" man/raftfsctl.8 ||
+			grep -qE "^\.(It )?Cm (.* )?${key//_/-}( |$)" man/raftfsctl.8 ||
+			fail "the manual does not name $key"
+	done
+}
+
 rights() { # as a user who may do nothing here
 	local user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	cp "$RAFTFS" "$where/raftfs"
@@ -247,6 +261,6 @@ cluster_begin 3
 where=$CLUSTER_DIR/where
 mkdir "$where"
 cluster_start
-for part in ${PARTS:-command_line words rights folders garbage damages another_cluster}; do
+for part in ${PARTS:-command_line words manual rights folders garbage damages another_cluster}; do
 	"$part"
 done
