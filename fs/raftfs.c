@@ -220,7 +220,7 @@ static void say_survivor(const struct kv_survivor *s, const char *data)
 static int check_need(const struct daemon *d, const struct kv_survivor *s,
 		      struct buffer *problem)
 {
-	if (!s->alone || s->unfinished) {
+	if (!s->alone || s->unfinished || s->repairing) {
 		return 0;
 	}
 	if (!d->options.again) {
@@ -263,6 +263,11 @@ static int recover(struct daemon *d)
 		       "(raftfsctl member add).\n",
 		       s.name, (unsigned long long)s.last);
 	} else {
+		if (s.repairing) {
+			printf("This node was damaged and is not repaired: it "
+			       "may lack what it once had.\nRecover another "
+			       "one, if there is one.\n\n");
+		}
 		say_survivor(&s, d->options.data);
 	}
 	buffer_deinit(&problem);

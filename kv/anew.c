@@ -293,7 +293,7 @@ int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
 		}
 	}
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;
@@ -327,7 +327,10 @@ static int look(struct kv *kv, struct kv_survivor *s, struct buffer *problem)
 	int rc = membership_load(&kv->store->reader, &state.members_index,
 				 &members);
 
-	*s = (struct kv_survivor){.applied = kv->applier.applied.index};
+	*s = (struct kv_survivor){
+		.applied = kv->applier.applied.index,
+		.repairing = node_repairs(kv->node),
+	};
 	(void)snprintf(s->name, sizeof s->name, "%s", kv->name);
 	node_log(kv->node, &base, &s->commit, &s->last);
 	hex(kv->identity.cluster, sizeof kv->identity.cluster, s->cluster);
@@ -380,7 +383,7 @@ int kv_recover_on(const struct kv_config *config, const struct kv_below *below,
 	if (rc == 0) {
 		named.name = config->name != NULL ? config->name : name;
 		lonely = alone(&named);
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;

@@ -99,10 +99,13 @@ static int write_begin(struct writer *w)
 		.term = a->term,
 		.made_ns = a->made_ns,
 	};
+	int rc;
 
 	memcpy(record.cluster, a->cluster, sizeof record.cluster);
 	memcpy(record.name, a->name, sizeof record.name);
-	return write_record(w, PART_BEGIN, kv_Backup_fields, &record);
+	rc = write_record(w, PART_BEGIN, kv_Backup_fields, &record);
+	w->number += record.made_ns; /* V2: no two backups number alike */
+	return rc;
 }
 
 /* The content of the file fd, `size` bytes of it. */
@@ -398,6 +401,7 @@ static int read_begin(struct reader *r)
 		.term = record.term,
 		.made_ns = record.made_ns,
 	};
+	r->number += record.made_ns;
 	memcpy(r->archive->cluster, record.cluster, sizeof record.cluster);
 	memcpy(r->archive->name, record.name, sizeof r->archive->name);
 	r->archive->name[sizeof r->archive->name - 1] = '\0';

@@ -40,8 +40,8 @@ MUST_USE int archive_save(const char *path, const char *folder,
 			  struct archive *a, const atomic_bool *cancelled,
 			  struct buffer *problem);
 /* Verify all of it; into: a folder to be made of it, durably; NULL: none.
- * STATUS_CORRUPT, STATUS_VERSION; STATUS_NOT_FOUND, STATUS_DENIED, STATUS_IO,
- * STATUS_NO_SPACE, STATUS_EXISTS: the folder. */
+ * STATUS_CORRUPT; STATUS_NOT_FOUND, STATUS_DENIED, STATUS_IO, STATUS_NO_SPACE,
+ * STATUS_EXISTS: the folder. */
 MUST_USE int archive_load(const char *path, const char *into, struct archive *a,
 			  struct buffer *problem);
 

@@ -185,7 +185,7 @@ typedef void (*kv_saved)(void *context, int status, const char *text);
  * than the file. */
 void kv_backup(struct kv *kv, const char *path, kv_saved saved, void *context);
 void kv_backup_interrupt(struct kv *kv);
-/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_VERSION, ... */
+/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_NOT_FOUND, ... */
 MUST_USE int kv_backup_check(const char *path, struct kv_backup_info *info,
 			     struct buffer *problem);
 
@@ -207,6 +207,7 @@ struct kv_survivor {
 	uint64_t applied;
 	uint64_t commit; /* known here to be committed */
 	uint64_t last;	 /* of the log */
+	bool repairing;	 /* it was damaged, and is not known to be whole */
 };
 
 /* When the quorum is gone for good: make the data folder that of a new cluster
@@ -232,6 +233,7 @@ struct kv_member {
 	bool self;
 	bool leader;
 	bool connected;	       /* a link is up; self: true */
+	bool repairing;	       /* damaged, and does not vote; by its word */
 	uint64_t match;	       /* as the leader knows; 0 elsewhere */
 	uint64_t heard_ms_ago; /* UINT64_MAX: never */
 };
@@ -263,6 +265,10 @@ struct kv_status {
 	uint64_t snapshots_installed;
 	uint64_t snapshot_bytes_sent, snapshot_bytes_taken;
 	uint64_t snapshot_bytes_kept; /* receivers had them already */
+	/* This node was damaged, thus, and does not vote until it has all up to
+	 * repair_until again (0: no leader has told yet); "": it is whole. */
+	char repair[512];
+	uint64_t repair_until;
 	bool joint; /* the configuration in force is of two halves */
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
 	size_t member_count;

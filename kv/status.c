@@ -48,6 +48,7 @@ static void set_member(struct kv_member *m, const struct node_member *n,
 	m->leader = leader != 0 && n->id == leader;
 	m->connected = n->connected || m->self;
 	m->match = n->match;
+	m->repairing = n->repairing;
 	m->heard_ms_ago = m->self	   ? 0
 			  : n->heard == 0  ? UINT64_MAX
 			  : n->heard < now ? now - n->heard
@@ -106,6 +107,8 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	if (!s->quorum) {
 		set_why(s, n);
 	}
+	set_text(s->repair, sizeof s->repair, n->damage);
+	s->repair_until = n->raft.proof;
 	s->joint = n->raft.joint;
 	set_text(s->transfer, sizeof s->transfer, n->transfer);
 	s->member_count = n->member_count;

@@ -49,6 +49,8 @@ static json_t *member_of(const struct kv_member *member)
 				  never ? json_null()
 					: number_of(member->heard_ms_ago));
 	rc |= json_object_set_new(object, "match", number_of(member->match));
+	rc |= json_object_set_new(object, "repairing",
+				  json_boolean(member->repairing));
 	CHECK(rc == 0);
 	return object;
 }
@@ -85,6 +87,7 @@ static void set_words(json_t *object, const struct kv_status *status,
 	rc |= json_object_set_new(object, "disk_low",
 				  json_boolean(status->disk_low));
 	rc |= json_object_set_new(object, "full", json_boolean(status->full));
+	rc |= json_object_set_new(object, "repair", text_of(status->repair));
 	rc |= json_object_set_new(object, "members", members_of(status));
 	rc |= json_object_set_new(object, "joint", json_boolean(status->joint));
 	rc |= json_object_set_new(object, "transfer",
@@ -104,6 +107,7 @@ void status_json(const struct kv_status *status, enum kv_reads reads,
 		{"applied", status->applied},
 		{"lag", status_lag(status)},
 		{"last", status->last},
+		{"repair_until", status->repair_until},
 		{"log_bytes", status->log_bytes},
 		{"state_bytes", status->state_bytes},
 		{"session", status->session},

@@ -22,7 +22,7 @@
  * inbox.c   what other threads ask       publish.c  status
  * mark.c    how far was ever applied  cut.c    how much of the log stays
  * members.c configurations             snap.h    snapshots, both ways
- * change.c  members change */
+ * change.c  members change           mend.h     repair after damage */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -37,9 +37,11 @@
 #include "raft/node/identity.h"
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
+#include "raft/node/mend.h"
 #include "raft/node/node.h"
 #include "raft/node/reserve.h"
 #include "raft/node/saver.h"
+#include "raft/node/snap_work.h"
 #include "raft/node/tail.h"
 #include "raft/node/wire.h"
 
@@ -113,6 +115,7 @@ struct peer {
 	char problem[160]; /* why it is not up; "" */
 	raft_ms said;	   /* in the log, since it was up last; 0: not yet */
 	bool batched;	   /* the batch of this turn has entries of it */
+	bool repairing;	   /* by its last word */
 	bool owed;	   /* the refusal below, until there is a way */
 	struct wire_refused refused;
 	/* Freed once its handles are closed. */
@@ -255,8 +258,20 @@ struct node {
 	char join[LIMIT_ADDRESS_BYTES + 1]; /* --join; or "" */
 	struct disk *disk, *log_disk;
 	struct mark mark;
+	struct promise promise;
 	struct reserve reserve;
 	struct log *log;
+
+	/* Repair (mend.h). */
+	bool mends;	    /* was asked to */
+	atomic_bool others; /* there are other voters, as is known here */
+	pthread_mutex_t mend_mutex; /* over mend, once it runs */
+	struct mend mend;
+	bool mending; /* the core is not known to be whole; the loop's */
+	struct {
+		struct snap_job job;
+		int rc;
+	} mend_job;
 
 	/* The loop's own. */
 	uv_loop_t loop;
@@ -357,11 +372,14 @@ void members_boot(const struct node *n, struct raft_boot *boot);
 /* Add to ev the configurations among the entries of n->message; false: one
  * is none. */
 MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
-/* These entries are in the log after keep now, and nothing else. */
+/* These entries are in the log after keep now, and nothing else; or are about
+ * to be given to the saver. */
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count);
 /* The log has none; that of the state is in force now. */
 void members_loaded(struct node *n, raft_index index, struct bytes record);
+/* Are there other voters? Set n->others. */
+void members_count(struct node *n);
 /* The core says: the one at index is in force. */
 void members_enforced(struct node *n, raft_index index);
 

@@ -146,6 +146,18 @@ bool members_receive(struct node *n, struct raft_event *ev)
 	return true;
 }
 
+/* Queued before the save that brings them: whoever can be asked for help is
+ * known when that counts. */
+static void note_others(struct node *n)
+{
+	bool others = atomic_load(&n->others);
+
+	members_count(n);
+	if (others != atomic_load(&n->others)) {
+		saver_others(n->saver, !others);
+	}
+}
+
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count)
 {
@@ -159,6 +171,7 @@ void members_saved(struct node *n, raft_index keep,
 				       &n->parsed);
 		}
 	}
+	note_others(n);
 }
 
 void members_loaded(struct node *n, raft_index index, struct bytes record)
@@ -172,4 +185,23 @@ void members_enforced(struct node *n, raft_index index)
 {
 	CHECK(index == n->configs.index); /* M1 */
 	n->follow = true;
+	note_others(n); /* of a loaded snapshot */
+}
+
+void members_count(struct node *n)
+{
+	const struct configs *c = &n->configs;
+	bool others = false;
+
+	for (size_t i = 0; i < c->now.count; i++) {
+		const struct wire_member *m = &c->now.members[i];
+
+		others = others || (m->id != n->identity.self &&
+				    (m->standing == WIRE_VOTER ||
+				     m->standing == WIRE_INCOMING ||
+				     m->standing == WIRE_OUTGOING));
+	}
+	if (c->index > 0) { /* else of one that joins, or is repaired */
+		atomic_store(&n->others, others);
+	}
 }

@@ -100,6 +100,9 @@ struct node_config {
 	uint32_t log_bytes;	/* kept for members that are away */
 	uint64_t snapshot_rate; /* bytes a second that are sent of them;
 				   0: limits.h */
+	/* A damaged log or state is set aside, and the node is repaired from
+	 * its peers, if it has any (mend.h); else it does not open. */
+	bool repair;
 	const struct node_client *client;
 	void *context;
 };
@@ -124,6 +127,23 @@ MUST_USE int node_name_in(const char *data,
 MUST_USE int node_open(const struct node_config *config, struct node **node,
 		       struct buffer *problem);
 void node_identity(const struct node *node, struct node_identity *identity);
+
+/* Between open and start: a repair begins, and the log is empty already. The
+ * client must move all that it keeps of its state into this folder (returned,
+ * mem_free() it; what has its name there already is to be removed instead),
+ * and say so durably with node_cleared(); it begins empty. NULL: nothing is to
+ * be done. Until then each open begins with this again. */
+char *node_aside(const struct node *node);
+MUST_USE int node_cleared(struct node *node, struct buffer *problem);
+/* A repair is under way: what this node has may lack what it has shown. As of
+ * open. */
+bool node_repairs(const struct node *node);
+/* (any) The client's state is damaged, as `what` says for a person: the next
+ * open begins a repair. 0: that is durable, and the node is of no more use.
+ * STATUS_CORRUPT: this node can not be repaired, nothing is changed; problem
+ * gets why, if it is not for being alone. Else an error of the disk. */
+MUST_USE int node_want_repair(struct node *node, const char *what,
+			      struct buffer *problem);
 
 /* Between open and start, for recovery: the log held is (base, last], of
  * which everything up to commit is committed. */
@@ -249,6 +269,7 @@ struct node_member {
 	bool connected;
 	raft_ms heard;	  /* anything from it; 0: never */
 	raft_index match; /* leader only */
+	bool repairing;	  /* damaged, does not vote; by its last word */
 };
 
 /* Since the start. */
@@ -269,6 +290,7 @@ struct node_status {
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	raft_ms led; /* when a leader with a majority was last heard, or was
 			this node; 0: never since the start */
+	char damage[512];  /* what this node is repaired from; "": it is not */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */

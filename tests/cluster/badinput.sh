@@ -227,17 +227,25 @@ garbage() {
 	must wait_for 10 cluster_is_one
 }
 
+# A member of many repairs itself (repair.sh); one that can not know what it has
+# promised, or has nobody to ask, refuses.
 damage() { # WHAT FILE OFFSET PATTERN: n3 refuses, the others go on
-	local keep=$CLUSTER_DIR/keep
+	local keep=$CLUSTER_DIR/keep promise=$CLUSTER_DIR/promise
 	[ -f "$2" ] || fail "$1: no file $2"
 	cp -p "$2" "$keep"
+	cp -p "${DATA[3]}/promise" "$promise"
 	printf 'damaged by hand.' |
 		dd of="$2" bs=1 seek="$3" conv=notrunc status=none
+	printf 'damaged by hand.' |
+		dd of="${DATA[3]}/promise" bs=1 conv=notrunc status=none
 	gives_up "$1" "$4" "$RAFTFS" -f --id n3 --data "${DATA[3]}" \
 		--peers "$PEERS" "${MNT[3]}"
+	grep -q 'must be replaced' "$CLUSTER_DIR/err" ||
+		fail "$1: $(cat "$CLUSTER_DIR/err")"
 	must within 10 bash -c 'echo on >"$1"' _ "${MNT[1]}/on"
 	[ "$(within 5 cat "${MNT[2]}/on")" = on ] || fail "the others stopped"
 	cp -p "$keep" "$2"
+	cp -p "$promise" "${DATA[3]}/promise"
 }
 
 damages() {

@@ -96,7 +96,7 @@ static void wipe(int node)
 	disk_wipe(node);
 	state_wipe(node);
 	h->id = 0;
-	h->is_damaged = false;
+	h->is_damaged = h->is_refused = false;
 	/* Who was told of no peers founds a cluster of its own again. */
 	h->back_at = sim.plan.nodes > 1 || h->joins ? h->back_at : 0;
 	say(SIM_EV_LIFE, node, "wiped: its data are gone");
@@ -207,7 +207,7 @@ static void lose(void)
 	}
 }
 
-/* One that has lost its data, or whose log is damaged, gets a new life. */
+/* One that has lost its data, or can not be repaired, gets a new life. */
 static void replace(int node)
 {
 	struct host *h = &sim.hosts[node];
@@ -219,7 +219,7 @@ static void replace(int node)
 	};
 
 	h->may_leave = true;
-	if (h->is_damaged) {
+	if (h->is_refused) {
 		wipe(node);
 		h->is_lost = true;
 	}
@@ -238,7 +238,7 @@ static bool replace_someone(void)
 		int node = (first + i) % (int)sim_nodes();
 		const struct host *h = &sim.hosts[node];
 
-		if (h->is_lost || (h->is_damaged && h->state == SIM_DOWN)) {
+		if (h->is_lost || (h->is_refused && h->state == SIM_DOWN)) {
 			replace(node);
 			return true;
 		}

@@ -23,8 +23,9 @@ struct votes {
 
 struct member {
 	struct trail trail;
-	bool is_damaged;
-	bool is_alive; /* status is of this life */
+	bool is_damaged; /* something rotted since it booted last */
+	bool is_mending; /* it has lost what it had, and is not whole yet */
+	bool is_alive;	 /* status is of this life */
 	struct raft_status status;
 	struct votes votes;
 	struct raft_hard told; /* the newest term, and the vote in it */
@@ -191,7 +192,8 @@ static void check_majority(int node, const raft_id *voters, uint32_t count,
 		int at = node_of(voters[i]);
 
 		have += at >= 0 &&
-			trail_has(&law.member[at].trail, index, term);
+			(law.member[at].is_mending ||
+			 trail_has(&law.member[at].trail, index, term));
 	}
 	if (2 * have <= count && count > 0) {
 		sim_fail("L6 %s committed entry %lu of term %lu, durable on "
@@ -296,7 +298,8 @@ static void check_match(int node, const struct raft *core,
 	struct raft_peer_status peer;
 	raft_term term;
 
-	if (at < 0 || raft_peer(core, id, &peer) != 0) {
+	if (at < 0 || raft_peer(core, id, &peer) != 0 ||
+	    law.member[at].is_mending) {
 		return;
 	}
 	t = &law.member[at].trail;
@@ -542,10 +545,11 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 		m->votes = (struct votes){0};
 		m->told = (struct raft_hard){0};
 		m->since = 0;
-	} else if (!m->is_damaged) {
-		check_told(node, boot);
+	} else {
+		check_told(node, boot); /* whatever has rotted */
 	}
-	broken = trail_boot(&m->trail, s.self, boot, m->is_damaged);
+	broken = trail_boot(&m->trail, s.self, boot,
+			    m->is_damaged && boot->repair != 0);
 	if (broken != NULL) {
 		sim_fail("D1 %s: %s: term %lu, last %lu, commit %lu, was term "
 			 "%lu, last %lu, commit %lu",
@@ -555,6 +559,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 			 (unsigned long)was.commit);
 	}
 	m->is_damaged = false;
+	m->is_mending = boot->repair != 0;
 	m->is_alive = true;
 	m->ticket_count = 0;
 	m->status = s;
@@ -595,6 +600,7 @@ void law_stepped(int node, const struct raft *core,
 	}
 	raft_status(core, &s);
 	m->status = s;
+	m->is_mending = m->is_mending && s.repairing;
 	check_own(node, &was, &s);
 	if (s.role == RAFT_LEADER &&
 	    (was.role != RAFT_LEADER || was.term != s.term)) {

@@ -72,6 +72,7 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"quorum: yes\n"
 		"reads: fresh\n"
 		"disk: ok\n"
+		"repair: none\n"
 		"members: 3\n"
 		"member: n1 127.0.0.1:7001 voter leader self\n"
 		"member: n2 127.0.0.1:7002 voter connected heard=12ms "
@@ -201,6 +202,44 @@ static void an_unknown_reason_still_names_the_quorum(void **state)
 	buffer_deinit(&text);
 }
 
+static void a_repair_says_what_from_and_how_far(void **state)
+{
+	struct kv_status status = {
+		.role = "follower",
+		.repair = "log-1: damaged at offset 4096",
+		.cut_off = true,
+		.member_count = 1,
+		.members = {{.name = "n2",
+			     .address = "a:1",
+			     .standing = "voter",
+			     .repairing = true,
+			     .connected = true}},
+	};
+	struct buffer text = {0};
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nrepair: does not vote, waits for a leader "
+			       "(log-1: damaged at offset 4096)\n"));
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nreads: fresh (cut off: they fail)\n"));
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nmember: n2 a:1 voter repairing connected"));
+	buffer_reset(&text);
+	status.repair_until = 77;
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nrepair: does not vote until it has index 77 "
+			       "(log-1: damaged at offset 4096)\n"));
+	buffer_reset(&text);
+	status_json(&status, KV_READS_FRESH, &text);
+	assert_non_null(strstr(buffer_text(&text), "\"repair\": \"log-1: "));
+	assert_non_null(strstr(buffer_text(&text), "\"repairing\": true"));
+	assert_non_null(strstr(buffer_text(&text), "\"repair_until\": 77"));
+	buffer_deinit(&text);
+}
+
 /* Commit may be known later than what is applied after a restart. */
 static void lag_is_never_below_zero(void **state)
 {
@@ -283,6 +322,7 @@ int main(void)
 		cmocka_unit_test(what_an_invitation_is_for_is_told),
 		cmocka_unit_test(before_founding_members_are_founding),
 		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
+		cmocka_unit_test(a_repair_says_what_from_and_how_far),
 		cmocka_unit_test(lag_is_never_below_zero),
 		cmocka_unit_test(json_holds_numbers_as_numbers),
 		cmocka_unit_test(changes_under_way_are_told),

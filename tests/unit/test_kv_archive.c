@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/folder.h"
+#include "base/frame.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "kv/archive.h"
@@ -160,6 +161,59 @@ static void any_damage_is_refused_and_leaves_nothing(void **state)
 	buffer_deinit(&problem);
 }
 
+/* The same files, of other content and at another time. */
+static void GIVEN_SECOND_BACKUP(const char *name)
+{
+	struct archive a = {.index = 43, .term = 7, .made_ns = 9000000};
+	struct buffer problem = {0};
+
+	GIVEN_FILE("state/CURRENT", 16, 11);
+	GIVEN_FILE("state/000012.sst", 600000, 12);
+	assert_int_equal(
+		archive_save(at(name), at("state"), &a, &goes_on, &problem), 0);
+}
+
+static void read_file(const char *name, struct buffer *out)
+{
+	FILE *f = fopen(at(name), "r");
+
+	assert_non_null(f);
+	buffer_grow(out, fread(buffer_reserve(out, 1 << 20), 1, 1 << 20, f));
+	fclose(f);
+}
+
+/* As when a copy over an older one is cut short: each part checks by itself. */
+static void what_is_of_two_backups_is_refused(void **state)
+{
+	struct buffer first = {0};
+	struct buffer second = {0};
+	struct buffer problem = {0};
+	unsigned seams = 0;
+	size_t seam = 8; /* behind the name of the format */
+	(void)state;
+
+	GIVEN_BACKUP();
+	GIVEN_SECOND_BACKUP("second");
+	read_file("backup", &first);
+	read_file("second", &second);
+	seam += FRAME_HEADER_BYTES + get_le32(second.data + seam);
+	while (seam < second.size) {
+		FILE *f = fopen(at("backup"), "w");
+
+		fwrite(second.data, 1, seam, f);
+		fwrite(first.data + first.size - (second.size - seam), 1,
+		       second.size - seam, f);
+		fclose(f);
+		assert_int_equal(load(NULL, &problem), STATUS_CORRUPT);
+		seam += FRAME_HEADER_BYTES + get_le32(second.data + seam);
+		seams++;
+	}
+	assert_int_equal(seams, 8); /* three files, of 1, 3 and 0 parts; end */
+	buffer_deinit(&first);
+	buffer_deinit(&second);
+	buffer_deinit(&problem);
+}
+
 static void what_is_no_backup_is_called_that(void **state)
 {
 	struct buffer problem = {0};
@@ -292,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ARCHIVE_TEST(a_backup_comes_back_as_it_was),
 		ARCHIVE_TEST(any_damage_is_refused_and_leaves_nothing),
+		ARCHIVE_TEST(what_is_of_two_backups_is_refused),
 		ARCHIVE_TEST(what_is_no_backup_is_called_that),
 		ARCHIVE_TEST(one_that_fails_leaves_the_earlier_one),
 		ARCHIVE_TEST(only_a_regular_file_is_replaced),
