@@ -290,7 +290,7 @@ struct node_status {
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	raft_ms led; /* when a leader with a majority was last heard, or was
 			this node; 0: never since the start */
-	char damage[512];  /* what this node is repaired from; "": it is not */
+	char damage[512]; /* what this node is repaired from; "": it is not */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
