@@ -28,7 +28,8 @@ MUST_USE bool launch_begin(struct launch *l, int *exit_code);
 /* The data folder, a descriptor lent for ever, is its own: in the background,
  * log into a file there. An abort says whether its disk was full. */
 void launch_log(struct launch *l, int folder);
-/* It serves. note: a line for a person, or NULL. Once. */
+/* It serves. note: a line for a person, or NULL. Once, and not while another
+ * thread calls launch_failed(). */
 void launch_ready(struct launch *l, const char *note);
 /* It does not, or no longer: logged, and told to whoever still listens. */
 void launch_failed(struct launch *l, const char *line);

@@ -3,7 +3,9 @@
  *
  * Start: options, mount point, (background: fork), node, control socket,
  * mount; the end is the reverse. The parent of a background daemon prints what
- * the child tells it (launch.h) and leaves when the tree is there.
+ * the child tells it (launch.h): that comes from a thread of its own, the
+ * announcer, once the cluster was met or did not answer in time. Meanwhile the
+ * mount is served already.
  *
  * Signals: TERM, INT and HUP end the daemon; a second one at once, though not
  * without taking the mount away. PIPE is ignored. */
@@ -36,7 +38,7 @@ enum {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
-	FOUNDING_POLL_MS = 20,
+	LAUNCH_POLL_MS = 20,
 };
 
 struct daemon {
@@ -48,6 +50,8 @@ struct daemon {
 	struct mount *mount;
 	char *socket;
 	int folder; /* the data folder; -1: not open */
+	uint64_t announce_by_ms;
+	pthread_t announcer;
 	pthread_mutex_t lock;
 	char failure[512]; /* why the node can not go on; by lock */
 };
@@ -59,12 +63,19 @@ static char mountpoint_of_signal[PATH_MAX];
 static _Atomic(struct mount *) mount_of_signal;
 static atomic_int enders; /* that may be using it */
 
-static void end(void)
+/* Nothing waits any longer. */
+static bool end_waits(void)
 {
 	uint64_t one = 1;
+
+	return write(end_fd, &one, sizeof one) == (ssize_t)sizeof one;
+}
+
+static void end(void)
+{
 	struct mount *m;
 
-	if (write(end_fd, &one, sizeof one) < 0) {
+	if (!end_waits()) {
 		return; /* it is full, so it wakes anyway */
 	}
 	atomic_fetch_add(&enders, 1);
@@ -327,20 +338,21 @@ static int open_mount(struct daemon *d, struct buffer *problem)
 	return 0;
 }
 
-/* Has the cluster a first state? A node alone founds at once; others find
- * each other first. Not longer than a change would wait, and not for ever when
- * asked to end. */
-static bool wait_founded(struct daemon *d)
+static bool has_root(struct daemon *d)
 {
-	uint64_t until = kv_now_ms() + d->options.timeout_ms;
 	struct fs_attr root;
 
-	while (fs_getattr(kv_newest(d->kv), FS_ROOT, &root) != 0) {
-		if (kv_now_ms() >= until || wait_end(FOUNDING_POLL_MS)) {
-			return false;
-		}
+	return fs_getattr(kv_newest(d->kv), FS_ROOT, &root) == 0;
+}
+
+/* Until the cluster has a first state: before, there is nothing to mount. A
+ * node alone founds at once; others find each other first. Not longer than a
+ * change would wait, and not for ever when asked to end. */
+static void wait_founded(struct daemon *d)
+{
+	while (!has_root(d) && kv_now_ms() < d->announce_by_ms &&
+	       !wait_end(LAUNCH_POLL_MS)) {
 	}
-	return true;
 }
 
 static int start(struct daemon *d, struct buffer *problem)
@@ -380,24 +392,59 @@ static void stop(struct daemon *d)
 
 /* --- Run -------------------------------------------------------------------*/
 
-/* Tell the terminal that the daemon runs, or why it does not yet serve. */
-static void announce(struct daemon *d)
+/* A state of its own is not enough to say that it serves: its cluster may have
+ * removed or replaced this node meanwhile, and tells so when it is called. */
+static bool has_met(struct daemon *d, struct kv_status *status)
 {
-	struct kv_status *status;
-
-	if (wait_founded(d)) {
-		launch_ready(&d->launch, NULL);
-		return;
-	}
-	if (has_failed(d)) {
-		return;
-	}
-	status = mem_zalloc(sizeof *status);
 	kv_status(d->kv, status);
-	launch_ready(&d->launch, status->why[0] != '\0'
-					 ? status->why
-					 : "no quorum yet: waiting for peers");
+	return status->quorum && !status->asking && has_root(d);
+}
+
+static const char *launch_note(const struct kv_status *status)
+{
+	if (status->quorum) {
+		return NULL;
+	}
+	return status->why[0] != '\0' ? status->why
+				      : "no quorum yet: waiting for peers";
+}
+
+/* Tell the terminal that the daemon runs, or why it does not yet serve. Whoever
+ * ends meanwhile says why itself, and whoever was asked to has not served. */
+static void *announce(void *context)
+{
+	struct daemon *d = context;
+	struct kv_status *status = mem_zalloc(sizeof *status);
+	bool ends = false;
+
+	while (!has_met(d, status) && kv_now_ms() < d->announce_by_ms &&
+	       !ends) {
+		ends = wait_end(LAUNCH_POLL_MS);
+	}
+	if (!ends && !wait_end(0)) {
+		launch_ready(&d->launch, launch_note(status));
+	}
 	mem_free(status);
+	return NULL;
+}
+
+/* Signals stay with the thread that serves. */
+static void start_announcer(struct daemon *d)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (pthread_create(&d->announcer, NULL, announce, d) != 0) {
+		log_fatal("no thread to be had");
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void stop_announcer(struct daemon *d)
+{
+	(void)end_waits();
+	pthread_join(d->announcer, NULL);
 }
 
 static int run(struct daemon *d)
@@ -406,13 +453,16 @@ static int run(struct daemon *d)
 	int rc = start(d, &problem);
 
 	if (rc == 0) {
-		announce(d);
+		d->announce_by_ms = kv_now_ms() + d->options.timeout_ms;
+		wait_founded(d);
+		start_announcer(d);
 		if (d->mount == NULL) {
 			while (!wait_end(-1)) {
 			}
 		} else {
 			rc = mount_serve(d->mount);
 		}
+		stop_announcer(d);
 		if (rc != 0) {
 			buffer_printf(&problem, "the mount at %s failed",
 				      d->options.mountpoint);

@@ -143,7 +143,7 @@ static int write_file(struct writer *w, const char *name)
 {
 	char *path = mem_printf("%s/%s", w->folder, name);
 	kv_BackupFile record = {.size = 0};
-	struct stat at;
+	struct stat at = {.st_size = 0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = 0;
 

@@ -249,6 +249,7 @@ struct kv_status {
 	char why[256];	     /* when not: "no quorum: " and the reason */
 	uint64_t led_ms_ago; /* a leader with a majority was heard;
 				UINT64_MAX: never since the start */
+	bool asking;	     /* who answers at `join` is not known yet */
 	bool disk_low;	     /* this node's data disk is nearly full */
 	bool full;    /* so are too many: what adds to the tree is refused */
 	bool cut_off; /* fresh reads fall back, strict ones fail */

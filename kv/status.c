@@ -103,6 +103,7 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->led_ms_ago = n->led == 0    ? UINT64_MAX
 			: n->led < now ? now - n->led
 				       : 0;
+	s->asking = n->asking;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {
 		set_why(s, n);

@@ -55,9 +55,10 @@ enum {
 	LINK_LIMIT_MS = 2000, /* to connect; to answer the HELLO */
 	BACKOFF_MIN_MS = 50,
 	BACKOFF_MAX_MS = 1000,
-	SWEEP_MS = 500,	     /* pings out; silence counted */
-	SWEEPS_GREETING = 4, /* a caller has that long for its HELLO */
-	SWEEPS_SILENT = 7,   /* and may be silent that long later */
+	LINK_PROVEN_MS = 1000, /* up for so long: it was not just greeted */
+	SWEEP_MS = 500,	       /* pings out; silence counted */
+	SWEEPS_GREETING = 4,   /* a caller has that long for its HELLO */
+	SWEEPS_SILENT = 7,     /* and may be silent that long later */
 	HEARD_MS = 3 * SWEEP_MS,
 	SAY_AGAIN_MS = 10000,
 	FORWARD_BYTES_MAX = 8 << 20, /* queued on the way to the leader */
@@ -113,7 +114,10 @@ struct peer {
 	struct sockaddr_storage addresses[ADDRESSES_MAX];
 	size_t address_count;
 	char problem[160]; /* why it is not up; "" */
-	raft_ms said;	   /* in the log, since it was up last; 0: not yet */
+	raft_ms up;	   /* since when it is */
+	bool proven;	   /* that is long enough; or it is not up */
+	bool up_said;	   /* in the log, of this connection */
+	raft_ms said;	   /* a problem, since it was proven; 0: not yet */
 	bool batched;	   /* the batch of this turn has entries of it */
 	bool repairing;	   /* by its last word */
 	bool owed;	   /* the refusal below, until there is a way */
@@ -435,6 +439,7 @@ uint64_t peer_link(const struct peer *p);
 void peer_moved(struct peer *p); /* its address is another */
 void peer_part(struct peer *p);	 /* end both halves */
 void peer_soon(struct peer *p);	 /* it called, so it is there: dial now */
+void peer_sweep(struct peer *p); /* is its link proven by now? */
 void peer_hello(struct node *n, struct conn *c, const char *target,
 		raft_id target_id);
 void peer_note(struct peer *p, const char *problem);

@@ -287,6 +287,8 @@ struct node_status {
 	uint8_t cluster[16];
 	bool founded;
 	bool joining;	   /* not founded, and waits to be let in */
+	bool asking;	   /* who answers at --join is not known yet, nor that
+			      nobody does */
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	raft_ms led; /* when a leader with a majority was last heard, or was
 			this node; 0: never since the start */

@@ -2,9 +2,10 @@
 /* peer.c - the dialled half of a link: find, connect, greet, keep up.
  *
  * The diagram of the states is in inside.h. Whatever ends a connection leads
- * to peer_retry(), which alone starts the back-off. Host names are resolved at
- * each dial, beside it when an address is known already: a resolver that
- * hangs must not keep a link down. */
+ * to peer_retry(), which alone starts the back-off. That ends when a link has
+ * proved good for a while: who greets may refuse in its next breath, each time
+ * it is called. Host names are resolved at each dial, beside it when an address
+ * is known already: a resolver that hangs must not keep a link down. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,6 +325,26 @@ void peer_hand_on(struct peer *p)
 	p->empty = false; /* whatever follows, follows it */
 }
 
+static void say_up(struct peer *p)
+{
+	if (!p->seed && !p->up_said) {
+		log_info("link to %s is up%s", p->member.name,
+			 p->empty ? ", it is empty" : "");
+	}
+	p->up_said = true;
+}
+
+void peer_sweep(struct peer *p)
+{
+	if (p->state == PEER_UP && !p->proven &&
+	    clock_ms() - p->up >= LINK_PROVEN_MS) {
+		p->proven = true;
+		p->backoff_ms = BACKOFF_MIN_MS;
+		p->said = 0;
+		say_up(p);
+	}
+}
+
 static void greeted(struct peer *p, const struct wire_hello *hello)
 {
 	struct node *n = p->node;
@@ -331,16 +352,16 @@ static void greeted(struct peer *p, const struct wire_hello *hello)
 	CHECK(uv_timer_stop(&p->timer) == 0);
 	p->state = PEER_UP;
 	p->links++;
-	p->backoff_ms = BACKOFF_MIN_MS;
+	p->up = clock_ms();
+	p->proven = false;
+	p->up_said = false;
 	p->empty = !hello->founded;
 	p->foreign = false;
 	p->member.id = p->seed ? 0 : hello->id;
 	p->problem[0] = 0;
-	p->said = 0;
 	n->dirty = true;
-	if (!p->seed) {
-		log_info("link to %s is up%s", p->member.name,
-			 p->empty ? ", it is empty" : "");
+	if (p->said == 0) { /* else once it is proven */
+		say_up(p);
 	}
 	if (n->identity.founded) {
 		peer_hand_on(p);

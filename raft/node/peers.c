@@ -253,6 +253,7 @@ void peers_sweep(struct node *n)
 			drop(n, i - 1);
 			continue;
 		}
+		peer_sweep(p);
 		p->idle = p->guest && p->in == NULL ? p->idle + 1 : 0;
 		if (p->idle > SWEEPS_GUEST) {
 			drop(n, i - 1);

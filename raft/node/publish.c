@@ -144,15 +144,21 @@ static void say_quorum(struct node *n, struct buffer *out)
 	}
 }
 
-static void say_joining(const struct node *n, struct buffer *out)
+/* Why nobody answers at --join; "": not known yet. */
+static const char *seed_problem(const struct node *n)
 {
-	const char *problem = "";
-
 	for (size_t i = 0; i < n->peer_count; i++) {
 		if (n->peers[i]->seed) {
-			problem = n->peers[i]->problem;
+			return n->peers[i]->problem;
 		}
 	}
+	return "";
+}
+
+static void say_joining(const struct node *n, struct buffer *out)
+{
+	const char *problem = seed_problem(n);
+
 	buffer_printf(out, "joining: waiting for %s%s%s", n->join,
 		      problem[0] != 0 ? ": " : "", problem);
 }
@@ -261,6 +267,7 @@ void publish_status(struct node *n)
 	s->raft.self = n->identity.self;
 	s->founded = n->identity.founded;
 	s->joining = !s->founded && n->join[0] != 0;
+	s->asking = n->join[0] != 0 && !n->seeded && seed_problem(n)[0] == 0;
 	memcpy(s->cluster, n->identity.founding.cluster, sizeof s->cluster);
 	(void)snprintf(s->waiting, sizeof s->waiting, "%s",
 		       buffer_text(&waiting));

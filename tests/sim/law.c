@@ -264,11 +264,35 @@ static void note_commit(int node, const struct raft *core,
 /* --- Leading ----------------------------------------------------------------
  */
 
+/* L1, of one half. What becomes of a vote is not known any more when its
+ * voter's disk is gone. */
+static void check_votes(int node, const raft_id *voters, uint32_t count,
+			raft_term term)
+{
+	raft_id self = law.member[node].trail.id;
+	uint32_t have = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int at = node_of(voters[i]);
+		const struct votes *v = at >= 0 ? &law.member[at].votes : NULL;
+
+		have += v == NULL || at == node ||
+			(term < v->capacity && v->to[term] == self);
+	}
+	if (2 * have <= count && count > 0) {
+		sim_fail("L1 %s leads in term %lu by %u votes of %u",
+			 sim_name(node), (unsigned long)term, have, count);
+	}
+}
+
 /* L1, L4. */
 static void note_leader(int node, const struct raft *core, raft_term term)
 {
+	const struct raft_members *m = raft_members(core);
 	raft_id self = law.member[node].trail.id;
 
+	check_votes(node, m->voters, m->voter_count, term);
+	check_votes(node, m->outgoing, m->outgoing_count, term);
 	law.leader = grown(law.leader, &law.leader_capacity, sizeof *law.leader,
 			   term);
 	if (law.leader[term] != 0 && law.leader[term] != self) {

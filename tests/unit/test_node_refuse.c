@@ -12,6 +12,7 @@
 
 #include "base/frame.h"
 #include "base/mem.h"
+#include "raft/node/clock.h"
 #include "raft/node/wire.h"
 #include "tests/lib/caller.h"
 #include "tests/lib/nodetest.h"
@@ -158,6 +159,40 @@ static void the_data_of_another_cluster_is_refused_by_its_node(void **state)
 	assert_true(kit_await_failed(k, "belongs to another cluster"));
 	kit_propose(&kit->nodes[0], 0, 10, 8);
 	assert_true(kit_await(&kit->nodes[1], 10));
+}
+
+/* Somebody at n2's port, who says who it is, and then that it does not speak
+ * to whoever calls. */
+static void GIVEN_N2_ENDS_A_CALL_OF_N1(struct kit *kit)
+{
+	struct caller_ear ear = {.fd = caller_called(&kit->nodes[1])};
+	struct buffer hello = {0};
+	struct bytes body;
+
+	assert_true(caller_hears(&ear, WIRE_HELLO, &body));
+	caller_hello(&kit->nodes[1], &kit->nodes[0], &hello);
+	caller_say(ear.fd, buffer_bytes(&hello));
+	buffer_deinit(&hello);
+	buffer_deinit(&ear.in);
+	close(ear.fd);
+}
+
+static void who_greets_and_refuses_is_called_less_and_less_often(void **state)
+{
+	struct kit *kit = *state;
+	raft_ms began;
+
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(&kit->nodes[1]);
+	GIVEN_N2_ENDS_A_CALL_OF_N1(kit);
+
+	began = clock_ms();
+	for (size_t i = 0; i < 8; i++) {
+		GIVEN_N2_ENDS_A_CALL_OF_N1(kit);
+	}
+
+	assert_true(clock_ms() - began >= 2000);
 }
 
 static void different_peer_lists_wait_and_say_so(void **state)
@@ -377,6 +412,8 @@ int main(void)
 		KIT_TEST(GIVEN_THREE, a_member_of_another_cluster_is_left_out),
 		KIT_TEST(GIVEN_THREE,
 			 the_data_of_another_cluster_is_refused_by_its_node),
+		KIT_TEST(GIVEN_TWO,
+			 who_greets_and_refuses_is_called_less_and_less_often),
 		KIT_TEST(GIVEN_THREE, different_peer_lists_wait_and_say_so),
 		KIT_TEST(GIVEN_THREE, noise_is_closed_and_counted),
 		KIT_TEST(GIVEN_THREE,
