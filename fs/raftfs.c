@@ -161,6 +161,16 @@ static int make_parents(const char *path, struct buffer *problem)
 	return rc;
 }
 
+/* Once it is locked, so that no two daemons log into one folder; and before the
+ * node runs, so that what it says of its end is not said twice. */
+static void open_log(void *context)
+{
+	struct daemon *d = context;
+
+	d->folder = open(d->options.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	launch_log(&d->launch, d->folder);
+}
+
 static struct kv_config config_of(struct daemon *d)
 {
 	const struct options *o = &d->options;
@@ -178,6 +188,7 @@ static struct kv_config config_of(struct daemon *d)
 		.snapshot_rate = o->snapshot_rate,
 		.machine = &d->machine,
 		.failed = on_failed,
+		.locked = open_log,
 		.context = d,
 	};
 }
@@ -285,13 +296,6 @@ static int recover(struct daemon *d)
 	return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-/* Once it is locked, so that no two daemons log into one folder. */
-static void open_log(struct daemon *d)
-{
-	d->folder = open(d->options.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	launch_log(&d->launch, d->folder);
-}
-
 static int open_control(struct daemon *d, struct buffer *problem)
 {
 	struct control_config config = {
@@ -360,7 +364,6 @@ static int start(struct daemon *d, struct buffer *problem)
 	int rc = open_node(d, problem);
 
 	if (rc == 0) {
-		open_log(d);
 		rc = open_control(d, problem);
 	}
 	if (rc == 0 && !d->options.no_mount) {

@@ -489,6 +489,9 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	if (rc != 0) {
 		return rc;
 	}
+	if (config->locked != NULL) {
+		config->locked(config->context);
+	}
 	rc = start(kv, problem);
 	if (rc != 0) {
 		kv_free(kv);

@@ -45,6 +45,9 @@ struct kv_config {
 	 * refused by its cluster: one line for a person. The owner must
 	 * unmount, kv_close() and exit non-zero. */
 	void (*failed)(void *context, const char *line);
+	/* By kv_open(), once the data folder is locked and before any thread
+	 * is started that may fail; NULL: not wanted. */
+	void (*locked)(void *context);
 	void *context;
 };
 
