@@ -42,6 +42,7 @@ enum {
 	KV_FLUSH_REMOVED = 1024,     /* keys: that is much; ... */
 	KV_FLUSH_REMOVED_MS = 10000, /* ... its space is wanted back */
 	KV_FULL_MS = 200,	     /* between two tries on a full disk */
+	KV_ENTRY_BYTES = 1 << 10,    /* of the state, beside its content */
 };
 
 /* Entries committed and not yet applied. */

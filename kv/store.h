@@ -48,6 +48,9 @@ struct store_ops {
 	/* Room on the disk that a flush would need now, and more for its own
 	 * accounts: with less, nothing should be committed. */
 	uint64_t (*need)(struct store *s);
+	/* Changes that it takes into memory before it has to write: so many
+	 * can be committed without any room on the disk. */
+	uint64_t (*slack)(struct store *s);
 	void (*close)(struct store *s); /* without a flush of its own */
 };
 

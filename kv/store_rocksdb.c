@@ -411,6 +411,16 @@ static uint64_t rocks_need(struct store *s)
 	return held + held / 4 + NEED_BYTES;
 }
 
+/* Half of the buffer: what a batch takes is not known before. */
+static uint64_t rocks_slack(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	uint64_t half = rocksdb_options_get_write_buffer_size(r->options) / 2;
+	uint64_t used = property(r, "rocksdb.cur-size-active-mem-table");
+
+	return used < half ? half - used : 0;
+}
+
 static struct kv_view *rocks_view_open(struct store *s)
 {
 	struct rocks *r = rocks_of(s);
@@ -466,6 +476,7 @@ static const struct store_ops rocks_ops = {
 	.shrink = rocks_shrink,
 	.bytes = rocks_bytes,
 	.need = rocks_need,
+	.slack = rocks_slack,
 	.close = rocks_close,
 };
 

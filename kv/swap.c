@@ -252,6 +252,15 @@ static uint64_t front_need(struct store *s)
 	return need;
 }
 
+static uint64_t front_slack(struct store *s)
+{
+	struct behind *b = hold(front_of(s));
+	uint64_t slack = b->store->ops->slack(b->store);
+
+	let_go(b);
+	return slack;
+}
+
 /* --- Closing -------------------------------------------------------------- */
 
 /* Nobody uses b any more. Return whether nothing is left of it. */
@@ -341,6 +350,7 @@ static const struct store_ops front_ops = {
 	.shrink = front_shrink,
 	.bytes = front_bytes,
 	.need = front_need,
+	.slack = front_slack,
 	.close = front_close,
 };
 

@@ -182,22 +182,39 @@ bool kv_pause_full(struct kv *kv, pthread_cond_t *wake)
 	return !over;
 }
 
-/* Looked at now and then, and before each batch on a disk that runs full. */
-static bool has_room(struct kv *kv)
+/* About what the entries make of it: keys and accounts. */
+static uint64_t batch_bytes(struct entry **entries, size_t count)
 {
-	if (kv->unlooked < node_space_pace(kv->node) &&
-	    !node_space_low(kv->node)) {
-		return true;
+	uint64_t bytes = count * KV_ENTRY_BYTES;
+
+	for (size_t i = 0; i < count; i++) {
+		bytes += 2 * (uint64_t)entries[i]->size;
 	}
-	kv->unlooked = 0;
-	node_space_look(kv->node);
-	return node_space_has(kv->node, kv->store->ops->need(kv->store));
+	return bytes;
+}
+
+/* What fits into memory needs no room now: so a removal is done on a disk that
+ * is full to the last byte. Beyond, the batch may begin a flush, and the room
+ * for that has to be there before: a store that has met the full disk goes on
+ * seconds later only, reserve or not. Another program takes it at any time. */
+static bool has_room(struct kv *kv, struct entry **entries, size_t count)
+{
+	const struct store_ops *ops = kv->store->ops;
+
+	if (kv->unlooked >= node_space_pace(kv->node) ||
+	    node_space_low(kv->node)) {
+		kv->unlooked = 0;
+		node_space_look(kv->node);
+	}
+	return batch_bytes(entries, count) <= ops->slack(kv->store) ||
+	       node_space_has(kv->node, ops->need(kv->store));
 }
 
 static int try_batch(struct kv *kv, struct entry **entries, size_t count)
 {
-	return has_room(kv) ? applier_apply(&kv->applier, entries, count)
-			    : STATUS_NO_SPACE;
+	return has_room(kv, entries, count)
+		       ? applier_apply(&kv->applier, entries, count)
+		       : STATUS_NO_SPACE;
 }
 
 /* Have the keeper flush: a flushed state needs less room. */

@@ -292,6 +292,9 @@ void begin_denied(struct node *n, struct conn *c, struct peer *p)
 	admit_line(denied, n->identity.founded || n->join[0] != 0,
 		   from->seed ? from->member.address : from->member.name,
 		   &line);
+	if (denied->reason == WIRE_DENIED_REMOVED) {
+		change_removed(n);
+	}
 	if (denied->reason != WIRE_DENIED_LATER) {
 		begin_fail(n, buffer_text(&line));
 	} else if (p != NULL && p->seed && denied->address[0] != 0 &&

@@ -7,7 +7,8 @@
  *
  *   X1  a request is answered when the configuration it asks for is committed
  *       as far as this node knows, when it was refused, or when its time is
- *       over: exactly once
+ *       over: exactly once; refused only if no leader that was asked for it can
+ *       have begun it
  *   X2  it is asked again of each new leader, or over each new link, saying
  *       so: what is there already is then as good as done
  *   X3  what a leader does by itself follows from how things stand, not from
@@ -267,7 +268,7 @@ void change_asked(struct node *n, raft_id from,
 		.from = from,
 		.change = *change,
 		.began = clock_ms(),
-		.until = clock_ms() + CHANGE_MS,
+		.until = clock_ms() + ASKED_MS,
 	};
 	n->asked_count++;
 	n->dirty = true;
@@ -416,6 +417,20 @@ static void done(struct node *n, struct request *r, int status,
 	n->client->changed(n->context, ticket, status, text);
 }
 
+/* May a leader have begun it, or begin it yet? */
+static bool may_be_done(const struct request *r)
+{
+	return r->accepted || r->sent || r->open;
+}
+
+/* The leader of now has refused it, but could not look: there is something else
+ * in its way, which may be what an earlier one made of the same. */
+static bool says_nothing(const struct request *r, int status)
+{
+	return (r->accepted || r->open) &&
+	       (status == STATUS_PENDING || status == STATUS_FULL);
+}
+
 void change_answered(struct node *n, const struct wire_changed *changed)
 {
 	for (size_t i = 0; i < n->request_count; i++) {
@@ -429,7 +444,10 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 			r->sent = false; /* there will be another */
 			r->rest = clock_ms() + CHANGE_REST_MS;
 		} else if (changed->status != 0) {
-			done(n, r, changed->status, changed->text);
+			done(n, r,
+			     says_nothing(r, changed->status) ? STATUS_UNKNOWN
+							      : changed->status,
+			     changed->text);
 		} else {
 			r->accepted = true;
 		}
@@ -488,14 +506,15 @@ static void expire(struct node *n, struct request *r)
 		config_named(&n->configs.now, r->change.name);
 	char text[WIRE_TEXT_BYTES + 1];
 
-	if (!r->accepted) {
+	if (!may_be_done(r)) {
 		done(n, r, STATUS_TIMED_OUT,
 		     n->published.waiting[0] != 0
 			     ? n->published.waiting
 			     : "the leader does not answer");
 		return;
 	}
-	if (r->change.kind != WIRE_CHANGE_PROMOTE || m == NULL) {
+	if (!r->accepted || r->change.kind != WIRE_CHANGE_PROMOTE ||
+	    m == NULL) {
 		done(n, r, STATUS_UNKNOWN, "it is not known to be done yet");
 		return;
 	}
@@ -522,6 +541,7 @@ static void ask(struct node *n, struct request *r)
 		return;
 	}
 	r->leader = r->leader == 0 ? n->raft.leader : r->leader;
+	r->open = r->open || r->sent;
 	r->sent = true;
 	r->term = n->raft.term;
 	r->link = link;
@@ -580,9 +600,32 @@ raft_ms change_due(const struct node *n)
 	return due;
 }
 
+void change_removed(struct node *n)
+{
+	struct buffer text = {0};
+
+	buffer_printf(&text, "%s is removed", n->identity.name);
+	for (size_t i = n->request_count; i > 0; i--) {
+		struct request *r = &n->requests[i - 1];
+
+		if (r->change.kind == WIRE_CHANGE_REMOVE &&
+		    strcmp(r->change.name, n->identity.name) == 0) {
+			done(n, r, 0, buffer_text(&text));
+		}
+	}
+	buffer_deinit(&text);
+}
+
 void change_stop(struct node *n)
 {
 	while (n->request_count > 0) {
-		done(n, &n->requests[0], STATUS_ENDED, "this node is ending");
+		struct request *r = &n->requests[0];
+
+		if (may_be_done(r)) {
+			done(n, r, STATUS_UNKNOWN,
+			     "this node is ending, and it may still be done");
+		} else {
+			done(n, r, STATUS_ENDED, "this node is ending");
+		}
 	}
 }

@@ -65,6 +65,7 @@ enum {
 	REQUESTS_MAX = 16,
 	CHANGES_ASKED_MAX = 32,
 	CHANGE_MS = 10000,    /* one that is not answered by then is given up */
+	ASKED_MS = 9000,      /* by the leader, who says why */
 	CHANGE_REST_MS = 100, /* after who was asked did not lead */
 	HAND_OVER_MS = 1000,  /* at the end: the leadership goes first */
 	HAND_OVER_ENTRIES = 64, /* else: to one that has all but so many */
@@ -181,7 +182,8 @@ struct request {
 	struct wire_change change;
 	raft_ms until;
 	bool accepted; /* a leader has it under way, or had */
-	bool sent;     /* on the way below */
+	bool sent;     /* on the way below, and not answered */
+	bool open;     /* so was an earlier one, and will not be any more */
 	raft_ms rest;  /* not asked again before */
 	raft_term term;
 	uint64_t link;
@@ -392,6 +394,8 @@ void change_asked(struct node *n, raft_id from,
 void change_answered(struct node *n, const struct wire_changed *changed);
 void change_turn(struct node *n);
 raft_ms change_due(const struct node *n); /* a turn is wanted then */
+/* A leader says so: who asked for that knows now. */
+void change_removed(struct node *n);
 void change_stop(struct node *n);
 
 /* deliver.c */

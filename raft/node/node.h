@@ -235,11 +235,12 @@ struct node_change {
 
 /* (any) Ask the leader, wherever it is, to change the members or to hand over.
  * ticket is not 0 and not in use. changed() answers it exactly once, within
- * about ten seconds. status 0: committed; STATUS_UNKNOWN: under way, and may
- * be done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
- * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
- * STATUS_ENDED. change is copied. STATUS_INVALID at once: a name or an address
- * that can not be; changed() is not called then. */
+ * about ten seconds. status 0: committed; STATUS_UNKNOWN: under way, or a
+ * leader that was asked has not answered: it may be done yet; else nothing was
+ * changed: STATUS_NOT_FOUND, STATUS_EXISTS, STATUS_INVALID, STATUS_FULL,
+ * STATUS_PENDING, STATUS_TIMED_OUT (no leader), STATUS_ENDED. change is copied.
+ * STATUS_INVALID at once: a name or an address that can not be; changed() is
+ * not called then. */
 MUST_USE int node_change(struct node *node, uint64_t ticket,
 			 const struct node_change *change);
 

@@ -37,6 +37,11 @@ writes_again() { writes "$1" again 1; }
 is_refused() { # N: it takes no new content
 	! writes "$1" refused 1 && grep -q 'No space left' "$CLUSTER_DIR/dd"
 }
+removes() { # N FILE: at once, for all
+	must within $((4 * SLOW)) rm "${MNT[$1]}/$2"
+	[ ! -e "${MNT[$1]}/$2" ] && [ ! -e "${MNT[$1 % 3 + 1]}/$2" ] ||
+		fail "$2 is still there"
+}
 disk_of() { status_of "$1" disk; }
 is_low() { [[ $(disk_of "$1") == *"nearly full"* ]]; }
 has_room() { [ "$(disk_of "$1")" = ok ]; }
@@ -48,11 +53,20 @@ refuses_when_filled() { # N BY
 }
 
 follower_full() {
-	local f l
+	local f l n
 	l=$(leader) f=$(follower)
 	note "a follower's disk is full: n$f"
+	for n in 1 2 3 4; do
+		must writes "$l" "kept.$n" 1
+	done
+	wait_for 10 caught_up "$f" || fail "n$f does not catch up"
 	fill_disk "$f"
+	removes "$f" kept.1 # before it knows
 	wait_for 5 is_low "$f" || fail "n$f does not say that its disk is low"
+	removes "$f" kept.2
+	fill_disk "$f" # to the last byte, the reserve too
+	removes "$f" kept.3
+	removes "$f" kept.4
 	# More than its log has room for: the others go on without it.
 	writes "$l" big 60 || fail "held up: $(cat "$CLUSTER_DIR/dd")"
 	is_refused "$f" || fail "n$f takes a write: $(cat "$CLUSTER_DIR/dd")"

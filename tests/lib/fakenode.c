@@ -20,6 +20,7 @@ struct node {
 	uint64_t tick_due;
 	struct buffer sent_copy;
 	atomic_bool low;
+	atomic_bool roomless;
 	void (*stops)(void *context);
 	void *stops_context;
 	_Atomic raft_id hand_over;
@@ -355,9 +356,8 @@ void node_space_look(struct node *node)
 
 bool node_space_has(struct node *node, uint64_t bytes)
 {
-	(void)node;
 	(void)bytes;
-	return true;
+	return !atomic_load(&node->roomless);
 }
 
 uint64_t node_space_pace(const struct node *node)
@@ -369,6 +369,11 @@ uint64_t node_space_pace(const struct node *node)
 bool node_space_low(const struct node *node)
 {
 	return atomic_load(&node->low);
+}
+
+void fakenode_roomless(struct node *n, bool roomless)
+{
+	atomic_store(&n->roomless, roomless);
 }
 
 void fakenode_low(struct node *n, bool low)

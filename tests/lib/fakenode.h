@@ -51,6 +51,8 @@ void fakenode_heard(struct node *n, uint32_t voters);
 
 /* Its data disk is nearly full; said at the next tick. */
 void fakenode_low(struct node *n, bool low);
+/* Its disk has no room for anything. */
+void fakenode_roomless(struct node *n, bool roomless);
 /* Called by node_stop(), which blocks on the real disk. */
 void fakenode_on_stop(struct node *n, void (*stops)(void *context),
 		      void *context);

@@ -296,6 +296,12 @@ static uint64_t memstore_need(struct store *s)
 	return 0;
 }
 
+static uint64_t memstore_slack(struct store *s)
+{
+	(void)s;
+	return 4 << 10;
+}
+
 static void memstore_shrink(struct store *s)
 {
 	(void)s; /* what was removed is gone */
@@ -334,6 +340,7 @@ static const struct store_ops memstore_ops = {
 	.shrink = memstore_shrink,
 	.bytes = memstore_bytes,
 	.need = memstore_need,
+	.slack = memstore_slack,
 	.close = memstore_close,
 };
 

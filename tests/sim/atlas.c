@@ -17,6 +17,7 @@ static struct {
 	size_t count;
 	struct config settled; /* the newest that is known to be committed */
 	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
+	raft_id stays[SIM_NODES_MAX]; /* its removal was refused; 0: not */
 } atlas;
 
 void atlas_reset(void)
@@ -57,6 +58,29 @@ static void settle(const struct config *committed)
 	}
 }
 
+static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_stays(const struct raft_members *m)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		raft_id id = atlas.stays[i];
+
+		if (id != 0 && !is_in(m->voters, m->voter_count, id) &&
+		    !is_in(m->learners, m->learner_count, id)) {
+			sim_fail("%s is removed, which had been refused",
+				 sim_name(i));
+		}
+	}
+}
+
 void atlas_saw(const struct raft *core)
 {
 	struct raft_status s;
@@ -79,6 +103,7 @@ void atlas_saw(const struct raft *core)
 	if (c.index != 0) {
 		CHECK(atlas.count < CONFIGS_MAX);
 		atlas.at[atlas.count++] = c;
+		check_stays(&c.members);
 	}
 	if (s.members_committed) {
 		c.index = s.members_index;
@@ -136,9 +161,16 @@ static void take_out(raft_id *ids, uint32_t *count, raft_id id)
 	}
 }
 
-void atlas_leaves(int node, bool leaves)
+void atlas_leaves(int node)
 {
-	atlas.leaves_until[node] = leaves ? sim.now + LEAVING_MS * SIM_MS : 0;
+	atlas.leaves_until[node] = sim.now + LEAVING_MS * SIM_MS;
+	atlas.stays[node] = 0;
+}
+
+void atlas_answered(int node, bool refused)
+{
+	atlas.leaves_until[node] = 0;
+	atlas.stays[node] = refused ? sim.hosts[node].id : 0;
 }
 
 /* Of the nodes that are being removed, those of the nth set are gone; false:
@@ -218,16 +250,6 @@ void atlas_fit(bool *hosts)
 
 /* --- Members ----------------------------------------------------------------
  */
-
-static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (ids[i] == id) {
-			return true;
-		}
-	}
-	return false;
-}
 
 bool atlas_is_voter(int node)
 {

@@ -29,7 +29,9 @@ struct member {
 	struct raft_status status;
 	struct votes votes;
 	struct raft_hard told; /* the newest term, and the vote in it */
-	raft_index since; /* entry of the first configuration it was seen in */
+	/* Entry of the first configuration it was seen in since it was in none.
+	 */
+	raft_index since;
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -353,6 +355,37 @@ static void check_match(int node, const struct raft *core,
 	}
 }
 
+static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_member(const struct raft_members *m, raft_id id)
+{
+	return is_in(m->voters, m->voter_count, id) ||
+	       is_in(m->outgoing, m->outgoing_count, id) ||
+	       is_in(m->learners, m->learner_count, id);
+}
+
+/* Who was removed and is added again comes as anyone else does. */
+static void note_removed(const struct raft_members *members,
+			 const struct raft_status *s)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		struct member *m = &law.member[i];
+
+		if (m->since != 0 && m->since < s->members_index &&
+		    !is_member(members, m->trail.id)) {
+			m->since = 0;
+		}
+	}
+}
+
 static void check_leader(int node, const struct raft *core,
 			 const struct raft_status *was,
 			 const struct raft_status *s)
@@ -370,6 +403,7 @@ static void check_leader(int node, const struct raft *core,
 			 (unsigned long)s->commit,
 			 (unsigned long)raft_term_at(core, s->commit));
 	}
+	note_removed(members, s);
 	for (uint32_t i = 0; i < members->voter_count; i++) {
 		check_match(node, core, s, members->voters[i]);
 	}

@@ -382,6 +382,13 @@ static uint64_t front_need(struct store *s)
 		       : NEED_BYTES;
 }
 
+static uint64_t front_slack(struct store *s)
+{
+	return sim.plan.rocksdb
+		       ? front_of(s)->inner->ops->slack(front_of(s)->inner)
+		       : 0;
+}
+
 static uint64_t front_bytes(struct store *s)
 {
 	/* RocksDB's depends on what its own threads have done. */
@@ -413,6 +420,7 @@ static const struct store_ops front_ops = {
 	.shrink = front_shrink,
 	.bytes = front_bytes,
 	.need = front_need,
+	.slack = front_slack,
 	.close = front_close,
 };
 

@@ -249,6 +249,20 @@ static void a_batch_without_room_is_applied_once_there_is(void **state)
 	assert_log(h, "a;b;");
 }
 
+static void what_fits_into_memory_is_applied_without_any_room(void **state)
+{
+	struct home *h = *state;
+	struct waiter a;
+
+	GIVEN_FOLLOWER(h);
+	fakenode_low(h->node, true);
+	fakenode_roomless(h->node, true);
+	home_propose(h, &a, "free");
+	fakenode_settle(h->node);
+
+	assert_told(h, "free=ok:free; ");
+}
+
 /* A read is bounded on a node whose disk is full, and the status says so. */
 static void a_read_does_not_wait_for_what_waits_for_room(void **state)
 {
@@ -311,6 +325,7 @@ int main(void)
 		HOME_TEST(a_leader_does_not_hand_over_to_who_is_silent),
 		HOME_TEST(a_node_that_was_started_anew_counts_once),
 		HOME_TEST(a_batch_without_room_is_applied_once_there_is),
+		HOME_TEST(what_fits_into_memory_is_applied_without_any_room),
 		HOME_TEST(a_read_does_not_wait_for_what_waits_for_room),
 		HOME_TEST(a_snapshot_takes_the_place_of_what_waits_for_room),
 	};

@@ -128,6 +128,22 @@ static void a_leader_may_be_removed_and_ends(void **state)
 	assert_true(kit_await(other, 1020));
 }
 
+/* It need not hear of its end by the log. */
+static void who_asks_for_its_own_removal_is_told(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *other = other_than(kit, leader);
+	char text[32];
+
+	assert_int_equal(kit_change(other, NODE_REMOVE, other->name, NULL, NULL,
+				    false),
+			 0);
+	(void)snprintf(text, sizeof text, "%s is removed", other->name);
+	assert_string_equal(other->change_text, text);
+	assert_true(kit_await_failed(other, "was removed from cluster"));
+}
+
 static void a_removed_node_that_is_added_again_comes_back(void **state)
 {
 	struct kit *kit = *state;
@@ -371,7 +387,7 @@ static void a_joint_configuration_outlives_restarts(void **state)
 	kit_change_begin(leader, NODE_REMOVE, other->name, NULL, NULL, false);
 	assert_true(kit_await_status(leader, is_joint, true));
 	kit_stop(leader);
-	assert_int_equal(kit_change_end(leader), STATUS_ENDED);
+	assert_int_equal(kit_change_end(leader), STATUS_UNKNOWN);
 	kit_start(leader);
 	assert_true(kit_await_status(leader, is_joint, true));
 	assert_true(kit_await_waiting(leader, "1 of 2 voters heard"));
@@ -550,6 +566,7 @@ int main(void)
 		KIT_TEST(GIVEN_THREE,
 			 a_removal_that_leaves_a_silent_majority_is_refused),
 		KIT_TEST(GIVEN_THREE, a_leader_may_be_removed_and_ends),
+		KIT_TEST(GIVEN_THREE, who_asks_for_its_own_removal_is_told),
 		KIT_TEST(GIVEN_THREE,
 			 a_removed_node_that_is_added_again_comes_back),
 		KIT_TEST(GIVEN_TWO, a_newcomer_may_be_restarted_at_any_time),
