@@ -34,9 +34,9 @@ TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode ke
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
-CONTROL = $(call room,fs/control,client command control job json member message socket status)
+CONTROL = $(call room,fs/control,client command control job json member message names socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
-CLI = fs/raftfsctl.c
+CLI = fs/raftfsctl.c fs/recover.c fs/options_peer.c
 TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore \
 	memstore_copy memversion nodekit nodekit_snap nodetest toy treegen treekit treemodel \
 	treemodel_ops)
@@ -57,7 +57,7 @@ UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command 
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
-UNIT_CONTROL = control_control control_job control_member control_message control_status
+UNIT_CONTROL = control_control control_job control_member control_message control_names control_status
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link

@@ -147,7 +147,8 @@ static int set_recover(struct options *o, const char *value,
 		       struct buffer *problem)
 {
 	o->no_mount = true;
-	if (strcmp(value, "look") == 0) {
+	o->again = strcmp(value, "look-again") == 0;
+	if (strcmp(value, "look") == 0 || o->again) {
 		o->action = OPTIONS_LOOK;
 		return 0;
 	}
@@ -315,6 +316,18 @@ static int read_words(struct options *o, const char *list,
 
 /* --- Defaults and what must fit together -----------------------------------*/
 
+static int check_id(const struct options *o, struct buffer *problem)
+{
+	if (!peer_name_is_valid(o->id)) {
+		buffer_printf(problem,
+			      "bad id '%s': 1 to %d letters, digits, '.', '_' "
+			      "or '-'",
+			      o->id, LIMIT_NODE_NAME_BYTES);
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 static int default_id(struct options *o, struct buffer *problem)
 {
 	char name[HOST_NAME_MAX + 1];
@@ -332,14 +345,7 @@ static int default_id(struct options *o, struct buffer *problem)
 		}
 		o->id = mem_strdup(name);
 	}
-	if (!peer_name_is_valid(o->id)) {
-		buffer_printf(problem,
-			      "bad id '%s': 1 to %d letters, digits, '.', '_' "
-			      "or '-'",
-			      o->id, LIMIT_NODE_NAME_BYTES);
-		return STATUS_INVALID;
-	}
-	return 0;
+	return check_id(o, problem);
 }
 
 static int default_data(struct options *o, struct buffer *problem)
@@ -412,6 +418,18 @@ static int check_restore(const struct options *o, struct buffer *problem)
 	return 0;
 }
 
+static int check_listen(const struct options *o, struct buffer *problem)
+{
+	if (!peer_address_is_valid(o->listen)) {
+		buffer_printf(problem,
+			      "bad listen address '%s': want HOST:PORT or "
+			      "[IPv6]:PORT",
+			      o->listen);
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 static int default_listen(struct options *o, struct buffer *problem)
 {
 	const char *own = peer_address(o, o->id);
@@ -430,11 +448,7 @@ static int default_listen(struct options *o, struct buffer *problem)
 	if (o->listen == NULL) {
 		return 0;
 	}
-	if (!peer_address_is_valid(o->listen)) {
-		buffer_printf(problem,
-			      "bad listen address '%s': want HOST:PORT or "
-			      "[IPv6]:PORT",
-			      o->listen);
+	if (check_listen(o, problem) != 0) {
 		return STATUS_INVALID;
 	}
 	if (!o->insecure && !peer_address_is_loopback(o->listen)) {
@@ -481,10 +495,32 @@ static int read_places(struct options *o, int argc, char **argv,
 	return 0;
 }
 
+/* The folder says whose it is; and nothing listens yet. */
+static int fit_recovery(struct options *o, struct buffer *problem)
+{
+	int rc = default_data(o, problem);
+
+	if (rc == 0 && o->id != NULL) {
+		rc = check_id(o, problem);
+	}
+	if (rc == 0 && o->listen != NULL) {
+		rc = check_listen(o, problem);
+	}
+	if (rc == 0 && (o->peer_count > 0 || o->join != NULL)) {
+		buffer_printf(problem, "--recover makes a cluster of this node "
+				       "alone: no --peers, no --join");
+		rc = STATUS_INVALID;
+	}
+	return rc;
+}
+
 static int fit_together(struct options *o, struct buffer *problem)
 {
 	int rc;
 
+	if (o->action == OPTIONS_LOOK || o->action == OPTIONS_RECOVER) {
+		return fit_recovery(o, problem);
+	}
 	rc = default_id(o, problem);
 	if (rc == 0) {
 		rc = default_data(o, problem);

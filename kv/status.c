@@ -39,6 +39,10 @@ static void set_member(struct kv_member *m, const struct node_member *n,
 	m->voter = n->voter;
 	set_text(m->standing, sizeof m->standing,
 		 node->founded ? n->standing : "founding");
+	if (n->becomes != NULL && node->founded) {
+		set_text(m->becomes, sizeof m->becomes, n->becomes);
+	}
+	set_text(m->replaces, sizeof m->replaces, n->replaces);
 	m->self = node->founded ? n->id == node->raft.self
 				: strcmp(n->name, self) == 0;
 	m->leader = leader != 0 && n->id == leader;
@@ -96,6 +100,9 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->snapshot_bytes_sent = n->snapshots.bytes_sent;
 	s->snapshot_bytes_taken = n->snapshots.bytes_taken;
 	s->snapshot_bytes_kept = n->snapshots.bytes_kept;
+	s->led_ms_ago = n->led == 0    ? UINT64_MAX
+			: n->led < now ? now - n->led
+				       : 0;
 	s->asking = n->asking;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {

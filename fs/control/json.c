@@ -31,6 +31,14 @@ static json_t *member_of(const struct kv_member *member)
 	rc |= json_object_set_new(object, "address", text_of(member->address));
 	rc |= json_object_set_new(object, "standing",
 				  text_of(member->standing));
+	rc |= json_object_set_new(object, "becomes",
+				  member->becomes[0] != 0
+					  ? text_of(member->becomes)
+					  : json_null());
+	rc |= json_object_set_new(object, "replaces",
+				  member->replaces[0] != 0
+					  ? text_of(member->replaces)
+					  : json_null());
 	rc |= json_object_set_new(object, "voter", json_boolean(member->voter));
 	rc |= json_object_set_new(object, "leader",
 				  json_boolean(member->leader));

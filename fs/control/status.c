@@ -70,6 +70,12 @@ void status_member(const struct kv_member *member, struct buffer *out)
 		      member->address[0] != 0 ? member->address : "-",
 		      member->standing, member->leader ? " leader" : "",
 		      member->repairing ? " repairing" : "");
+	if (member->becomes[0] != 0) {
+		buffer_printf(out, " becomes=%s", member->becomes);
+	}
+	if (member->replaces[0] != 0) {
+		buffer_printf(out, " replaces=%s", member->replaces);
+	}
 	if (member->self) {
 		buffer_printf(out, " self\n");
 		return;

@@ -9,6 +9,30 @@
 #include "raft/node/address.h"
 #include "raft/node/inside.h"
 
+int node_name_in(const char *data, char name[LIMIT_NODE_NAME_BYTES + 1],
+		 struct buffer *problem)
+{
+	struct identity id;
+	struct disk *disk;
+	int rc = disk_system(data, &disk);
+
+	if (rc != 0) {
+		buffer_printf(problem, "cannot open the folder %s: %s", data,
+			      status_text(rc));
+		return rc;
+	}
+	rc = identity_load(disk, &id, problem);
+	disk->ops->free(disk);
+	if (rc == STATUS_NOT_FOUND) {
+		buffer_printf(problem, "%s is no data folder of a node", data);
+	} else if (rc != 0) {
+		buffer_printf(problem, " in %s", data);
+	} else {
+		name_copy(name, LIMIT_NODE_NAME_BYTES + 1, id.name);
+	}
+	return rc;
+}
+
 void node_alone(struct node *n, const char *address, struct buffer *record)
 {
 	const struct wire_member *own = peers_own(n);

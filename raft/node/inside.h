@@ -325,6 +325,8 @@ struct node {
 	raft_index start_applied;
 	struct request requests[REQUESTS_MAX];
 	size_t request_count;
+	raft_ms unled; /* since when no leader with a majority is known; 0: one
+			  is */
 	struct asked asked[CHANGES_ASKED_MAX];
 	size_t asked_count;
 	struct catching catching[LIMIT_PEERS];

@@ -81,6 +81,26 @@ int members_start(struct node *n, const struct node_state *state)
 	return 0;
 }
 
+bool node_is_alone(const struct node *n, const struct node_state *state)
+{
+	const struct wire_config *c = peers_config(n);
+	struct wire_config of_state;
+	struct raft_members members;
+
+	if (n->configs.index < state->members_index) {
+		if (wire_decode_config(state->members, &of_state) != 0) {
+			return false;
+		}
+		c = &of_state;
+	}
+	if (c == NULL) {
+		return false;
+	}
+	config_members(c, &members);
+	return members.voter_count == 1 && members.outgoing_count == 0 &&
+	       members.voters[0] == n->identity.self;
+}
+
 void members_boot(const struct node *n, struct raft_boot *boot)
 {
 	const struct configs *c = &n->configs;

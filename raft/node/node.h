@@ -114,6 +114,12 @@ struct node_identity {
 	uint8_t cluster[16]; /* zero before founding */
 };
 
+/* Whose data folder it is. Nothing is changed. STATUS_NOT_FOUND: nobody's;
+ * STATUS_CORRUPT, STATUS_VERSION, STATUS_DENIED, STATUS_IO; a line in problem.
+ */
+MUST_USE int node_name_in(const char *data,
+			  char name[LIMIT_NODE_NAME_BYTES + 1],
+			  struct buffer *problem);
 /* Check the options, lock and read (or make) the data folder, recover the
  * log; bind the listener. No thread runs yet. problem: one line for a person.
  * STATUS_BUSY, STATUS_FOREIGN, STATUS_CORRUPT, STATUS_INVALID, STATUS_DENIED,
@@ -175,6 +181,10 @@ struct node_state {
 	raft_index members_index; /* that entry's; 0: none was applied yet */
 };
 
+/* Between open and start: does no other node vote in its newest configuration,
+ * that of the log or else that of its state? */
+bool node_is_alone(const struct node *node, const struct node_state *state);
+
 /* Start the loop and the saver. The state's applied index is at most last
  * (above the commit index found it counts as committed: that is saved later
  * than the state may be); commit() callbacks begin after it. state is
@@ -235,8 +245,10 @@ struct node_change {
 
 /* (any) Ask the leader, wherever it is, to change the members or to hand over.
  * ticket is not 0 and not in use. changed() answers it exactly once, within
- * about ten seconds. status 0: committed; STATUS_UNKNOWN: under way, or a
- * leader that was asked has not answered: it may be done yet; else nothing was
+ * about ten seconds; without a leader LIMIT_TIMEOUT_MS after it was lost, as
+ * writes are. status 0: committed (PROMOTE of who has not come yet: that it
+ * will be a voter); STATUS_UNKNOWN: under way, or a leader
+ * that was asked has not answered: it may be done yet; else nothing was
  * changed: STATUS_NOT_FOUND, STATUS_EXISTS, STATUS_INVALID, STATUS_FULL,
  * STATUS_PENDING, STATUS_TIMED_OUT (no leader), STATUS_ENDED. change is copied.
  * STATUS_INVALID at once: a name or an address that can not be; changed() is
@@ -250,7 +262,11 @@ struct node_member {
 	char address[LIMIT_ADDRESS_BYTES + 1];
 	const char *standing; /* "voter", "learner", "incoming", "outgoing",
 				 "invited" (id 0: has not come yet) */
-	bool voter;	      /* in either half, once founded */
+	const char *becomes;  /* invited, learner: "voter", or "learner" for
+				 good; else "" */
+	char replaces[LIMIT_NODE_NAME_BYTES + 1]; /* whose place it is to
+						     take; "": nobody's */
+	bool voter; /* in either half, once founded */
 	bool connected;
 	raft_ms heard;	  /* anything from it; 0: never */
 	raft_index match; /* leader only */
@@ -275,7 +291,9 @@ struct node_status {
 	bool asking;	   /* who answers at --join is not known yet, nor that
 			      nobody does */
 	char waiting[256]; /* not founded or no quorum: why, in words */
-	char damage[512];  /* what this node is repaired from; "": it is not */
+	raft_ms led; /* when a leader with a majority was last heard, or was
+			this node; 0: never since the start */
+	char damage[512]; /* what this node is repaired from; "": it is not */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */

@@ -203,6 +203,8 @@ static void fill_peer(const struct node *n, const struct peer *p,
 static void fill_member(struct node *n, const struct wire_member *member,
 			struct node_member *to)
 {
+	const struct wire_config *config = peers_config(n);
+	const struct wire_member *old;
 	struct wire_hello by_name = {.id = member->id};
 	const struct peer *p;
 
@@ -210,6 +212,11 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	name_copy(to->name, sizeof to->name, member->name);
 	name_copy(to->address, sizeof to->address, member->address);
 	to->standing = config_standing_text(member->standing);
+	to->becomes = config_becomes(member);
+	old = config != NULL ? config_of(config, member->replaces) : NULL;
+	if (old != NULL) {
+		name_copy(to->replaces, sizeof to->replaces, old->name);
+	}
 	to->voter = n->identity.founded && votes(member);
 	if (member->id == n->identity.self ||
 	    (member->id == 0 && !n->identity.founded &&
@@ -223,6 +230,20 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	if (p != NULL) {
 		fill_peer(n, p, to);
 	}
+}
+
+static raft_ms led_until(const struct node *n, raft_ms before)
+{
+	const struct raft_status *raft = &n->raft;
+	raft_ms led = raft->role == RAFT_FOLLOWER && raft->leader != 0
+			      ? raft->leader_heard
+			      : 0;
+
+	if (raft->role == RAFT_LEADER &&
+	    2 * raft->voters_heard > raft->voters) {
+		led = n->now;
+	}
+	return led > before ? led : before;
 }
 
 void publish_status(struct node *n)
@@ -250,6 +271,7 @@ void publish_status(struct node *n)
 	memcpy(s->cluster, n->identity.founding.cluster, sizeof s->cluster);
 	(void)snprintf(s->waiting, sizeof s->waiting, "%s",
 		       buffer_text(&waiting));
+	s->led = led_until(n, s->led);
 	s->damage[0] = 0;
 	if (n->raft.repairing) {
 		pthread_mutex_lock(&n->mend_mutex);

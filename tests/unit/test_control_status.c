@@ -119,6 +119,52 @@ static void without_a_quorum_it_says_why(void **state)
 	buffer_deinit(&text);
 }
 
+static void what_an_invitation_is_for_is_told(void **state)
+{
+	struct kv_status status = {
+		.quorum = true,
+		.member_count = 2,
+		.members = {{.name = "n5",
+			     .address = "h:5",
+			     .standing = "invited",
+			     .becomes = "voter",
+			     .replaces = "n2",
+			     .heard_ms_ago = UINT64_MAX},
+			    {.name = "n6",
+			     .address = "h:6",
+			     .standing = "learner",
+			     .becomes = "learner",
+			     .connected = true,
+			     .heard_ms_ago = 7}},
+	};
+	struct buffer text = {0};
+	json_t *members;
+	json_t *root;
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(
+		strstr(buffer_text(&text),
+		       "\nmember: n5 h:5 invited becomes=voter replaces=n2 "
+		       "disconnected heard=never\n"
+		       "member: n6 h:6 learner becomes=learner connected "
+		       "heard=7ms\n"));
+	buffer_reset(&text);
+	status_json(&status, KV_READS_FRESH, &text);
+	root = json_loads(buffer_text(&text), 0, NULL);
+	members = json_object_get(root, "members");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(members, 0), "becomes")),
+			    "voter");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(members, 0), "replaces")),
+			    "n2");
+	assert_true(json_is_null(
+		json_object_get(json_array_get(members, 1), "replaces")));
+	json_decref(root);
+	buffer_deinit(&text);
+}
+
 /* Nobody is a member of what is not there yet. */
 static void before_founding_members_are_founding(void **state)
 {
@@ -273,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_leader_reads_line_by_line),
 		cmocka_unit_test(without_a_quorum_it_says_why),
+		cmocka_unit_test(what_an_invitation_is_for_is_told),
 		cmocka_unit_test(before_founding_members_are_founding),
 		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
 		cmocka_unit_test(a_repair_says_what_from_and_how_far),
