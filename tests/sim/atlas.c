@@ -161,10 +161,13 @@ static void take_out(raft_id *ids, uint32_t *count, raft_id id)
 	}
 }
 
-void atlas_leaves(int node)
+bool atlas_leaves(int node)
 {
+	bool is_open = atlas.leaves_until[node] > sim.now;
+
 	atlas.leaves_until[node] = sim.now + LEAVING_MS * SIM_MS;
 	atlas.stays[node] = 0;
+	return is_open;
 }
 
 void atlas_answered(int node, bool refused)

@@ -15,8 +15,9 @@ void atlas_reset(void);
 /* The core has, or may have, another configuration in force. */
 void atlas_saw(const struct raft *core);
 
-/* A removal is asked for; it may come into force for a while. */
-void atlas_leaves(int node);
+/* A removal is asked for; it may come into force for a while. True: so may an
+ * earlier one, whose outcome was never heard. */
+bool atlas_leaves(int node);
 /* It was answered. Refused, the member must not be removed by it any more: the
  * run fails if it is before somebody asks again. */
 void atlas_answered(int node, bool refused);

@@ -168,18 +168,19 @@ static void take_away(void)
 	int node = draw((int)sim_nodes());
 	struct host *h = &sim.hosts[node];
 	struct kv_member_change change = {.kind = KV_REMOVE, .name = h->name};
+	bool is_open;
 	int status;
 
 	if (!atlas_is_member(node) || !atlas_can_remove(node)) {
 		return;
 	}
 	h->may_leave = true;
-	atlas_leaves(node);
+	is_open = atlas_leaves(node);
 	status = ask(&change);
 	if (status == 0) {
 		sim_count(SIM_CHANGES);
 	}
-	if (status != STATUS_UNKNOWN) {
+	if (status == 0 || (status != STATUS_UNKNOWN && !is_open)) {
 		atlas_answered(node, status != 0);
 	}
 }
