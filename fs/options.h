@@ -23,7 +23,7 @@ struct options {
 	enum options_action action;
 	char *id;
 	char *data;	  /* absolute */
-	char *listen;	  /* NULL: no listener */
+	char *listen;	  /* NULL: as the cluster or --peers has it */
 	char *source;	  /* first field of mtab */
 	char *mountpoint; /* absolute; NULL with no_mount */
 	struct kv_peer peers[LIMIT_PEERS];

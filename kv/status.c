@@ -100,6 +100,8 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	if (!s->quorum) {
 		set_why(s, n);
 	}
+	set_text(s->listens, sizeof s->listens, n->listens);
+	set_text(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
 	s->joint = n->raft.joint;
 	set_text(s->transfer, sizeof s->transfer, n->transfer);
 	s->member_count = n->member_count;

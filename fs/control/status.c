@@ -109,6 +109,17 @@ static const char *disk_word(const struct kv_status *status)
 			    : "ok";
 }
 
+static void listen_line(const struct kv_status *status, struct buffer *out)
+{
+	buffer_printf(out, "listen: %s",
+		      status->listens[0] != 0 ? status->listens : "none");
+	if (status->elsewhere[0] != 0) {
+		buffer_printf(out, " (but the cluster has this node at %s)",
+			      status->elsewhere);
+	}
+	buffer_printf(out, "\n");
+}
+
 static void snapshot_lines(const struct kv_status *status, struct buffer *out)
 {
 	const struct {
@@ -142,6 +153,7 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "reads: %s%s\n", status_reads_word(reads),
 		      status->cut_off ? cut_off_text(reads) : "");
 	buffer_printf(out, "disk: %s\n", disk_word(status));
+	listen_line(status, out);
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {
 		buffer_printf(out, "member: ");

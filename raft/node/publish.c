@@ -208,6 +208,8 @@ void publish_status(struct node *n)
 	memcpy(s->cluster, n->identity.founding.cluster, sizeof s->cluster);
 	(void)snprintf(s->waiting, sizeof s->waiting, "%s",
 		       buffer_text(&waiting));
+	name_copy(s->listens, sizeof s->listens, n->listens);
+	name_copy(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
 	s->log_bytes = log.bytes;
 	s->bad_frames = n->bad_frames;
 	name_copy(s->transfer, sizeof s->transfer,
