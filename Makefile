@@ -21,22 +21,22 @@ room = $(patsubst %,$(1)/%.c,$(2))
 BASE = $(call room,base,bytes check folder frame log mem status)
 PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random \
-	read replicate runs save sizes snapshot status step transfer)
+	read repair replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address admit alone begin change clock config configs conn \
 	cut deliver disk drive entry found identity inbox listen log log_cut log_open log_read \
-	log_reset log_spare mark members node options peer peers propose publish reserve saver \
-	segment snap snap_copy snap_intake snap_pace snap_receive snap_send snap_stage \
-	snap_stream snap_wire snap_wire_decode snap_work tail trace wire wire_decode)
-KV = $(call room,kv,anew apply archive backup batch change client clock command face feed hold \
-	install keeper kv marker propose read record session space status store_rocksdb swap \
+	log_reset log_spare mark members mend node options peer peers promise propose publish \
+	reserve saver segment snap snap_copy snap_intake snap_pace snap_receive snap_send \
+	snap_stage snap_stream snap_wire snap_wire_decode snap_work tail trace wire wire_decode)
+KV = $(call room,kv,anew apply archive backup batch change client clock command damage face feed \
+	hold install keeper kv marker propose read record session space status store_rocksdb swap \
 	worker)
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
 	op_read point reply request thread trunc virt worker)
-CONTROL = $(call room,fs/control,client command control job json member message socket status)
+CONTROL = $(call room,fs/control,client command control job json member message names socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
-CLI = fs/raftfsctl.c
+CLI = fs/raftfsctl.c fs/recover.c fs/options_peer.c
 TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest memstore \
 	memstore_copy memversion nodekit nodekit_snap nodetest toy treegen treekit treemodel \
 	treemodel_ops)
@@ -45,18 +45,19 @@ TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest m
 UNIT_BASE = base_bytes base_folder base_frame base_log
 UNIT_PROTO = proto_codec
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random \
-	raft_read raft_runs raft_sizes raft_snapshot raft_step raft_transfer
+	raft_read raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_admit node_change node_cluster node_config node_configs node_cut \
 	node_disk node_found node_identity node_listen node_log node_log_crash node_log_reset node_mark \
-	node_open node_propose node_refuse node_reserve node_saver node_segment node_snap \
-	node_snap_copy node_snap_intake node_snap_pace node_snap_receive node_snap_send \
-	node_snap_stage node_snap_wire node_snap_work node_tail node_trace node_wire node_wire_members
+	node_mend node_open node_peers node_promise node_propose node_refuse node_reserve \
+	node_saver node_segment node_snap node_snap_copy node_snap_intake node_snap_pace \
+	node_snap_receive node_snap_send node_snap_stage node_snap_wire node_snap_work node_tail \
+	node_trace node_wire node_wire_members
 UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install \
 	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
-UNIT_CONTROL = control_control control_job control_member control_message control_status
+UNIT_CONTROL = control_control control_job control_member control_message control_names control_status
 
 # $(call link,LIBRARIES): the recipe of a program.
 define link

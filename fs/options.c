@@ -148,7 +148,8 @@ static int set_recover(struct options *o, const char *value,
 		       struct buffer *problem)
 {
 	o->no_mount = true;
-	if (strcmp(value, "look") == 0) {
+	o->again = strcmp(value, "look-again") == 0;
+	if (strcmp(value, "look") == 0 || o->again) {
 		o->action = OPTIONS_LOOK;
 		return 0;
 	}
@@ -316,6 +317,18 @@ static int read_words(struct options *o, const char *list,
 
 /* --- Defaults and what must fit together -----------------------------------*/
 
+static int check_id(const struct options *o, struct buffer *problem)
+{
+	if (!peer_name_is_valid(o->id)) {
+		buffer_printf(problem,
+			      "bad id '%s': 1 to %d letters, digits, '.', '_' "
+			      "or '-'",
+			      o->id, LIMIT_NODE_NAME_BYTES);
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 static int default_id(struct options *o, struct buffer *problem)
 {
 	char name[HOST_NAME_MAX + 1];
@@ -333,14 +346,7 @@ static int default_id(struct options *o, struct buffer *problem)
 		}
 		o->id = mem_strdup(name);
 	}
-	if (!peer_name_is_valid(o->id)) {
-		buffer_printf(problem,
-			      "bad id '%s': 1 to %d letters, digits, '.', '_' "
-			      "or '-'",
-			      o->id, LIMIT_NODE_NAME_BYTES);
-		return STATUS_INVALID;
-	}
-	return 0;
+	return check_id(o, problem);
 }
 
 static int default_data(struct options *o, struct buffer *problem)
@@ -413,6 +419,18 @@ static int check_restore(const struct options *o, struct buffer *problem)
 	return 0;
 }
 
+static int check_address(const char *listen, struct buffer *problem)
+{
+	if (!peer_address_is_valid(listen)) {
+		buffer_printf(problem,
+			      "bad listen address '%s': want HOST:PORT or "
+			      "[IPv6]:PORT",
+			      listen);
+		return STATUS_INVALID;
+	}
+	return 0;
+}
+
 /* What --peers has of this node is no --listen: it holds until the cluster
  * calls the node elsewhere. */
 static int check_listen(struct options *o, struct buffer *problem)
@@ -431,11 +449,7 @@ static int check_listen(struct options *o, struct buffer *problem)
 	if (at == NULL) {
 		return 0;
 	}
-	if (!peer_address_is_valid(at)) {
-		buffer_printf(problem,
-			      "bad listen address '%s': want HOST:PORT or "
-			      "[IPv6]:PORT",
-			      at);
+	if (check_address(at, problem) != 0) {
 		return STATUS_INVALID;
 	}
 	if (!o->insecure && !peer_address_is_loopback(at)) {
@@ -482,10 +496,32 @@ static int read_places(struct options *o, int argc, char **argv,
 	return 0;
 }
 
+/* The folder says whose it is; and nothing listens yet. */
+static int fit_recovery(struct options *o, struct buffer *problem)
+{
+	int rc = default_data(o, problem);
+
+	if (rc == 0 && o->id != NULL) {
+		rc = check_id(o, problem);
+	}
+	if (rc == 0 && o->listen != NULL) {
+		rc = check_address(o->listen, problem);
+	}
+	if (rc == 0 && (o->peer_count > 0 || o->join != NULL)) {
+		buffer_printf(problem, "--recover makes a cluster of this node "
+				       "alone: no --peers, no --join");
+		rc = STATUS_INVALID;
+	}
+	return rc;
+}
+
 static int fit_together(struct options *o, struct buffer *problem)
 {
 	int rc;
 
+	if (o->action == OPTIONS_LOOK || o->action == OPTIONS_RECOVER) {
+		return fit_recovery(o, problem);
+	}
 	rc = default_id(o, problem);
 	if (rc == 0) {
 		rc = default_data(o, problem);

@@ -21,10 +21,11 @@ enum options_action {
 
 struct options {
 	enum options_action action;
-	char *id;
-	char *data;	  /* absolute */
-	char *listen;	  /* NULL: as the cluster or --peers has it */
-	char *source;	  /* first field of mtab */
+	bool again;   /* LOOK: and a node that needs no recovery is no error */
+	char *id;     /* LOOK, RECOVER: NULL: as the data folder says */
+	char *data;   /* absolute */
+	char *listen; /* NULL: as the cluster or --peers has it */
+	char *source; /* first field of mtab */
 	char *mountpoint; /* absolute; NULL with no_mount */
 	struct kv_peer peers[LIMIT_PEERS];
 	size_t peer_count;

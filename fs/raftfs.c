@@ -209,6 +209,46 @@ static int open_node(struct daemon *d, struct buffer *problem)
 	return rc == 0 ? kv_open(&config, &d->kv, problem) : rc;
 }
 
+static void say_survivor(const struct kv_survivor *s, const char *data)
+{
+	printf("%s of the cluster %s, in %s\n"
+	       "  has a log up to index %llu; known to be committed: up to "
+	       "%llu\n"
+	       "A recovery makes a new cluster of this node alone, with all of "
+	       "its log:\n"
+	       "- what the others acknowledged without this node is lost;\n"
+	       "- what this node had not heard to be committed is kept, also "
+	       "if "
+	       "its writer\n  was told that it failed;\n"
+	       "- the other nodes are refused from then on, and refuse this "
+	       "one: do it on one\n  node only, and when the majority is gone "
+	       "for good.\n",
+	       s->name, s->cluster, data, (unsigned long long)s->last,
+	       (unsigned long long)s->commit);
+}
+
+/* A cluster that is whole is not made anew by mistake. */
+static int check_need(const struct daemon *d, const struct kv_survivor *s,
+		      struct buffer *problem)
+{
+	if (!s->alone || s->unfinished || s->repairing) {
+		return 0;
+	}
+	if (!d->options.again) {
+		buffer_printf(problem,
+			      "%s is the only voter of its cluster already: "
+			      "start it as it is; --again makes a new cluster "
+			      "of it all the same",
+			      s->name);
+		return STATUS_EXISTS;
+	}
+	printf("It is NOT NEEDED here: %s is the only voter of its cluster "
+	       "already, and needs\nbut a start. Learners of this cluster "
+	       "would have to be added anew.\n\n",
+	       s->name);
+	return 0;
+}
+
 /* raftfsctl recover: what it would start from, or the recovery itself. */
 static int recover(struct daemon *d)
 {
@@ -218,32 +258,28 @@ static int recover(struct daemon *d)
 	struct buffer problem = {0};
 	int rc;
 
-	log_setup(d->options.id, LOG_LEVEL_WARN);
+	log_setup(d->options.id != NULL ? d->options.id : "recover",
+		  LOG_LEVEL_WARN);
 	rc = kv_recover(&config, &s, go, &problem);
+	if (rc == 0 && !go) {
+		rc = check_need(d, &s, &problem);
+	}
 	if (rc != 0) {
-		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
+		fprintf(stderr, "raftfsctl: recover: %s\n",
+			buffer_text(&problem));
 	} else if (go) {
 		printf("Done. %s is a new cluster of its own, up to index "
 		       "%llu: start raftfs as\nbefore, without --peers, and "
 		       "add other nodes, with empty data folders, to it\n"
 		       "(raftfsctl member add).\n",
-		       d->options.id, (unsigned long long)s.last);
+		       s.name, (unsigned long long)s.last);
 	} else {
-		printf("%s of the cluster %s, in %s\n"
-		       "  has a log up to index %llu; known to be committed: "
-		       "up to %llu\n"
-		       "A recovery makes a new cluster of this node alone, "
-		       "with all of its log:\n"
-		       "- what the others acknowledged without this node is "
-		       "lost;\n"
-		       "- what this node had not heard to be committed is "
-		       "kept, also if its writer\n  was told that it failed;\n"
-		       "- the other nodes are refused from then on, and refuse "
-		       "this one: do it on one\n  node only, and when the "
-		       "majority is gone for good.\n",
-		       d->options.id, s.cluster, d->options.data,
-		       (unsigned long long)s.last,
-		       (unsigned long long)s.commit);
+		if (s.repairing) {
+			printf("This node was damaged and is not repaired: it "
+			       "may lack what it once had.\nRecover another "
+			       "one, if there is one.\n\n");
+		}
+		say_survivor(&s, d->options.data);
 	}
 	buffer_deinit(&problem);
 	return rc == 0 ? EXIT_OK : EXIT_FAILED;
@@ -481,7 +517,12 @@ int main(int argc, char **argv)
 	int rc = options_parse(&d.options, argc, argv, &problem);
 
 	if (rc != 0) {
-		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
+		fprintf(stderr, "%s: %s\n",
+			d.options.action == OPTIONS_LOOK ||
+					d.options.action == OPTIONS_RECOVER
+				? "raftfsctl: recover"
+				: "raftfs",
+			buffer_text(&problem));
 		rc = EXIT_USAGE;
 	} else if (d.options.action == OPTIONS_HELP) {
 		printf("%s", options_help());

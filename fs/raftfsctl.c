@@ -8,13 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "fs/control/client.h"
 #include "fs/control/command.h"
 #include "fs/control/member.h"
+#include "fs/control/names.h"
+#include "fs/options_peer.h"
+#include "fs/recover.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -26,10 +28,28 @@ struct task {
 	const char *path;  /* NULL: the command takes none */
 	const char *value; /* NULL or "-": stdin */
 	bool json;
-	char **words; /* of a command that takes some */
+	bool nul;
+	char **words; /* owned: what is left for the command, no options */
 	size_t word_count;
 	char *file; /* owned: the path, made absolute; or NULL */
 };
+
+static void print_usage(const char *name, const char *usage, const char *help)
+{
+	if (strlen(usage) <= 17) {
+		printf("  %-9s%-18s%s\n", name, usage, help);
+	} else {
+		printf("  %-9s%s\n%29s%s\n", name, usage, "", help);
+	}
+}
+
+static void print_command_help(const char *name, const char *usage,
+			       const char *help)
+{
+	puts("usage: raftfsctl [--data DIR | --socket PATH | MOUNTPOINT]");
+	print_usage(name, usage, help);
+	puts("See raftfsctl(8).");
+}
 
 static void print_help(void)
 {
@@ -39,17 +59,9 @@ static void print_help(void)
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &command_table[i];
 
-		if (strlen(c->usage) <= 17) {
-			printf("  %-9s%-18s%s\n", c->name, c->usage, c->help);
-		} else {
-			printf("  %-9s%s\n%29s%s\n", c->name, c->usage, "",
-			       c->help);
-		}
+		print_usage(c->name, c->usage, c->help);
 	}
-	printf("  %-9s%s\n%29s%s\n", "recover",
-	       "[--yes] [--id NAME] [--listen HOST:PORT]", "",
-	       "make a new cluster of a stopped node, when the others are "
-	       "gone for good");
+	print_usage("recover", recover_usage, recover_help);
 	puts("\n"
 	     "  --data DIR      data folder of the daemon (/var/lib/raftfs;\n"
 	     "                  ~/.local/state/raftfs for other users than "
@@ -144,8 +156,27 @@ static int parse_where(struct task *task, int argc, char **argv)
 			exit(EXIT_USAGE);
 		}
 	}
-	if (optind + 1 < argc && !command_find(argv[optind]) &&
-	    strcmp(argv[optind], "recover") != 0) {
+	if (optind < argc && strcmp(argv[optind], "recover") == 0) {
+		if (optind + 1 < argc &&
+		    (strcmp(argv[optind + 1], "--help") == 0 ||
+		     strcmp(argv[optind + 1], "-h") == 0)) {
+			print_command_help("recover", recover_usage,
+					   recover_help);
+			exit(EXIT_SUCCESS);
+		}
+		if (task->socket && !task->data) {
+			usage_error("recover takes --data DIR, the folder of a "
+				    "stopped node, and not --socket ",
+				    task->socket);
+		}
+		return optind;
+	}
+	if (optind + 1 < argc && !command_find(argv[optind])) {
+		if (strcmp(argv[optind + 1], "recover") == 0) {
+			usage_error("recover takes --data DIR, the folder of a "
+				    "stopped node, and not the mount point ",
+				    argv[optind]);
+		}
 		if (task->socket) {
 			usage_error("a mount point and --data or --socket: ",
 				    argv[optind]);
@@ -175,8 +206,50 @@ static void parse_snapshot(struct task *task)
 	free(here);
 }
 
+/* False: it is a word of the command's. */
+static bool take_option(struct task *task, const char *word)
+{
+	const struct command *c = task->command;
+	enum command_id id = command_id(c);
+
+	if (word[0] != '-' || word[1] == '\0' ||
+	    (c->data && task->word_count > 0)) { /* set /temperature -5 */
+		return false;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+		print_command_help(c->name, c->usage, c->help);
+		exit(EXIT_SUCCESS);
+	}
+	if (id == COMMAND_STATUS && strcmp(word, "--json") == 0) {
+		task->json = true;
+	} else if (id == COMMAND_LS && strcmp(word, "-0") == 0) {
+		task->nul = true;
+	} else if (c->words) {
+		return false; /* member.h knows them */
+	} else {
+		usage_error("no such option: ", word);
+	}
+	return true;
+}
+
+static void parse_words(struct task *task, int argc, char **argv, int at)
+{
+	bool ended = false; /* by -- */
+
+	task->words = mem_zalloc((size_t)(argc - at + 1) * sizeof(char *));
+	for (; at < argc; at++) {
+		if (!ended && strcmp(argv[at], "--") == 0) {
+			ended = true;
+		} else if (ended || !take_option(task, argv[at])) {
+			task->words[task->word_count++] = argv[at];
+		}
+	}
+}
+
 static void parse_command(struct task *task, int argc, char **argv, int at)
 {
+	size_t used = 0;
+
 	if (at >= argc) {
 		usage_error("no command given", "");
 	}
@@ -184,35 +257,29 @@ static void parse_command(struct task *task, int argc, char **argv, int at)
 	if (!task->command) {
 		usage_error("no such command: ", argv[at]);
 	}
-	at++;
-	if (command_id(task->command) == COMMAND_STATUS && at < argc &&
-	    strcmp(argv[at], "--json") == 0) {
-		task->json = true;
-		at++;
+	parse_words(task, argc, argv, at + 1);
+	if (command_id(task->command) == COMMAND_SNAPSHOT) {
+		parse_snapshot(task);
+	}
+	if (task->command->words) {
+		return;
 	}
 	if (task->command->path) {
-		if (at >= argc) {
+		if (task->word_count == 0) {
 			usage_error("no path given to ", task->command->name);
 		}
-		task->path = argv[at++];
+		task->path = task->words[used++];
 		if (task->path[0] != '/') {
 			usage_error("a path begins with /: ", task->path);
 		}
 	}
-	if (task->command->data && at < argc) {
-		task->value = argv[at++];
+	if (task->command->data && used < task->word_count) {
+		task->value = task->words[used++];
 	}
-	if (task->command->words) {
-		task->words = argv + at;
-		task->word_count = (size_t)(argc - at);
-		at = argc;
+	if (used < task->word_count) {
+		usage_error("too many arguments: ", task->words[used]);
 	}
-	if (at < argc) {
-		usage_error("too many arguments: ", argv[at]);
-	}
-	if (command_id(task->command) == COMMAND_SNAPSHOT) {
-		parse_snapshot(task);
-	}
+	task->word_count = 0; /* none are sent */
 }
 
 /* --- Doing it --------------------------------------------------------------
@@ -279,31 +346,21 @@ static int load_content(const struct task *task, struct buffer *content)
 	return EXIT_SUCCESS;
 }
 
-static int by_bytes(const void *a, const void *b)
+static int print_names(const struct task *task, const struct buffer *names)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+	struct buffer text = {0};
+	int rc = EXIT_SUCCESS;
 
-/* Names come in the directory's order, each with a NUL; ls sorts. */
-static void print_names(struct buffer *names)
-{
-	char **sorted;
-	size_t count = 0;
-	size_t at = 0;
-
-	for (size_t i = 0; i < names->size; i++) {
-		count += names->data[i] == '\0';
+	names_print(buffer_bytes(names),
+		    task->nul		    ? NAMES_NUL
+		    : isatty(STDOUT_FILENO) ? NAMES_TERMINAL
+					    : NAMES_LINES,
+		    &text);
+	if (fwrite(text.data, 1, text.size, stdout) != text.size) {
+		rc = complain(task, errno, "writing stdout");
 	}
-	sorted = mem_alloc((count + 1) * sizeof *sorted);
-	for (size_t i = 0; i < count; i++) {
-		sorted[i] = (char *)names->data + at;
-		at += strlen(sorted[i]) + 1;
-	}
-	qsort(sorted, count, sizeof *sorted, by_bytes);
-	for (size_t i = 0; i < count; i++) {
-		puts(sorted[i]);
-	}
-	mem_free(sorted);
+	buffer_deinit(&text);
+	return rc;
 }
 
 /* Take responses until the last. */
@@ -321,6 +378,10 @@ static int take_answer(const struct task *task, struct client *client,
 		if (response.error != 0) {
 			return complain(task, response.error, response.reason);
 		}
+		if (response.reason[0]) {
+			fprintf(stderr, "raftfsctl: %s: %s\n",
+				task->command->name, response.reason);
+		}
 		if (command_id(task->command) == COMMAND_LS) {
 			buffer_append_bytes(names, response.data);
 		} else if (fwrite(response.data.data, 1, response.data.size,
@@ -328,8 +389,7 @@ static int take_answer(const struct task *task, struct client *client,
 			return complain(task, errno, "writing stdout");
 		}
 	} while (response.more);
-	print_names(names);
-	return EXIT_SUCCESS;
+	return print_names(task, names);
 }
 
 static int ask(const struct task *task, struct client *client,
@@ -394,6 +454,31 @@ out:
 	return exit_code;
 }
 
+static void check_name(const char *name)
+{
+	if (name != NULL && !peer_name_is_valid(name)) {
+		fprintf(stderr,
+			"raftfsctl: bad ID '%s': 1 to %d letters, digits, '.', "
+			"'_' or '-'; see raftfsctl --help\n",
+			name, LIMIT_NODE_NAME_BYTES);
+		exit(EXIT_USAGE);
+	}
+}
+
+static void check_names(const struct kv_member_change *change)
+{
+	check_name(change->old);
+	check_name(change->name);
+	if (change->address != NULL &&
+	    !peer_address_is_valid(change->address)) {
+		fprintf(stderr,
+			"raftfsctl: bad address '%s': want HOST:PORT or "
+			"[IPv6]:PORT; see raftfsctl --help\n",
+			change->address);
+		exit(EXIT_USAGE);
+	}
+}
+
 /* What makes no sense is not even asked. */
 static void check_words(const struct task *task)
 {
@@ -418,110 +503,8 @@ static void check_words(const struct task *task)
 			 &problem) != 0) {
 		usage_error("usage: raftfsctl ", buffer_text(&problem));
 	}
+	check_names(&change);
 	buffer_deinit(&problem);
-}
-
-/* --- Recovering: raftfs itself does it -------------------------------------
- */
-
-/* The program beside this one, or in PATH. */
-static char *daemon_program(void)
-{
-	char *self = realpath("/proc/self/exe", NULL);
-	char *slash = self ? strrchr(self, '/') : NULL;
-	char *beside = NULL;
-
-	if (slash) {
-		*slash = '\0';
-		beside = mem_printf("%s/raftfs", self);
-	}
-	free(self);
-	if (beside && access(beside, X_OK) == 0) {
-		return beside;
-	}
-	mem_free(beside);
-	return mem_strdup("raftfs");
-}
-
-/* Run it with --recover MODE and the options given; its exit code. */
-static int run_daemon(const char *mode, char **options, size_t count)
-{
-	char *program = daemon_program();
-	char **arguments = mem_zalloc((count + 4) * sizeof(char *));
-	int status = 0;
-	pid_t child;
-
-	arguments[0] = program;
-	arguments[1] = mem_strdup("--recover");
-	arguments[2] = mem_strdup(mode);
-	memcpy(arguments + 3, options, count * sizeof(char *));
-	child = fork();
-	if (child == 0) {
-		execvp(program, arguments);
-		fprintf(stderr, "raftfsctl: cannot run %s: %s\n", program,
-			strerror(errno));
-		_exit(EXIT_FAILURE);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child) {
-		fprintf(stderr, "raftfsctl: recover: %s\n", strerror(errno));
-		status = -1;
-	}
-	mem_free(arguments[2]);
-	mem_free(arguments[1]);
-	mem_free(arguments);
-	mem_free(program);
-	return status != -1 && WIFEXITED(status) ? WEXITSTATUS(status)
-						 : EXIT_FAILURE;
-}
-
-static bool is_agreed(void)
-{
-	char line[16] = "";
-
-	if (!isatty(STDIN_FILENO)) {
-		fprintf(stderr, "raftfsctl: recover: nobody is there to say "
-				"yes; give --yes\n");
-		return false;
-	}
-	printf("Go on? Type yes: ");
-	fflush(stdout);
-	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
-}
-
-/* raftfsctl [--data DIR] recover [--yes] [--id NAME] [--listen HOST:PORT] */
-static int recover(int argc, char **argv, int at, const char *data)
-{
-	char **options = mem_zalloc((size_t)(argc + 3) * sizeof(char *));
-	size_t count = 0;
-	bool yes = false;
-	int rc;
-
-	if (data) {
-		options[count++] = (char *)(uintptr_t) "--data";
-		options[count++] = (char *)(uintptr_t)data;
-	}
-	for (at++; at < argc; at++) {
-		if (strcmp(argv[at], "--yes") == 0) {
-			yes = true;
-		} else if (at + 1 < argc &&
-			   (strcmp(argv[at], "--id") == 0 ||
-			    strcmp(argv[at], "--listen") == 0)) {
-			options[count++] = argv[at++];
-			options[count++] = argv[at];
-		} else {
-			usage_error("recover takes --yes, --id NAME, --listen "
-				    "HOST:PORT, not ",
-				    argv[at]);
-		}
-	}
-	rc = run_daemon("look", options, count);
-	if (rc == EXIT_SUCCESS && (yes || is_agreed())) {
-		rc = run_daemon("go", options, count);
-	} else if (rc == EXIT_SUCCESS) {
-		rc = EXIT_FAILURE;
-	}
-	mem_free(options);
-	return rc;
 }
 
 int main(int argc, char **argv)
@@ -531,7 +514,7 @@ int main(int argc, char **argv)
 	int at = parse_where(&task, argc, argv);
 
 	if (at < argc && strcmp(argv[at], "recover") == 0) {
-		exit_code = recover(argc, argv, at, task.data);
+		exit_code = recover(task.data, argv + at + 1, argc - at - 1);
 		mem_free(task.socket);
 		return exit_code;
 	}
@@ -541,6 +524,7 @@ int main(int argc, char **argv)
 		task.socket = default_socket();
 	}
 	exit_code = run(&task);
+	mem_free(task.words);
 	mem_free(task.file);
 	mem_free(task.socket);
 	return exit_code;

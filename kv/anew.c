@@ -293,7 +293,7 @@ int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
 		}
 	}
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;
@@ -318,13 +318,33 @@ int kv_restore(const struct kv_config *config, const char *file,
 
 /* --- Recovering ----------------------------------------------------------- */
 
-static void look(struct kv *kv, struct kv_survivor *s)
+static int look(struct kv *kv, struct kv_survivor *s, struct buffer *problem)
 {
+	struct node_state state = {.applied = kv->applier.applied.index};
+	char *path = unfinished(kv->data);
+	struct buffer members = {0};
 	raft_index base;
+	int rc = membership_load(&kv->store->reader, &state.members_index,
+				 &members);
 
-	*s = (struct kv_survivor){.applied = kv->applier.applied.index};
+	*s = (struct kv_survivor){
+		.applied = kv->applier.applied.index,
+		.repairing = node_repairs(kv->node),
+	};
+	(void)snprintf(s->name, sizeof s->name, "%s", kv->name);
 	node_log(kv->node, &base, &s->commit, &s->last);
 	hex(kv->identity.cluster, sizeof kv->identity.cluster, s->cluster);
+	s->unfinished = access(path, F_OK) == 0;
+	if (rc == 0) {
+		state.members = buffer_bytes(&members);
+		s->alone = node_is_alone(kv->node, &state);
+	} else {
+		buffer_printf(problem, "the state can not be read: %s",
+			      status_text(rc));
+	}
+	buffer_deinit(&members);
+	mem_free(path);
+	return rc;
 }
 
 static int recover(struct kv *kv, const char *address, struct buffer *problem)
@@ -354,26 +374,23 @@ static int recover(struct kv *kv, const char *address, struct buffer *problem)
 int kv_recover_on(const struct kv_config *config, const struct kv_below *below,
 		  struct kv_survivor *survivor, bool go, struct buffer *problem)
 {
-	struct kv_config lonely = alone(config);
-	char *identity = mem_printf("%s/identity", config->data);
+	struct kv_config named = *config;
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	struct kv_config lonely;
 	struct kv *kv;
-	int rc = 0;
+	int rc = node_name_in(config->data, name, problem);
 
-	if (access(identity, F_OK) != 0) {
-		buffer_printf(problem, "%s is no data folder of a node",
-			      config->data);
-		rc = STATUS_NOT_FOUND;
-	}
-	mem_free(identity);
 	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, &kv, problem);
+		named.name = config->name != NULL ? config->name : name;
+		lonely = alone(&named);
+		rc = kv_prepare(&lonely, below, false, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;
 	}
-	look(kv, survivor);
-	if (go) {
-		rc = recover(kv, address_of(config), problem);
+	rc = look(kv, survivor, problem);
+	if (rc == 0 && go) {
+		rc = recover(kv, address_of(&named), problem);
 	}
 	kv_drop(kv);
 	return rc;

@@ -99,10 +99,13 @@ static int write_begin(struct writer *w)
 		.term = a->term,
 		.made_ns = a->made_ns,
 	};
+	int rc;
 
 	memcpy(record.cluster, a->cluster, sizeof record.cluster);
 	memcpy(record.name, a->name, sizeof record.name);
-	return write_record(w, PART_BEGIN, kv_Backup_fields, &record);
+	rc = write_record(w, PART_BEGIN, kv_Backup_fields, &record);
+	w->number += record.made_ns; /* V2: no two backups number alike */
+	return rc;
 }
 
 /* The content of the file fd, `size` bytes of it. */
@@ -140,7 +143,7 @@ static int write_file(struct writer *w, const char *name)
 {
 	char *path = mem_printf("%s/%s", w->folder, name);
 	kv_BackupFile record = {.size = 0};
-	struct stat at;
+	struct stat at = {.st_size = 0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = 0;
 
@@ -200,6 +203,59 @@ static int write_parts(struct writer *w)
 	return rc;
 }
 
+static const char *kind_text(mode_t mode)
+{
+	return S_ISDIR(mode)	? "a folder"
+	       : S_ISLNK(mode)	? "a symbolic link"
+	       : S_ISCHR(mode)	? "a device"
+	       : S_ISBLK(mode)	? "a device"
+	       : S_ISFIFO(mode) ? "a pipe"
+				: "a socket";
+}
+
+/* V4. A link is not followed: what it leads to may be any of these. */
+static int check_place(const char *path, struct buffer *problem)
+{
+	struct stat at;
+
+	if (lstat(path, &at) != 0 || S_ISREG(at.st_mode)) {
+		return 0; /* open() or rename() says why it can not be */
+	}
+	buffer_printf(problem, "%s is %s: only a regular file is replaced",
+		      path, kind_text(at.st_mode));
+	return STATUS_EXISTS;
+}
+
+/* Looked at again: much may happen while it is written. */
+static int put_in_place(const char *partial, const char *path,
+			struct buffer *problem)
+{
+	int rc = check_place(path, problem);
+
+	if (rc == 0 && rename(partial, path) != 0) {
+		rc = failure(problem, "make", path);
+	}
+	if (rc != 0) {
+		(void)unlink(partial);
+		return rc;
+	}
+	return folder_sync_name(path) == 0 ? 0
+					   : failure(problem, "write", path);
+}
+
+/* One that is there is of an earlier try, whosever mode it has. */
+static int open_partial(const char *partial, struct buffer *problem, int *fd)
+{
+	int rc = check_place(partial, problem);
+
+	if (rc != 0) {
+		return rc;
+	}
+	(void)unlink(partial);
+	*fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return *fd >= 0 ? 0 : failure(problem, "make", partial);
+}
+
 int archive_save(const char *path, const char *folder, struct archive *a,
 		 const atomic_bool *cancelled, struct buffer *problem)
 {
@@ -215,19 +271,19 @@ int archive_save(const char *path, const char *folder, struct archive *a,
 
 	a->files = 0;
 	a->bytes = 0;
-	(void)unlink(partial); /* of an earlier try; whosever mode it has */
-	w.fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	rc = w.fd < 0 ? failure(problem, "make", path) : write_parts(&w);
-	if (w.fd >= 0) {
+	rc = check_place(path, problem);
+	if (rc == 0) {
+		rc = open_partial(partial, problem, &w.fd);
+	}
+	if (rc == 0) {
+		rc = write_parts(&w);
 		close(w.fd);
+		if (rc != 0) {
+			(void)unlink(partial);
+		}
 	}
-	if (rc == 0 && rename(partial, path) != 0) {
-		rc = failure(problem, "make", path);
-	}
-	if (rc == 0 && folder_sync_name(path) != 0) {
-		rc = failure(problem, "write", path);
-	} else if (rc != 0) {
-		(void)unlink(partial);
+	if (rc == 0) {
+		rc = put_in_place(partial, path, problem);
 	}
 	if (rc == STATUS_INTERRUPTED) {
 		buffer_printf(problem, "given up");
@@ -345,6 +401,7 @@ static int read_begin(struct reader *r)
 		.term = record.term,
 		.made_ns = record.made_ns,
 	};
+	r->number += record.made_ns;
 	memcpy(r->archive->cluster, record.cluster, sizeof record.cluster);
 	memcpy(r->archive->name, record.name, sizeof r->archive->name);
 	r->archive->name[sizeof r->archive->name - 1] = '\0';

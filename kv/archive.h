@@ -6,6 +6,9 @@
  *   V2  each part is checksummed with its place, and the end is marked: what is
  *       cut short, changed or put together of two is refused, and names where
  *   V3  nothing of a file that is refused is left behind
+ *   V4  only a regular file is ever replaced: not a folder, a link, a device, a
+ *       pipe or a socket, neither under the name nor under that of the file
+ *       that is being made, NAME.partial
  *
  * The calls block on the disk; any thread. problem gets a line for a person. */
 #ifndef KV_ARCHIVE_H
@@ -30,14 +33,15 @@ struct archive {
 };
 
 /* Write the files of the folder, durably; one that is there is replaced.
- * cancelled: looked at now and then. STATUS_INTERRUPTED: it was; STATUS_IO,
- * STATUS_NO_SPACE, STATUS_DENIED, STATUS_NOT_FOUND (where it is to be). */
+ * cancelled: looked at now and then. STATUS_INTERRUPTED: it was;
+ * STATUS_EXISTS: V4; STATUS_IO, STATUS_NO_SPACE, STATUS_DENIED,
+ * STATUS_NOT_FOUND (where it is to be). */
 MUST_USE int archive_save(const char *path, const char *folder,
 			  struct archive *a, const atomic_bool *cancelled,
 			  struct buffer *problem);
 /* Verify all of it; into: a folder to be made of it, durably; NULL: none.
- * STATUS_CORRUPT, STATUS_VERSION; STATUS_NOT_FOUND, STATUS_DENIED, STATUS_IO,
- * STATUS_NO_SPACE, STATUS_EXISTS: the folder. */
+ * STATUS_CORRUPT; STATUS_NOT_FOUND, STATUS_DENIED, STATUS_IO, STATUS_NO_SPACE,
+ * STATUS_EXISTS: the folder. */
 MUST_USE int archive_load(const char *path, const char *into, struct archive *a,
 			  struct buffer *problem);
 

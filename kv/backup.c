@@ -6,6 +6,7 @@
  * that a disk holds at most one checkpoint for this. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/folder.h"
@@ -29,12 +30,40 @@ static void describe(struct kv *kv, const struct node_snapshot_info *info,
 	mem_free(status);
 }
 
+/* Is it in the data folder, where it might replace what the node lives on? A
+ * folder that is not there is none of its. */
+static bool is_own(const struct kv *kv, const char *path)
+{
+	char *copy = mem_strdup(path);
+	char *slash = strrchr(copy, '/');
+	char *data = realpath(kv->data, NULL);
+	size_t size = data != NULL ? strlen(data) : 0;
+	char *parent;
+	bool own;
+
+	CHECK(slash); /* it is absolute */
+	slash[slash == copy] = '\0';
+	parent = realpath(copy, NULL);
+	own = data != NULL && parent != NULL &&
+	      strncmp(parent, data, size) == 0 &&
+	      (parent[size] == '\0' || parent[size] == '/');
+	free(parent);
+	free(data);
+	mem_free(copy);
+	return own;
+}
+
 static int save(struct kv *kv, const char *folder, struct buffer *text)
 {
 	struct node_snapshot_info info = {.pos = {0}};
 	struct archive a;
 	int rc;
 
+	if (is_own(kv, kv->backup.path)) {
+		buffer_printf(text, "%s is in the data folder",
+			      kv->backup.path);
+		return STATUS_INVALID;
+	}
 	folder_remove(folder); /* of one that was cut short */
 	rc = kv_on_snapshot(kv, folder, &info);
 	buffer_deinit(&info.members);

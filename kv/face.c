@@ -59,6 +59,7 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 {
 	bool strict = reads == KV_READS_STRICT;
 	bool leased;
+	bool unproven;
 	raft_index index = 0; /* of the lease; 0: a read index is asked for */
 	struct barrier *waiter = NULL;
 	uint64_t id = 0;
@@ -71,7 +72,8 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 	if (!leased) {
 		index = 0; /* an ended lease says nothing */
 	}
-	if (reads == KV_READS_LOCAL ||
+	unproven = atomic_load(&kv->barriers.unproven); /* B4 */
+	if ((reads == KV_READS_LOCAL && !unproven) ||
 	    (leased && index <= atomic_load(&kv->applied))) {
 		ready(context, 0, false);
 		return 0;
@@ -82,16 +84,17 @@ uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 	} else if (leased && index <= atomic_load(&kv->applied)) {
 		status = 0; /* applied just now */
 	} else if (!leased && kv->barriers.cut_off) {
-		fell_back = !strict;
-		status = strict ? STATUS_NO_QUORUM : 0;
+		fell_back = !strict && !unproven;
+		status = fell_back ? 0 : STATUS_NO_QUORUM;
 	} else if (leased && kv->barriers.behind) {
-		fell_back = true;
+		fell_back = !unproven;
+		status = fell_back ? 0 : STATUS_NO_QUORUM;
 	} else {
 		waiter = barriers_add(&kv->barriers, strict, index, kv_now_ms(),
 				      ready, context);
 		id = waiter == NULL ? 0 : waiter->id;
-		fell_back = waiter == NULL && !strict;
-		status = waiter == NULL && strict ? STATUS_NO_QUORUM : 0;
+		fell_back = waiter == NULL && !strict && !unproven;
+		status = waiter == NULL && !fell_back ? STATUS_NO_QUORUM : 0;
 	}
 	pthread_mutex_unlock(&kv->lock);
 	if (waiter == NULL) {

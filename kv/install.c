@@ -28,7 +28,8 @@
 
 /* --- Making one ----------------------------------------------------------- */
 
-static int read_info(struct kv *kv, const char *folder,
+/* verify: read all of it. */
+static int read_info(struct kv *kv, const char *folder, bool verify,
 		     struct node_snapshot_info *info)
 {
 	struct buffer problem = {0};
@@ -43,6 +44,9 @@ static int read_info(struct kv *kv, const char *folder,
 			rc = membership_load(&store->reader,
 					     &info->members_index,
 					     &info->members);
+		}
+		if (rc == 0 && verify) {
+			rc = kv_verify(kv, store);
 		}
 		store->ops->close(store);
 	}
@@ -71,11 +75,17 @@ int kv_on_snapshot(void *context, const char *folder,
 	if (rc != 0) {
 		log_error("cannot make a snapshot in %s: %s", folder,
 			  status_text(rc));
-		return rc;
+	} else {
+		/* Its files go to others as they are: rot is not to spread. */
+		rc = read_info(kv, folder, true, info);
+		if (rc != 0) {
+			(void)folder_remove(folder);
+		}
 	}
-	rc = read_info(kv, folder, info);
 	if (rc != 0) {
-		(void)folder_remove(folder);
+		kv_damaged(kv, rc,
+			   "the state database is damaged: a snapshot "
+			   "of it does not read");
 		return rc;
 	}
 	log_info("snapshot made index=%" PRIu64 " term=%" PRIu64 " ms=%" PRIu64,
@@ -88,7 +98,7 @@ int kv_on_snapshot(void *context, const char *folder,
 static int check_folder(struct kv *kv, const char *folder, struct raft_pos pos)
 {
 	struct node_snapshot_info info = {.pos = {0}};
-	int rc = read_info(kv, folder, &info);
+	int rc = read_info(kv, folder, false, &info);
 
 	if (rc == 0 &&
 	    (info.pos.index != pos.index || info.pos.term != pos.term)) {
@@ -103,28 +113,61 @@ static int check_folder(struct kv *kv, const char *folder, struct raft_pos pos)
 	return rc;
 }
 
-/* marker_lock held. Move the folder to its place, open it, and let the marker
- * name it. */
+/* What came is there: on a full disk it waits until it can be used. 0: there
+ * may be room now. */
+static int await_room(struct kv *kv, bool *waited, struct buffer *problem)
+{
+	if (!*waited) {
+		log_warn("the snapshot waits for room on the disk");
+	}
+	*waited = true;
+	buffer_reset(problem);
+	node_space_look(kv->node);
+	(void)node_space_has(kv->node, kv->store->ops->need(kv->store));
+	return kv_pause_full(kv, &kv->installed) ? 0 : STATUS_ENDED;
+}
+
+/* Open what was moved, if it is not yet, and let the marker name it. */
+static int use_taken(struct kv *kv, const char *path, const struct marker *next,
+		     struct store **store, struct buffer *problem)
+{
+	int rc = 0;
+
+	if (*store == NULL) {
+		rc = kv->below.store_open(kv->below.context, path, store,
+					  problem);
+	}
+	if (rc != 0) {
+		*store = NULL;
+		return rc;
+	}
+	return marker_save(kv->folder, kv->data, next, problem);
+}
+
+/* marker_lock held. Move the folder to its place, and use it. STATUS_ENDED: the
+ * node stops, and the old state is in use. */
 static int take_folder(struct kv *kv, const char *folder, const char *path,
 		       const struct marker *next, struct store **store)
 {
 	struct buffer problem = {0};
+	bool waited = false;
 	int rc = folder_remove(path);
 
+	*store = NULL;
 	if (rc == 0) {
 		rc = folder_move(folder, path);
 	}
-	if (rc == 0) {
-		rc = kv->below.store_open(kv->below.context, path, store,
-					  &problem);
-	}
-	if (rc == 0) {
-		rc = marker_save(kv->folder, kv->data, next, &problem);
-		if (rc != 0) {
-			(*store)->ops->close(*store);
+	while (rc == 0) {
+		rc = use_taken(kv, path, next, store, &problem);
+		if (rc != STATUS_NO_SPACE) {
+			break;
 		}
+		rc = await_room(kv, &waited, &problem);
 	}
-	if (rc != 0) {
+	if (rc != 0 && *store != NULL) {
+		(*store)->ops->close(*store);
+	}
+	if (rc != 0 && rc != STATUS_ENDED) {
 		log_error("cannot take a snapshot over from %s: %s", folder,
 			  problem.size > 0 ? buffer_text(&problem)
 					   : status_text(rc));
@@ -360,6 +403,7 @@ void kv_install(struct kv *kv, struct kv_install *install)
 		CHECK(kv->applier.applied.index == install->pos.index);
 		rc = find(kv, &f);
 	}
+	kv_damaged(kv, rc, "the installed state is damaged");
 	if (rc != 0) {
 		log_fatal("the installed state in %s does not read: %s",
 			  install->path, status_text(rc));

@@ -105,6 +105,8 @@ struct kv {
 	struct applier applier;	      /* apply */
 	uint64_t unlooked;	      /* apply: bytes since the last look */
 	struct feed feed;	      /* apply; watchers come and go */
+	atomic_bool running;	      /* started: damage ends the process */
+	atomic_bool ending;	      /* long work is to be given up */
 	atomic_bool refusing;	      /* low or full, for callers to look at */
 	atomic_uint_fast64_t applied; /* told: notes first, answers after */
 	pthread_t apply_thread;
@@ -169,10 +171,11 @@ struct kv {
 
 extern const struct kv_below kv_below_rocksdb;
 /* Opened and recovered, but not started: nothing but kv_drop() may follow, or
- * the start. */
+ * the start. repair: a damaged node with peers begins its repair; else it is
+ * STATUS_CORRUPT. */
 MUST_USE int kv_prepare(const struct kv_config *config,
-			const struct kv_below *below, struct kv **kv,
-			struct buffer *problem);
+			const struct kv_below *below, bool repair,
+			struct kv **kv, struct buffer *problem);
 void kv_drop(struct kv *kv);
 /* Apply the log up to there; no thread runs. */
 MUST_USE int kv_replay(struct kv *kv, raft_index last, struct buffer *problem);
@@ -217,6 +220,17 @@ void kv_install(struct kv *kv, struct kv_install *install);
 /* Remove what a crash left of states that were replaced or not taken over. */
 void kv_remove_strays(struct kv *kv);
 
+/* damage.c */
+/* If the node begins a repair: the state goes aside, too. */
+MUST_USE int kv_set_aside(struct kv *kv, struct buffer *problem);
+/* The state is damaged, as `what` says; rc: else nothing is done. It does not
+ * return if the node can be repaired: the process ends, and its next start
+ * does that. Any thread, no lock held. */
+void kv_damaged(struct kv *kv, int rc, const char *what);
+void kv_on_damage(void *kv, const char *path); /* swap_damaged */
+/* Does all of it read? STATUS_CORRUPT, STATUS_ENDED: closing. */
+MUST_USE int kv_verify(struct kv *kv, struct store *copy);
+
 /* backup.c: wait for the thread of the last one. */
 void kv_backup_join(struct kv *kv);
 
@@ -239,7 +253,10 @@ void kv_on_changed(void *context, uint64_t ticket, int status,
 void kv_changes_deinit(struct kv *kv);
 
 /* worker.c */
-MUST_USE bool kv_pause_full(struct kv *kv);
+/* Wait before the next try on a full disk, on a condition of kv's. False: there
+ * is to be none, for the node stops, or a snapshot is to stand for what waits.
+ */
+MUST_USE bool kv_pause_full(struct kv *kv, pthread_cond_t *wake);
 void *kv_apply_main(void *kv);
 void kv_queue_push(struct kv_queue *q, struct entry *e); /* e is given */
 void kv_queue_clear(struct kv_queue *q);

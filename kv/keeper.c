@@ -96,6 +96,7 @@ static void flush_or_die(struct kv *kv)
 			log_warn("%s", buffer_text(&problem));
 		}
 	} else if (rc != 0) {
+		kv_damaged(kv, rc, buffer_text(&problem));
 		log_fatal("%s", buffer_text(&problem));
 	}
 	kv->flush_failed = rc != 0;

@@ -154,7 +154,7 @@ static int open_store(struct kv *kv, struct buffer *problem)
 	int rc = kv->below.store_open(kv->below.context, path, &store, problem);
 
 	if (rc == 0) {
-		kv->store = swap_new(store, path);
+		kv->store = swap_new(store, path, kv_on_damage, kv);
 		rc = applier_init(&kv->applier, kv->store, &kv->machine,
 				  &kv->feed);
 		if (rc != 0) {
@@ -304,6 +304,7 @@ static int recover(struct kv *kv, struct buffer *problem)
 	int rc;
 
 	node_identity(kv->node, &kv->identity);
+	atomic_store(&kv->barriers.unproven, node_repairs(kv->node));
 	node_log(kv->node, &base, &commit, &last);
 	rc = load_marker(kv, last, problem);
 	if (rc == 0) {
@@ -343,6 +344,7 @@ static void stop_threads(struct kv *kv)
 	kv->stopping = true;
 	pthread_cond_broadcast(&kv->apply_wake);
 	pthread_cond_broadcast(&kv->keeper_wake);
+	pthread_cond_broadcast(&kv->installed);
 	pthread_mutex_unlock(&kv->lock);
 	pthread_join(kv->apply_thread, NULL);
 	pthread_join(kv->keeper_thread, NULL);
@@ -367,6 +369,7 @@ static int start(struct kv *kv, struct buffer *problem)
 {
 	int rc;
 
+	atomic_store(&kv->running, true);
 	if (pthread_create(&kv->apply_thread, NULL, kv_apply_main, kv) != 0) {
 		buffer_printf(problem, "no thread to be had");
 		return STATUS_IO;
@@ -400,8 +403,10 @@ static int check_finished(const char *data, struct buffer *problem)
 	return is_there ? STATUS_CORRUPT : 0;
 }
 
-int kv_prepare(const struct kv_config *config, const struct kv_below *below,
-	       struct kv **prepared, struct buffer *problem)
+/* *damaged: what was found is damaged, and noted to be repaired. */
+static int prepare(const struct kv_config *config, const struct kv_below *below,
+		   bool repair, struct kv **prepared, bool *damaged,
+		   struct buffer *problem)
 {
 	struct kv *kv = kv_new(config);
 	struct node_peer peers[LIMIT_PEERS];
@@ -415,6 +420,7 @@ int kv_prepare(const struct kv_config *config, const struct kv_below *below,
 	node.peers = peers;
 	node.peer_count = config->peer_count;
 	node.snapshot_rate = config->snapshot_rate;
+	node.repair = repair;
 	node.join = config->join;
 	node.client = &kv_client;
 	node.context = kv;
@@ -435,7 +441,13 @@ int kv_prepare(const struct kv_config *config, const struct kv_below *below,
 		rc = open_folder(kv, problem);
 	}
 	if (rc == 0) {
+		rc = kv_set_aside(kv, problem);
+	}
+	if (rc == 0) {
 		rc = recover(kv, problem);
+		*damaged = rc == STATUS_CORRUPT &&
+			   node_want_repair(kv->node, buffer_text(problem),
+					    problem) == 0;
 	}
 	if (rc != 0) {
 		kv_free(kv);
@@ -443,6 +455,21 @@ int kv_prepare(const struct kv_config *config, const struct kv_below *below,
 	}
 	*prepared = kv;
 	return 0;
+}
+
+int kv_prepare(const struct kv_config *config, const struct kv_below *below,
+	       bool repair, struct kv **prepared, struct buffer *problem)
+{
+	bool damaged = false;
+	size_t start = problem->size;
+	int rc = prepare(config, below, repair, prepared, &damaged, problem);
+
+	if (damaged) { /* the node knows: now it begins empty */
+		problem->size = start;
+		rc = prepare(config, below, repair, prepared, &damaged,
+			     problem);
+	}
+	return rc;
 }
 
 void kv_drop(struct kv *kv)
@@ -457,7 +484,7 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	int rc = check_finished(config->data, problem);
 
 	if (rc == 0) {
-		rc = kv_prepare(config, below, &kv, problem);
+		rc = kv_prepare(config, below, true, &kv, problem);
 	}
 	if (rc != 0) {
 		return rc;
@@ -521,6 +548,7 @@ void kv_close(struct kv *kv)
 	struct buffer problem = {0};
 
 	end_session(kv);
+	atomic_store(&kv->ending, true);
 	kv_backup_interrupt(kv);
 	kv_backup_join(kv);
 	/* The node last: until then both threads may call it. */

@@ -174,16 +174,19 @@ struct kv_backup_info {
 /* Exactly one call for each kv_backup(), a line for a person with it
  * (borrowed); on a thread of its own. status 0: the file is there, durably;
  * STATUS_PENDING: another is under way; STATUS_NOT_READY: there is no state
- * yet; STATUS_INTERRUPTED, STATUS_ENDED, STATUS_NO_SPACE, STATUS_IO, ... */
+ * yet; STATUS_EXISTS: what is there is no regular file; STATUS_INVALID: path is
+ * in the data folder; STATUS_INTERRUPTED, STATUS_ENDED, STATUS_NO_SPACE,
+ * STATUS_IO, ... */
 typedef void (*kv_saved)(void *context, int status, const char *text);
 
 /* Save what this node has applied, at one moment, to the file `path`
- * (absolute, mode 0600; one that is there is replaced), while all else goes on.
+ * (absolute, mode 0600; a regular file that is there is replaced in one step,
+ * and nothing else is), while all else goes on.
  * The state's tables are linked meanwhile, so it needs room for little more
  * than the file. */
 void kv_backup(struct kv *kv, const char *path, kv_saved saved, void *context);
 void kv_backup_interrupt(struct kv *kv);
-/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_VERSION, ... */
+/* Is all of the file as it was saved? STATUS_CORRUPT, STATUS_NOT_FOUND, ... */
 MUST_USE int kv_backup_check(const char *path, struct kv_backup_info *info,
 			     struct buffer *problem);
 
@@ -198,16 +201,21 @@ MUST_USE int kv_restore(const struct kv_config *config, const char *file,
 
 /* What a node has that outlived its cluster. */
 struct kv_survivor {
+	char name[LIMIT_NODE_NAME_BYTES + 1];
+	bool alone;	 /* no other node votes: it needs no recovery */
+	bool unfinished; /* but was cut short before: it needs one */
 	char cluster[33];
 	uint64_t applied;
 	uint64_t commit; /* known here to be committed */
 	uint64_t last;	 /* of the log */
+	bool repairing;	 /* it was damaged, and is not known to be whole */
 };
 
 /* When the quorum is gone for good: make the data folder that of a new cluster
  * of this node alone, with all that its log holds, committed or not. What the
  * others acknowledged without this node is lost. go false: only tell. When it
- * is cut short it must be done again. Errors as kv_open(). */
+ * is cut short it must be done again. config->name NULL: as the folder says.
+ * STATUS_NOT_FOUND: the folder is no node's; else as kv_open(). */
 MUST_USE int kv_recover(const struct kv_config *config,
 			struct kv_survivor *survivor, bool go,
 			struct buffer *problem);
@@ -220,10 +228,13 @@ struct kv_member {
 	char address[LIMIT_ADDRESS_BYTES + 1];
 	char standing[16]; /* "voter", "learner", "incoming", "outgoing",
 			      "invited" */
+	char becomes[16];  /* invited, learner: "voter", "learner"; else "" */
+	char replaces[LIMIT_NODE_NAME_BYTES + 1]; /* "": nobody */
 	bool voter;
 	bool self;
 	bool leader;
 	bool connected;	       /* a link is up; self: true */
+	bool repairing;	       /* damaged, and does not vote; by its word */
 	uint64_t match;	       /* as the leader knows; 0 elsewhere */
 	uint64_t heard_ms_ago; /* UINT64_MAX: never */
 };
@@ -235,11 +246,13 @@ struct kv_status {
 			       "joining" ... */
 	uint64_t term;
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
-	bool quorum;   /* a leader with a majority is known */
-	char why[256]; /* when not: "no quorum: " and the reason */
-	bool asking;   /* who answers at `join` is not known yet */
-	bool disk_low; /* this node's data disk is nearly full */
-	bool full;     /* so are too many: what adds to the tree is refused */
+	bool quorum;	     /* a leader with a majority is known */
+	char why[256];	     /* when not: "no quorum: " and the reason */
+	uint64_t led_ms_ago; /* a leader with a majority was heard;
+				UINT64_MAX: never since the start */
+	bool asking;	     /* who answers at `join` is not known yet */
+	bool disk_low;	     /* this node's data disk is nearly full */
+	bool full; /* so are too many: what adds to the tree is refused */
 	char listens[LIMIT_ADDRESS_BYTES + 1];	 /* "": nowhere */
 	char elsewhere[LIMIT_ADDRESS_BYTES + 1]; /* where the others call it,
 						    if not there; "" */
@@ -257,6 +270,10 @@ struct kv_status {
 	uint64_t snapshots_installed;
 	uint64_t snapshot_bytes_sent, snapshot_bytes_taken;
 	uint64_t snapshot_bytes_kept; /* receivers had them already */
+	/* This node was damaged, thus, and does not vote until it has all up to
+	 * repair_until again (0: no leader has told yet); "": it is whole. */
+	char repair[512];
+	uint64_t repair_until;
 	bool joint; /* the configuration in force is of two halves */
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */
 	size_t member_count;

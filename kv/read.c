@@ -90,6 +90,9 @@ static void answer(struct barriers *b, struct barrier *a, int status,
 		TAILQ_REMOVE(&b->applying, a, link);
 	}
 	b->count--;
+	if (status == 0 && !fell_back && atomic_load(&b->unproven)) {
+		atomic_store(&b->unproven, false);
+	}
 	a->status = status;
 	a->fell_back = fell_back;
 	TAILQ_INSERT_TAIL(answers, a, link);
@@ -123,7 +126,8 @@ void barriers_answered(struct barriers *b, uint64_t ticket, uint64_t index,
 		at->index = index;
 		if (index <= applied) {
 			answer(b, at, 0, false, answers);
-		} else if (b->behind && !at->strict) {
+		} else if (b->behind && !at->strict &&
+			   !atomic_load(&b->unproven)) {
 			answer(b, at, 0, true, answers);
 		}
 	}
@@ -152,6 +156,7 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 
 	for (at = TAILQ_FIRST(list); at != NULL; at = next) {
 		bool asking = at->index == 0;
+		bool fails;
 
 		next = TAILQ_NEXT(at, link);
 		/* Cut off, nothing waits for an answer. */
@@ -163,8 +168,8 @@ static void expire_list(struct barriers *b, struct barrier_list *list,
 			b->cut_off_ms = at->due_ms - LIMIT_BARRIER_MS;
 		}
 		b->behind = b->behind || !asking;
-		answer(b, at, at->strict ? STATUS_NO_QUORUM : 0, !at->strict,
-		       answers);
+		fails = at->strict || atomic_load(&b->unproven);
+		answer(b, at, fails ? STATUS_NO_QUORUM : 0, !fails, answers);
 	}
 }
 

@@ -13,6 +13,8 @@
  *   B2  a strict barrier is never served by a lease
  *   B3  one that falls back reads what this node has applied, which never
  *       goes back
+ *   B4  so none falls back in a node that was repaired and may not have again
+ *       what it has shown: it fails, as a strict one
  *
  * A barrier that runs out of time while it asks cuts the node off: from then on
  * fresh barriers fall back and strict ones fail, at once, until a ticket (one
@@ -29,6 +31,7 @@
 #ifndef KV_READ_H
 #define KV_READ_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "kv/kv.h"
@@ -61,7 +64,8 @@ struct barriers {
 	bool refused;	   /* the last answer was a refusal: wait a little */
 	bool cut_off;
 	bool behind;
-	uint64_t cut_off_ms; /* when the first wait that failed began */
+	atomic_bool unproven; /* B4: until one is served. Any thread may look */
+	uint64_t cut_off_ms;  /* when the first wait that failed began */
 };
 
 void barriers_init(struct barriers *b);

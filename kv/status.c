@@ -39,11 +39,16 @@ static void set_member(struct kv_member *m, const struct node_member *n,
 	m->voter = n->voter;
 	set_text(m->standing, sizeof m->standing,
 		 node->founded ? n->standing : "founding");
+	if (n->becomes != NULL && node->founded) {
+		set_text(m->becomes, sizeof m->becomes, n->becomes);
+	}
+	set_text(m->replaces, sizeof m->replaces, n->replaces);
 	m->self = node->founded ? n->id == node->raft.self
 				: strcmp(n->name, self) == 0;
 	m->leader = leader != 0 && n->id == leader;
 	m->connected = n->connected || m->self;
 	m->match = n->match;
+	m->repairing = n->repairing;
 	m->heard_ms_ago = m->self	   ? 0
 			  : n->heard == 0  ? UINT64_MAX
 			  : n->heard < now ? now - n->heard
@@ -95,6 +100,9 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	s->snapshot_bytes_sent = n->snapshots.bytes_sent;
 	s->snapshot_bytes_taken = n->snapshots.bytes_taken;
 	s->snapshot_bytes_kept = n->snapshots.bytes_kept;
+	s->led_ms_ago = n->led == 0    ? UINT64_MAX
+			: n->led < now ? now - n->led
+				       : 0;
 	s->asking = n->asking;
 	s->quorum = has_quorum(n, now);
 	if (!s->quorum) {
@@ -102,6 +110,8 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	}
 	set_text(s->listens, sizeof s->listens, n->listens);
 	set_text(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
+	set_text(s->repair, sizeof s->repair, n->damage);
+	s->repair_until = n->raft.proof;
 	s->joint = n->raft.joint;
 	set_text(s->transfer, sizeof s->transfer, n->transfer);
 	s->member_count = n->member_count;

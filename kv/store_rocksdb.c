@@ -100,6 +100,17 @@ static int failure(const char *what, char *error)
 	return status;
 }
 
+/* The same of what was only read: a file that is missing or does not read is
+ * damage, as is one that reads wrong. */
+static int unreadable(const char *what, char *error)
+{
+	bool is_gone = strstr(error, "No such file or directory") != NULL ||
+		       strstr(error, "Input/output error") != NULL;
+	int status = failure(what, error);
+
+	return status == STATUS_IO && is_gone ? STATUS_CORRUPT : status;
+}
+
 /* --- Reading -------------------------------------------------------------- */
 
 /* Move what a get returned into value. */
@@ -107,7 +118,7 @@ static int take_value(char *found, size_t size, char *error,
 		      struct buffer *value)
 {
 	if (error != NULL) {
-		return failure("read", error);
+		return unreadable("read", error);
 	}
 	if (found == NULL) {
 		return STATUS_NOT_FOUND;
@@ -155,7 +166,7 @@ static int scan(rocksdb_iterator_t *i, struct bytes from, struct bytes prefix,
 	}
 	rocksdb_iter_get_error(i, &error);
 	rocksdb_iter_destroy(i);
-	return error == NULL ? 0 : failure("scan", error);
+	return error == NULL ? 0 : unreadable("scan", error);
 }
 
 static struct rocks *rocks_of(struct store *s)
@@ -548,7 +559,7 @@ static int opened(struct rocks *r, const char *path, char *error,
 			      "the state database in %s does not open: %s",
 			      path, error);
 		rocks_free(r);
-		return failure("open", error);
+		return unreadable("open", error);
 	}
 	*store = &r->store;
 	return 0;

@@ -22,10 +22,13 @@ struct front {
 	struct behind *current;	 /* lock; the writer reads it without */
 	struct behind *replaced; /* lock */
 	bool batch_open;	 /* the writer's */
+	swap_damaged damaged;
+	void *context;
 };
 
 struct front_view {
 	struct kv_view view;
+	struct front *front;
 	struct behind *behind;
 	struct kv_view *inner;
 };
@@ -61,6 +64,22 @@ static void let_go(struct behind *b)
 	atomic_fetch_sub(&b->references, 1);
 }
 
+/* b was read. What was replaced may be damaged as it likes. */
+static int look(struct front *f, const struct behind *b, int rc)
+{
+	bool current;
+
+	if (rc == STATUS_CORRUPT) {
+		pthread_mutex_lock(&f->lock);
+		current = b == f->current;
+		pthread_mutex_unlock(&f->lock);
+		if (current) {
+			f->damaged(f->context, b->path);
+		}
+	}
+	return rc;
+}
+
 /* --- Readers -------------------------------------------------------------- */
 
 static struct front *newest_front(struct kv_reader *r)
@@ -71,8 +90,9 @@ static struct front *newest_front(struct kv_reader *r)
 static int newest_get(struct kv_reader *r, struct bytes key,
 		      struct buffer *value)
 {
-	struct behind *b = hold(newest_front(r));
-	int rc = kv_get(&b->store->reader, key, value);
+	struct front *f = newest_front(r);
+	struct behind *b = hold(f);
+	int rc = look(f, b, kv_get(&b->store->reader, key, value));
 
 	let_go(b);
 	return rc;
@@ -81,8 +101,10 @@ static int newest_get(struct kv_reader *r, struct bytes key,
 static int newest_scan(struct kv_reader *r, struct bytes from,
 		       struct bytes prefix, kv_visit visit, void *context)
 {
-	struct behind *b = hold(newest_front(r));
-	int rc = kv_scan(&b->store->reader, from, prefix, visit, context);
+	struct front *f = newest_front(r);
+	struct behind *b = hold(f);
+	int rc = look(f, b,
+		      kv_scan(&b->store->reader, from, prefix, visit, context));
 
 	let_go(b);
 	return rc;
@@ -90,20 +112,25 @@ static int newest_scan(struct kv_reader *r, struct bytes from,
 
 static const struct kv_reader_ops newest_reader = {newest_get, newest_scan};
 
-static struct kv_reader *inner_reader(struct kv_reader *r)
+static struct front_view *view_of(struct kv_reader *r)
 {
-	return &CONTAINER_OF(r, struct front_view, view.reader)->inner->reader;
+	return CONTAINER_OF(r, struct front_view, view.reader);
 }
 
 static int view_get(struct kv_reader *r, struct bytes key, struct buffer *value)
 {
-	return kv_get(inner_reader(r), key, value);
+	struct front_view *v = view_of(r);
+
+	return look(v->front, v->behind, kv_get(&v->inner->reader, key, value));
 }
 
 static int view_scan(struct kv_reader *r, struct bytes from,
 		     struct bytes prefix, kv_visit visit, void *context)
 {
-	return kv_scan(inner_reader(r), from, prefix, visit, context);
+	struct front_view *v = view_of(r);
+
+	return look(v->front, v->behind,
+		    kv_scan(&v->inner->reader, from, prefix, visit, context));
 }
 
 static const struct kv_reader_ops view_reader = {view_get, view_scan};
@@ -113,7 +140,8 @@ static struct kv_view *front_view(struct store *s)
 	struct front_view *v = mem_zalloc(sizeof *v);
 
 	v->view.reader.ops = &view_reader;
-	v->behind = hold(front_of(s));
+	v->front = front_of(s);
+	v->behind = hold(v->front);
 	v->inner = v->behind->store->ops->view(v->behind->store);
 	return &v->view;
 }
@@ -326,13 +354,16 @@ static const struct store_ops front_ops = {
 	.close = front_close,
 };
 
-struct store *swap_new(struct store *first, const char *path)
+struct store *swap_new(struct store *first, const char *path,
+		       swap_damaged damaged, void *context)
 {
 	struct front *f = mem_zalloc(sizeof *f);
 
 	f->store.reader.ops = &newest_reader;
 	f->store.ops = &front_ops;
 	f->current = behind_new(first, path);
+	f->damaged = damaged;
+	f->context = context;
 	pthread_mutex_init(&f->lock, NULL);
 	return &f->store;
 }

@@ -15,9 +15,14 @@
 
 #include "kv/store.h"
 
+/* A read of the store in the folder path, which is not replaced, said
+ * STATUS_CORRUPT. The reader's thread; it may end the process. */
+typedef void (*swap_damaged)(void *context, const char *path);
+
 /* A store before `first`, which is given, and lies in the folder path. Closed
  * by its close operation, with first and all that came after. */
-struct store *swap_new(struct store *first, const char *path);
+struct store *swap_new(struct store *first, const char *path,
+		       swap_damaged damaged, void *context);
 /* next is given. */
 void swap_replace(struct store *front, struct store *next, const char *path);
 /* Return how many replaced stores are still in use, or could not be removed:

@@ -161,9 +161,7 @@ static void finish_batch(struct kv *kv, uint64_t bytes, size_t count)
 	}
 }
 
-/* Wait before the next try. False: there is to be none, for the node stops, or
- * a snapshot is to stand for what waits. */
-bool kv_pause_full(struct kv *kv)
+bool kv_pause_full(struct kv *kv, pthread_cond_t *wake)
 {
 	struct timespec until;
 	bool over;
@@ -177,7 +175,7 @@ bool kv_pause_full(struct kv *kv)
 	}
 	pthread_mutex_lock(&kv->lock);
 	while (!kv->stopping && kv->install == NULL && rc == 0) {
-		rc = pthread_cond_timedwait(&kv->apply_wake, &kv->lock, &until);
+		rc = pthread_cond_timedwait(wake, &kv->lock, &until);
 	}
 	over = kv->stopping || kv->install != NULL;
 	pthread_mutex_unlock(&kv->lock);
@@ -241,10 +239,13 @@ static bool apply_batch(struct kv *kv, struct entry **entries, size_t count)
 		}
 		waited = true;
 		want_flush(kv);
-		if (!kv_pause_full(kv)) {
+		if (!kv_pause_full(kv, &kv->apply_wake)) {
 			return false;
 		}
 	}
+	kv_damaged(kv, rc,
+		   "the state database is damaged: an entry does not "
+		   "apply to it");
 	if (rc != 0) {
 		log_fatal("the state can not go on: entries %" PRIu64
 			  " to %" PRIu64 " do not apply: %s",

@@ -59,6 +59,7 @@ static void reject(struct raft *r, const struct raft_msg *m)
 		.last = m->pos.index,
 		.commit = r->applied,
 		.round = m->round,
+		.repair = r->repair,
 		.reject = true,
 	};
 
@@ -79,6 +80,7 @@ static void accept(struct raft *r, const struct raft_msg *m, raft_index held)
 		.last = held,
 		.commit = r->applied,
 		.round = m->round,
+		.repair = r->repair,
 	};
 	raft_seq after = save_covering(r, held);
 
@@ -207,5 +209,6 @@ void append_on_append(struct raft *r, const struct raft_event *ev)
 	/* Only what this message vouches for is committed (row 18). */
 	commit_advance(r, smaller(m->commit, held));
 	commit_settle(r, m->settled);
+	repair_proven(r, m, held);
 	accept(r, m, held);
 }

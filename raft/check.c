@@ -11,7 +11,8 @@
  *       itself
  *   R6  a leader's peers are as progress.h says (P1, P3)
  *   R7  what a leader committed in its term is durable at a majority, or at
- *       one of C_old while the entry of a joint configuration is not committed
+ *       one of C_old while the entry of a joint configuration is not committed;
+ *       or was, before it lost its log
  *   R8  uncommitted bytes are 0 for all but leaders, and when all is committed
  *   R9  settled <= commit and durable here
  *   R10 reads wait only where a leader is known; a leader's for a round that
@@ -26,6 +27,7 @@
  *       one without a vote in its committed configuration is doing so
  *   R16 a snapshot that is loaded ends beyond what is committed here; who
  *       loads one follows its leader
+ *   R17 who is being repaired follows; only then is there a proof
  *
  * Cheap enough for every step of every build: no loop over entries. */
 #include "raft/state.h"
@@ -73,7 +75,7 @@ static bool is_durable(const struct raft *r, bool outgoing)
 		if (!(outgoing ? p->outgoing : p->voter))
 			continue;
 		voters++;
-		have += p->match >= r->commit;
+		have += p->match >= r->commit || p->had >= r->commit;
 	}
 	return have >= quorum_size(voters);
 }
@@ -201,8 +203,15 @@ static void check_snapshot(const struct raft *r)
 	CHECK(members_are_valid(&r->loading_change.members)); /* R16 */
 }
 
+static void check_repair(const struct raft *r)
+{
+	CHECK(r->repair == 0 || r->role == RAFT_FOLLOWER); /* R17 */
+	CHECK(r->repair != 0 || r->proof == 0);		   /* R17 */
+}
+
 void raft_check(const struct raft *r)
 {
+	check_repair(r);
 	check_log(r);
 	check_members(r);
 	check_transfer(r);

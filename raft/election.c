@@ -10,11 +10,11 @@
  *        election_follow(): leader heard, higher term, no quorum, disk stalled
  *
  * A lone voter goes from FOLLOWER to CANDIDATE at once, and so does whom the
- * leader tells to (transfer.c). A candidate that fails asks for pre-votes
- * again, so that terms do not climb in vain (row 11). A member asked to vote
- * within election_ms of hearing a leader refuses without looking at the term,
- * except that leader itself: this is what the leader's read lease rests on,
- * whatever happens to the term in between. */
+ * leader tells to (transfer.c), and the leader itself if that one does not. A
+ * candidate that fails asks for pre-votes again, so that terms do not climb in
+ * vain (row 11). A member asked to vote within election_ms of hearing a leader
+ * refuses without looking at the term, except that leader itself: this is what
+ * the leader's read lease rests on, whatever happens to the term in between. */
 #include "raft/random.h"
 #include "raft/state.h"
 
@@ -42,7 +42,8 @@ static bool has_led_alone(const struct raft *r)
 void election_init(struct raft *r, const struct raft_boot *boot)
 {
 	bool founder = boot->fresh || r->members_index <= 1;
-	bool lone = members_is_lone_voter(r) && (founder || has_led_alone(r));
+	bool lone = members_is_lone_voter(r) && !repair_is_on(r) &&
+		    (founder || has_led_alone(r));
 
 	r->role = RAFT_FOLLOWER;
 	r->reason = RAFT_BECAUSE_STARTED;
@@ -198,10 +199,26 @@ static void prevote_count(struct raft *r)
 	}
 }
 
+static bool may_stand(const struct raft *r)
+{
+	return members_may_stand(r) && !snapshot_is_loading(r) &&
+	       !repair_is_on(r) && runs_room(&r->runs, r->hard.term + 1);
+}
+
 static bool may_campaign(const struct raft *r)
 {
-	return members_may_stand(r) && r->role != RAFT_LEADER &&
-	       !snapshot_is_loading(r) && runs_room(&r->runs, r->hard.term + 1);
+	return r->role != RAFT_LEADER && may_stand(r);
+}
+
+bool election_may_renew(const struct raft *r)
+{
+	return r->role == RAFT_LEADER && may_stand(r) && !save_stalled(r);
+}
+
+void election_renew(struct raft *r)
+{
+	CHECK(election_may_renew(r));
+	become_candidate(r, RAFT_BECAUSE_TRANSFER_FAILED);
 }
 
 /* --- Being asked
@@ -217,8 +234,9 @@ static bool is_bound(const struct raft *r, raft_id candidate)
 
 bool election_is_promised(const struct raft *r, const struct raft_msg *m)
 {
-	/* While loading nothing can be saved, so no vote. */
-	if (snapshot_is_loading(r))
+	/* While loading nothing can be saved, so no vote; and who has lost its
+	 * log can not tell who is complete (row 45). */
+	if (snapshot_is_loading(r) || repair_is_on(r))
 		return true;
 	if (m->kind == RAFT_VOTE && m->transfer)
 		return false; /* its leader has freed us (row 59) */
@@ -252,13 +270,18 @@ void election_on_prevote(struct raft *r, const struct raft_msg *m)
 		reply.pos.term = r->hard.term;
 		r->counters.prevotes_refused++;
 	}
+	reply.repair = r->repair;
 	act_send(r, reply, 0);
 }
 
 /* The caller has applied the term rule, unless election_is_promised(). */
 void election_on_vote(struct raft *r, const struct raft_msg *m)
 {
-	struct raft_msg reply = {.kind = RAFT_VOTE_REPLY, .to = m->from};
+	struct raft_msg reply = {
+		.kind = RAFT_VOTE_REPLY,
+		.to = m->from,
+		.repair = r->repair,
+	};
 
 	reply.reject = election_is_promised(r, m) || m->term != r->hard.term ||
 		       (r->hard.vote != 0 && r->hard.vote != m->from) ||

@@ -38,6 +38,14 @@ void progress_reset(struct progress *p, raft_index last)
 	window_clear(&p->window);
 }
 
+void progress_lost(struct progress *p, raft_index last)
+{
+	p->match = 0;
+	p->applied = 0;
+	progress_reset(p, last);
+	p->wanted = true;
+}
+
 void progress_snapshot(struct progress *p)
 {
 	p->state = PROGRESS_SNAPSHOT;
@@ -60,6 +68,8 @@ void progress_accept(struct progress *p, raft_index match, raft_index held)
 
 	if (match > p->match)
 		p->match = match; /* P2 */
+	if (match > p->had)
+		p->had = match;
 	window_free(&p->window, p->match);
 	if (p->next <= held + 1) {
 		p->next = held + 1;

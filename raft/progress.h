@@ -16,7 +16,8 @@
  *              (snapshot.c); heartbeats go on, at the log's base
  *
  *   P1  match < next <= last + 1, for members other than the leader
- *   P2  match only rises within a term, and only by an acceptance
+ *   P2  match only rises within a term, and only by an acceptance; unless the
+ *       member says that it has lost its log (progress_lost)
  *   P3  the window holds ends of messages in (match, next), rising, and the
  *       sum of their bytes; it is empty unless REPLICATE */
 #ifndef RAFT_PROGRESS_H
@@ -46,6 +47,7 @@ struct progress {
 	enum progress_answer answer;
 	enum progress_state state;
 	raft_index match; /* durable there */
+	raft_index had;	  /* the highest match of this term: it may be lost */
 	raft_index next;
 	bool probing;	    /* PROBE: a message is unanswered */
 	bool wanted;	    /* is to hear something in this step */
@@ -61,6 +63,10 @@ struct progress {
 	uint64_t read_number;
 	uint64_t read_round;
 	raft_index read_index;
+	/* It is being repaired: the number of that, and what it must have to
+	 * be whole (repair.c); 0: it is not. */
+	uint64_t repair;
+	raft_index proof;
 	struct progress_window window;
 };
 
@@ -70,6 +76,8 @@ void progress_init(struct progress *p, raft_id id, raft_index last,
 		   raft_ms now);
 /* What was on its way is lost: probe anew. */
 void progress_reset(struct progress *p, raft_index last);
+/* It has lost its log: nothing is known of it but that. */
+void progress_lost(struct progress *p, raft_index last);
 /* The entry before next is gone. */
 void progress_snapshot(struct progress *p);
 /* It has installed a snapshot that ends at index: probe there. */

@@ -95,6 +95,9 @@ enum raft_reason {
 	RAFT_BECAUSE_DISK_STALLED,
 	RAFT_BECAUSE_TRANSFER, /* told to campaign by the leader (3.10) */
 	RAFT_BECAUSE_REMOVED,  /* a leader that is no voter any more */
+	/* it told another to campaign, which did not: its lease comes back
+	 * only in a new term */
+	RAFT_BECAUSE_TRANSFER_FAILED,
 };
 
 /* --- Messages between cores --------------------------------------------- */
@@ -135,6 +138,11 @@ struct raft_msg {
 			       applied index */
 	raft_index settled; /* APPEND: every member has saved up to here */
 	uint64_t round;
+	/* Replies but READ_REPLY: the sender has lost what it had before, and
+	 * this is the number of its repair; 0: it has not. APPEND: the same,
+	 * echoed, and what it must have to be whole again (repair.c). */
+	uint64_t repair;
+	raft_index proof;
 	bool reject;
 	bool lease;    /* READ: may be answered from the leader's lease */
 	bool transfer; /* VOTE: of a TIMEOUT_NOW: no stickiness (row 59) */
@@ -359,6 +367,10 @@ struct raft_boot {
 	raft_index commit;  /* saved commit index, at most the log's last */
 	raft_index applied; /* of the state, at most commit */
 	bool fresh;	    /* just founded: has never voted or acknowledged */
+	/* Not 0: log or state were lost to damage, or are not whole since: it
+	 * votes no more until it has all again (repair.c). hard is as it was,
+	 * the rest what there is. A number that no life of this node had. */
+	uint64_t repair;
 };
 
 struct raft;
@@ -395,7 +407,8 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
  *            its outgoing ones the voters now; out of a committed joint one,
  *            its voters the joint one's and no outgoing ones;
  *   TRANSFER: STATUS_NOT_LEADER, STATUS_NOT_READY (no commit yet),
- *            STATUS_NOT_FOUND (no other voter that stays, or not this one),
+ *            STATUS_NOT_FOUND (no other voter that stays and is whole, or not
+ *            this one),
  *            STATUS_PENDING (another is under way);
  *   SNAP_RECEIVED: STATUS_NOT_LEADER (`from` does not lead the newest term),
  *            STATUS_PENDING (another is being loaded), STATUS_INVALID (no
@@ -447,6 +460,9 @@ struct raft_status {
 	bool leave_due;
 	raft_id transfer_target; /* handing over to it; 0: not */
 	bool loading;		 /* between LOAD_SNAP and SNAP_LOADED */
+	bool repairing;		 /* it does not vote: see raft_boot.repair */
+	/* Then: what must be durable here until it does; 0: not known yet. */
+	raft_index proof;
 	struct raft_counters counters;
 };
 
@@ -461,6 +477,7 @@ struct raft_peer_status {
 	raft_index applied;
 	raft_ms heard;	   /* last reply; 0: never */
 	const char *state; /* "probe", "replicate", "snapshot" */
+	bool repairing;
 };
 MUST_USE int raft_peer(const struct raft *r, raft_id id,
 		       struct raft_peer_status *status);

@@ -20,6 +20,8 @@ static void send_append(struct raft *r, struct progress *p, raft_index before,
 		.commit = r->commit,
 		.settled = r->settled,
 		.round = r->reads.round,
+		.repair = p->repair,
+		.proof = p->proof,
 	};
 
 	CHECK(before >= r->runs.base.index); /* its term is known (row 24) */
@@ -106,7 +108,7 @@ void replicate_to_all(struct raft *r)
 void replicate_on_reply(struct raft *r, const struct raft_msg *m)
 {
 	struct progress *p = members_find(r, m->from);
-	raft_index match = p->match;
+	raft_index match;
 
 	if (r->role != RAFT_LEADER || m->round > r->reads.round ||
 	    (!m->reject &&
@@ -119,6 +121,7 @@ void replicate_on_reply(struct raft *r, const struct raft_msg *m)
 	if (m->commit > p->applied && m->commit <= r->commit)
 		p->applied = m->commit;
 	read_acknowledged(r, p, m->round);
+	repair_heard(r, p, m->repair);
 
 	if (m->reject) {
 		if (progress_reject(p, m->last,
@@ -127,6 +130,7 @@ void replicate_on_reply(struct raft *r, const struct raft_msg *m)
 			r->counters.appends_rejected++;
 		return;
 	}
+	match = p->match;
 	progress_accept(p, m->pos.index, m->last); /* row 16: only here */
 	if (p->match > match)
 		commit_count(r);

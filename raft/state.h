@@ -120,6 +120,9 @@ struct raft {
 	struct raft_pos loading;
 	struct raft_change loading_change;
 
+	uint64_t repair;  /* number of the one under way; 0: none */
+	raft_index proof; /* of its leader, as told last; 0: not yet */
+
 	raft_ms election_due;
 	raft_ms quiet_until;  /* a restarted voter grants nothing before */
 	raft_id heard_from;   /* the leader we last heard, of any term ... */
@@ -209,6 +212,9 @@ void election_follow(struct raft *r, raft_term term, raft_id leader,
 /* A leader of this or a higher term has spoken to us. */
 void election_hear(struct raft *r, raft_term term, raft_id leader);
 void election_delay(struct raft *r); /* draw the next timeout */
+/* A leader stands again, for a lease of a new term; all that it has stays. */
+bool election_may_renew(const struct raft *r);
+void election_renew(struct raft *r);
 raft_ms election_deadline(const struct raft *r);
 raft_ms election_quorum_heard(const struct raft *r); /* leader */
 /* Promised not to help whoever sends this (pre-)vote request (6.4.1)? */
@@ -245,6 +251,13 @@ void snapshot_offer(struct raft *r, struct progress *p); /* leader */
 void snapshot_on_sent(struct raft *r, const struct raft_event *ev);
 int snapshot_on_received(struct raft *r, const struct raft_event *ev);
 void snapshot_on_loaded(struct raft *r, struct raft_pos pos);
+
+/* Repairs. */
+bool repair_is_on(const struct raft *r);
+/* The follower has accepted m, and agrees with it up to held. */
+void repair_proven(struct raft *r, const struct raft_msg *m, raft_index held);
+/* The leader has heard p: what was known of it may be void. */
+void repair_heard(struct raft *r, struct progress *p, uint64_t repair);
 
 /* Commit. */
 void commit_count(struct raft *r); /* leader: a match has moved */

@@ -72,6 +72,8 @@ void raft_status(const struct raft *r, struct raft_status *status)
 	status->leave_due = change_is_leave_due(r);
 	status->transfer_target = r->transfer.target;
 	status->loading = snapshot_is_loading(r);
+	status->repairing = repair_is_on(r);
+	status->proof = r->proof;
 	status->counters = r->counters;
 }
 
@@ -106,6 +108,7 @@ int raft_peer(const struct raft *r, raft_id id, struct raft_peer_status *status)
 		status->match = p->match;
 		status->applied = self ? r->applied : p->applied;
 		status->heard = self ? r->now : p->replied;
+		status->repairing = p->repair != 0;
 		status->state = self ? "replicate" : state_text(p->state);
 		return 0;
 	}
@@ -157,6 +160,8 @@ const char *raft_reason_text(enum raft_reason reason)
 		return "leadership transfer";
 	case RAFT_BECAUSE_REMOVED:
 		return "removed";
+	case RAFT_BECAUSE_TRANSFER_FAILED:
+		return "transfer failed";
 	}
 	return "?";
 }

@@ -80,6 +80,7 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
 	r->hard = boot->hard;
 	boot_log(r, boot);
 	save_init(r);
+	r->repair = boot->repair;
 	members_init(r, boot);
 	read_init(r);
 	election_init(r, boot);

@@ -10,8 +10,10 @@
  * While it is handing over, a leader takes no proposals. TIMEOUT_NOW lets the
  * target stand at once, without a pre-vote and whomever the voters have heard
  * (row 59); so the lease, which rests on their promise, ends with it, and does
- * not come back in this term, whatever becomes of the transfer (row 58). All
- * of it dies with the role (row 60).
+ * not come back in this term, whatever becomes of the transfer (row 58). A
+ * leader that is still there when the time of the transfer is over has itself
+ * elected anew, for without a lease each read costs a round. All of it dies
+ * with the role (row 60).
  *
  * In a joint configuration too: the target is of those that stay, needs both
  * majorities as ever, and leaves it.
@@ -44,10 +46,12 @@ static bool is_better(const struct raft *r, const struct progress *p,
 	bool heard = r->now < p->heard + r->config.election_ms;
 	bool other = r->now < than->heard + r->config.election_ms;
 
+	if ((p->repair == 0) != (than->repair == 0))
+		return p->repair == 0; /* it may not stand (row 45) */
 	return heard != other ? heard : p->match > than->match;
 }
 
-/* Who is heard, and of them who has most. */
+/* Who is whole and heard, and of them who has most. */
 static const struct progress *best(const struct raft *r)
 {
 	const struct progress *found = NULL;
@@ -85,7 +89,7 @@ int transfer_propose(struct raft *r, raft_id target)
 	if (transfer_is_on(r))
 		return STATUS_PENDING;
 	p = target != 0 ? members_find(r, target) : best(r);
-	if (!can_lead(r, p))
+	if (!can_lead(r, p) || p->repair != 0)
 		return STATUS_NOT_FOUND;
 	begin(r, p->id);
 	return 0;
@@ -99,11 +103,13 @@ void transfer_on_lost(struct raft *r, raft_id peer)
 
 void transfer_on_clock(struct raft *r)
 {
-	if (!transfer_is_on(r) || r->now < r->transfer.until)
+	if (r->now < transfer_deadline(r))
 		return;
 	end(r);
 	if (is_removed(r))
 		election_follow(r, r->hard.term, 0, RAFT_BECAUSE_REMOVED);
+	else if (r->lease_over && election_may_renew(r))
+		election_renew(r);
 }
 
 void transfer_flush(struct raft *r)
@@ -130,5 +136,7 @@ void transfer_flush(struct raft *r)
 
 raft_ms transfer_deadline(const struct raft *r)
 {
-	return transfer_is_on(r) ? r->transfer.until : RAFT_NEVER;
+	if (transfer_is_on(r) || (r->lease_over && election_may_renew(r)))
+		return r->transfer.until;
+	return RAFT_NEVER;
 }

@@ -23,7 +23,7 @@ const struct command command_table[COMMAND_COUNT] = {
 			 .data = true,
 			 .patience_s = SLOW_S},
 	[COMMAND_LS] = {.name = "ls",
-			.usage = "PATH",
+			.usage = "[-0] PATH",
 			.help = "list a directory, one name a line",
 			.path = true,
 			.patience_s = SLOW_S},

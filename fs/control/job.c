@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "fs/control/member.h"
@@ -46,6 +47,7 @@ struct job {
 
 	/* Set by kv's callback; read by job_step() after wake(). */
 	int status;
+	bool fell_back; /* the barrier: more may be acknowledged elsewhere */
 	struct fs_result result;
 
 	/* STREAM: a file's content or a directory's names. */
@@ -498,6 +500,55 @@ static enum job_turn begin_members(struct job *job,
 
 /* --- Backups -------------------------------------------------------------- */
 
+/* When, by this machine's clock. */
+static void say_time(struct buffer *out, uint64_t ms_ago)
+{
+	time_t when = time(NULL) - (time_t)(ms_ago / 1000);
+	struct tm utc;
+	char text[32];
+
+	(void)gmtime_r(&when, &utc);
+	(void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	buffer_printf(out, "%s", text);
+}
+
+/* It is done, but of what this node has: for stderr. */
+static void warn_of_age(struct job *job, struct message_response *response)
+{
+	struct kv_status *status = mem_zalloc(sizeof *status);
+	struct buffer text = {0};
+
+	kv_status(job->env->kv, status);
+	buffer_printf(&text, "warning: this node ");
+	if (status->quorum) {
+		buffer_printf(&text, "lags behind its cluster");
+	} else {
+		buffer_printf(&text, "is cut off from its cluster (%s)",
+			      status->why);
+	}
+	buffer_printf(&text, ": what is saved may be older than the cluster's "
+			     "state; a leader was last heard ");
+	if (status->led_ms_ago == UINT64_MAX) {
+		buffer_printf(&text, "before this daemon was started");
+	} else {
+		buffer_printf(&text, "at ");
+		say_time(&text, status->led_ms_ago);
+	}
+	explain(response, buffer_text(&text));
+	buffer_deinit(&text);
+	mem_free(status);
+}
+
+static enum job_turn on_backup(struct job *job,
+			       struct message_response *response)
+{
+	(void)on_members(job, response);
+	if (job->status == 0 && job->fell_back) {
+		warn_of_age(job, response);
+	}
+	return JOB_ANSWERS;
+}
+
 /* After the barrier: what was acknowledged before is in it, if that could be
  * made sure. */
 static enum job_turn start_backup(struct job *job,
@@ -544,8 +595,8 @@ static_assert(COUNT_OF(starts) == COMMAND_COUNT, "each command has its work");
 static void on_ready(void *context, int status, bool fell_back)
 {
 	struct job *job = context;
-	(void)fell_back;
 
+	job->fell_back = fell_back;
 	job->status = status;
 	job->env->wake(job->env->context, job);
 }
@@ -570,7 +621,12 @@ static enum job_turn begin(struct job *job, struct message_response *response)
 	}
 	job->deadline_ms = kv_now_ms() + job->env->timeout_ms;
 	job->phase = PHASE_BARRIER;
-	job->number = kv_barrier(job->env->kv, job->env->reads, on_ready, job);
+	/* A backup is as fresh as it can be, and is made in any case. */
+	job->number = kv_barrier(job->env->kv,
+				 command_id(job->command) == COMMAND_SNAPSHOT
+					 ? KV_READS_FRESH
+					 : job->env->reads,
+				 on_ready, job);
 	return JOB_WAITS;
 }
 
@@ -595,8 +651,9 @@ enum job_turn job_step(struct job *job, struct message_response *response)
 	case PHASE_STREAM:
 		return next_chunk(job, response);
 	case PHASE_MEMBERS:
-	case PHASE_BACKUP:
 		return on_members(job, response);
+	case PHASE_BACKUP:
+		return on_backup(job, response);
 	}
 	CHECK(false);
 	return JOB_WAITS;

@@ -31,6 +31,14 @@ static json_t *member_of(const struct kv_member *member)
 	rc |= json_object_set_new(object, "address", text_of(member->address));
 	rc |= json_object_set_new(object, "standing",
 				  text_of(member->standing));
+	rc |= json_object_set_new(object, "becomes",
+				  member->becomes[0] != 0
+					  ? text_of(member->becomes)
+					  : json_null());
+	rc |= json_object_set_new(object, "replaces",
+				  member->replaces[0] != 0
+					  ? text_of(member->replaces)
+					  : json_null());
 	rc |= json_object_set_new(object, "voter", json_boolean(member->voter));
 	rc |= json_object_set_new(object, "leader",
 				  json_boolean(member->leader));
@@ -41,6 +49,8 @@ static json_t *member_of(const struct kv_member *member)
 				  never ? json_null()
 					: number_of(member->heard_ms_ago));
 	rc |= json_object_set_new(object, "match", number_of(member->match));
+	rc |= json_object_set_new(object, "repairing",
+				  json_boolean(member->repairing));
 	CHECK(rc == 0);
 	return object;
 }
@@ -80,6 +90,7 @@ static void set_words(json_t *object, const struct kv_status *status,
 	rc |= json_object_set_new(object, "listen", text_of(status->listens));
 	rc |= json_object_set_new(object, "called_at",
 				  text_of(status->elsewhere));
+	rc |= json_object_set_new(object, "repair", text_of(status->repair));
 	rc |= json_object_set_new(object, "members", members_of(status));
 	rc |= json_object_set_new(object, "joint", json_boolean(status->joint));
 	rc |= json_object_set_new(object, "transfer",
@@ -99,6 +110,7 @@ void status_json(const struct kv_status *status, enum kv_reads reads,
 		{"applied", status->applied},
 		{"lag", status_lag(status)},
 		{"last", status->last},
+		{"repair_until", status->repair_until},
 		{"log_bytes", status->log_bytes},
 		{"state_bytes", status->state_bytes},
 		{"session", status->session},

@@ -37,6 +37,7 @@ struct message_request {
 
 struct message_response {
 	int error; /* a positive errno, or 0 */
+	/* Why; without an error: a warning for a person, or "". */
 	char reason[MESSAGE_REASON_BYTES + 1];
 	bool more;
 	struct bytes data;

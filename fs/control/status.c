@@ -40,10 +40,14 @@ const char *status_reads_word(enum kv_reads reads)
 	return "unknown";
 }
 
-static const char *cut_off_text(enum kv_reads reads)
+static const char *cut_off_text(const struct kv_status *status,
+				enum kv_reads reads)
 {
 	switch (reads) {
 	case KV_READS_FRESH:
+		if (status->repair[0] != 0) {
+			return " (cut off: they fail)";
+		}
 		return " (cut off: answered from the applied state)";
 	case KV_READS_STRICT:
 		return " (cut off: they fail)";
@@ -62,9 +66,16 @@ uint64_t status_lag(const struct kv_status *status)
 
 void status_member(const struct kv_member *member, struct buffer *out)
 {
-	buffer_printf(out, "%s %s %s%s", member->name,
+	buffer_printf(out, "%s %s %s%s%s", member->name,
 		      member->address[0] != 0 ? member->address : "-",
-		      member->standing, member->leader ? " leader" : "");
+		      member->standing, member->leader ? " leader" : "",
+		      member->repairing ? " repairing" : "");
+	if (member->becomes[0] != 0) {
+		buffer_printf(out, " becomes=%s", member->becomes);
+	}
+	if (member->replaces[0] != 0) {
+		buffer_printf(out, " replaces=%s", member->replaces);
+	}
 	if (member->self) {
 		buffer_printf(out, " self\n");
 		return;
@@ -120,6 +131,24 @@ static void listen_line(const struct kv_status *status, struct buffer *out)
 	buffer_printf(out, "\n");
 }
 
+static void repair_line(const struct kv_status *status, struct buffer *out)
+{
+	if (status->repair[0] == 0) {
+		buffer_printf(out, "repair: none\n");
+	} else if (status->repair_until == 0) {
+		buffer_printf(out,
+			      "repair: does not vote, waits for a leader "
+			      "(%s)\n",
+			      status->repair);
+	} else {
+		buffer_printf(
+			out,
+			"repair: does not vote until it has index %" PRIu64
+			" (%s)\n",
+			status->repair_until, status->repair);
+	}
+}
+
 static void snapshot_lines(const struct kv_status *status, struct buffer *out)
 {
 	const struct {
@@ -151,9 +180,10 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "leader: %s\n", status->leader);
 	quorum_line(status, out);
 	buffer_printf(out, "reads: %s%s\n", status_reads_word(reads),
-		      status->cut_off ? cut_off_text(reads) : "");
+		      status->cut_off ? cut_off_text(status, reads) : "");
 	buffer_printf(out, "disk: %s\n", disk_word(status));
 	listen_line(status, out);
+	repair_line(status, out);
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {
 		buffer_printf(out, "member: ");

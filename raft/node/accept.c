@@ -100,6 +100,7 @@ static void welcome(struct node *n, struct conn *c,
 	p->owed = false; /* all that it proposed is offered again */
 	p->boot = hello->boot;
 	p->knows = hello->config;
+	p->repairing = hello->repairing;
 	p->heard = clock_ms();
 	c->peer = p;
 	c->frame_bytes_max = LIMIT_FRAME_BYTES;

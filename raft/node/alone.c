@@ -9,6 +9,30 @@
 #include "raft/node/address.h"
 #include "raft/node/inside.h"
 
+int node_name_in(const char *data, char name[LIMIT_NODE_NAME_BYTES + 1],
+		 struct buffer *problem)
+{
+	struct identity id;
+	struct disk *disk;
+	int rc = disk_system(data, &disk);
+
+	if (rc != 0) {
+		buffer_printf(problem, "cannot open the folder %s: %s", data,
+			      status_text(rc));
+		return rc;
+	}
+	rc = identity_load(disk, &id, problem);
+	disk->ops->free(disk);
+	if (rc == STATUS_NOT_FOUND) {
+		buffer_printf(problem, "%s is no data folder of a node", data);
+	} else if (rc != 0) {
+		buffer_printf(problem, " in %s", data);
+	} else {
+		name_copy(name, LIMIT_NODE_NAME_BYTES + 1, id.name);
+	}
+	return rc;
+}
+
 void node_alone(struct node *n, const char *address, struct buffer *record)
 {
 	const struct wire_member *own = peers_own(n);
@@ -34,6 +58,25 @@ void node_alone(struct node *n, const char *address, struct buffer *record)
 	n->identity = id;
 }
 
+/* Nobody could repair it, or needs to know of a repair that was under way. */
+static int forget_others(struct node *n, struct buffer *problem)
+{
+	const struct mend none = {.phase = MEND_NONE};
+	struct log_state log;
+	int rc;
+
+	log_state(n->log, &log);
+	rc = promise_save(&n->promise, log.hard, false);
+	if (rc == 0) {
+		rc = mend_save(n->disk, &none);
+	}
+	if (rc != 0) {
+		buffer_printf(problem, "cannot write the files of %s: %s",
+			      n->folder, status_text(rc));
+	}
+	return rc;
+}
+
 int node_begin_alone(struct node *n, struct raft_pos pos,
 		     struct buffer *problem)
 {
@@ -43,5 +86,6 @@ int node_begin_alone(struct node *n, struct raft_pos pos,
 		return rc;
 	}
 	mark_reset(&n->mark);
-	return identity_save(n->disk, &n->identity, problem);
+	rc = identity_save(n->disk, &n->identity, problem);
+	return rc == 0 ? forget_others(n, problem) : rc;
 }

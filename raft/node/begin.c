@@ -70,12 +70,9 @@ int begin_log(struct node *n, struct buffer *problem)
 				       "belongs to no cluster");
 		return STATUS_CORRUPT;
 	}
-	if (state.last == 0 && n->identity.log_begun && !n->identity.joined) {
-		buffer_printf(problem, "the log of a member is gone: it must "
-				       "be replaced, not restarted");
-		return STATUS_CORRUPT;
-	}
-	if (state.last == 0 && !n->identity.joined) {
+	if (state.last == 0 && !n->identity.joined &&
+	    n->mend.phase == MEND_NONE) {
+		CHECK(!n->identity.log_begun); /* else it is damage: node.c */
 		rc = save_first(n);
 		if (rc != 0) {
 			buffer_printf(problem, "cannot write the log: %s",
@@ -118,6 +115,22 @@ raft_index begin_commit(const struct node *n, const struct log_state *log)
 		       : log->commit;
 }
 
+/* It may be new, or of before a crash. */
+static void begin_promise(struct node *n, struct raft_hard hard)
+{
+	int rc;
+
+	if (!n->promise.known) {
+		atomic_store(&n->others, true); /* who let it in */
+	}
+	members_count(n);
+	rc = promise_save(&n->promise, hard, atomic_load(&n->others));
+	if (rc != 0) {
+		log_fatal("cannot save the file promise: %s",
+			  disk_status_text(rc));
+	}
+}
+
 void begin_core(struct node *n)
 {
 	struct log_state state;
@@ -138,8 +151,10 @@ void begin_core(struct node *n)
 	boot.applied = n->start_applied;
 	boot.runs = runs;
 	boot.sizes = sizes;
-	boot.fresh =
-		state.last == 1 && state.hard.term == 1 && state.hard.vote == 0;
+	n->mending = n->mend.phase != MEND_NONE;
+	boot.repair = n->mending ? n->identity.boot : 0;
+	boot.fresh = state.last == 1 && state.hard.term == 1 &&
+		     state.hard.vote == 0 && !n->mending;
 	members_boot(n, &boot);
 	fill_config(n);
 
@@ -147,7 +162,9 @@ void begin_core(struct node *n)
 	n->base = state.base.index;
 	tail_init(&n->tail, state.last, TAIL_BYTES, TAIL_ENTRIES);
 	deliver_init(&n->delivery, n->start_applied);
-	n->saver = saver_start(n->log, inbox_saved, inbox_cut, inbox_full, n);
+	begin_promise(n, state.hard);
+	n->saver = saver_start(n->log, &n->promise, inbox_saved, inbox_cut,
+			       inbox_full, n);
 	n->out.capacity = raft_acts_max();
 	n->out.acts = mem_alloc(n->out.capacity * sizeof *n->out.acts);
 	n->core = raft_init(mem_zalloc(raft_size()), &n->config, &boot);
@@ -275,6 +292,9 @@ void begin_denied(struct node *n, struct conn *c, struct peer *p)
 	admit_line(denied, n->identity.founded || n->join[0] != 0,
 		   from->seed ? from->member.address : from->member.name,
 		   &line);
+	if (denied->reason == WIRE_DENIED_REMOVED) {
+		change_removed(n);
+	}
 	if (denied->reason != WIRE_DENIED_LATER) {
 		begin_fail(n, buffer_text(&line));
 	} else if (p != NULL && p->seed && denied->address[0] != 0 &&

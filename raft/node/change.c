@@ -7,13 +7,17 @@
  *
  *   X1  a request is answered when the configuration it asks for is committed
  *       as far as this node knows, when it was refused, or when its time is
- *       over: exactly once
+ *       over: exactly once; refused only if no leader that was asked for it can
+ *       have begun it
  *   X2  it is asked again of each new leader, or over each new link, saying
  *       so: what is there already is then as good as done
  *   X3  what a leader does by itself follows from how things stand, not from
  *       what happened (raft.md row 36): out of a committed joint
  *       configuration, bind who was invited and called, promote who has caught
- *       up, tell who was removed */
+ *       up, tell who was removed
+ *   X4  without a leader nobody waits longer than a write would: until
+ *       LIMIT_TIMEOUT_MS after the loss of the last one, and not at all then
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -267,7 +271,7 @@ void change_asked(struct node *n, raft_id from,
 		.from = from,
 		.change = *change,
 		.began = clock_ms(),
-		.until = clock_ms() + CHANGE_MS,
+		.until = clock_ms() + ASKED_MS,
 	};
 	n->asked_count++;
 	n->dirty = true;
@@ -282,10 +286,47 @@ static void transfer_text(int rc, const char *name, struct buffer *out)
 	}
 }
 
+/* A leader that is new has heard nobody yet, and who is slow is not gone: the
+ * silent ones have as long as two elections take. */
+static int refuse_unserved(const struct node *n, const struct asked *a)
+{
+	return n->now < a->began + 2 * (raft_ms)n->config.election_ms
+		       ? STATUS_PENDING
+		       : STATUS_INVALID;
+}
+
+/* Of a voter that could lead: others are refused for what they are. */
+static bool is_silent(const struct node *n, const struct wire_member *m)
+{
+	return m != NULL && m->id != 0 && m->standing == WIRE_VOTER &&
+	       !is_there(n, m->id);
+}
+
+/* It was heard by this leader, and is not any more: that needs no waiting. */
+static bool has_gone(const struct node *n, raft_id id)
+{
+	struct raft_peer_status status;
+
+	return raft_peer(n->core, id, &status) == 0 && status.heard != 0 &&
+	       n->now - status.heard > 2 * (raft_ms)n->config.election_ms;
+}
+
+static void say_silent(struct node *n, const struct wire_member *m,
+		       struct buffer *problem)
+{
+	const struct peer *p = peer_of(n, m->id);
+
+	buffer_printf(problem, "%s does not answer", m->name);
+	if (p != NULL && p->problem[0] != 0) {
+		buffer_printf(problem, ": %s", p->problem);
+	}
+}
+
 /* STATUS_NOT_READY, STATUS_PENDING: not now. */
-static int carry_transfer(struct node *n, const struct wire_change *change,
+static int carry_transfer(struct node *n, const struct asked *a,
 			  struct buffer *problem)
 {
+	const struct wire_change *change = &a->change;
 	const struct wire_member *m =
 		config_named(&n->configs.now, change->name);
 	struct raft_event ev = {.kind = RAFT_EV_TRANSFER};
@@ -298,19 +339,15 @@ static int carry_transfer(struct node *n, const struct wire_change *change,
 	if (m != NULL && m->id == n->identity.self) {
 		return 0; /* it leads */
 	}
+	if (is_silent(n, m)) {
+		say_silent(n, m, problem);
+		return has_gone(n, m->id) ? STATUS_INVALID
+					  : refuse_unserved(n, a);
+	}
 	ev.transfer.target = m != NULL ? m->id : 0;
 	rc = m != NULL && m->id == 0 ? STATUS_NOT_FOUND : drive_step(n, &ev);
 	transfer_text(rc, change->name, problem);
 	return rc;
-}
-
-/* A leader that is new has heard nobody yet, and who is slow is not gone: the
- * silent ones have as long as two elections take. */
-static int refuse_unserved(const struct node *n, const struct asked *a)
-{
-	return n->now < a->began + 2 * (raft_ms)n->config.election_ms
-		       ? STATUS_PENDING
-		       : STATUS_INVALID;
 }
 
 static int carry(struct node *n, const struct asked *a, struct buffer *problem)
@@ -320,7 +357,7 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	int rc;
 
 	if (change->kind == WIRE_CHANGE_TRANSFER) {
-		return carry_transfer(n, change, problem);
+		return carry_transfer(n, a, problem);
 	}
 	if (!is_settled(n) || now->joint) {
 		return STATUS_PENDING;
@@ -416,6 +453,20 @@ static void done(struct node *n, struct request *r, int status,
 	n->client->changed(n->context, ticket, status, text);
 }
 
+/* May a leader have begun it, or begin it yet? */
+static bool may_be_done(const struct request *r)
+{
+	return r->accepted || r->sent || r->open;
+}
+
+/* The leader of now has refused it, but could not look: there is something else
+ * in its way, which may be what an earlier one made of the same. */
+static bool says_nothing(const struct request *r, int status)
+{
+	return (r->accepted || r->open) &&
+	       (status == STATUS_PENDING || status == STATUS_FULL);
+}
+
 void change_answered(struct node *n, const struct wire_changed *changed)
 {
 	for (size_t i = 0; i < n->request_count; i++) {
@@ -429,12 +480,22 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 			r->sent = false; /* there will be another */
 			r->rest = clock_ms() + CHANGE_REST_MS;
 		} else if (changed->status != 0) {
-			done(n, r, changed->status, changed->text);
+			done(n, r,
+			     says_nothing(r, changed->status) ? STATUS_UNKNOWN
+							      : changed->status,
+			     changed->text);
 		} else {
 			r->accepted = true;
 		}
 		return;
 	}
+}
+
+static void say_promoted_later(const struct wire_member *m, struct buffer *out)
+{
+	buffer_printf(out, "%s will be a voter as soon as it has %s", m->name,
+		      m->standing == WIRE_INVITED ? "come and caught up"
+						  : "caught up");
 }
 
 /* Is it as it was asked for? A line for whoever asked is in out then. */
@@ -465,6 +526,10 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 			      own != NULL ? own->address : "HOST:PORT");
 		break;
 	case WIRE_CHANGE_PROMOTE:
+		if (m != NULL && m->standing == WIRE_INVITED && !m->stay) {
+			say_promoted_later(m, out); /* whenever it comes */
+			return true;
+		}
 		buffer_printf(out, "%s is a voter", change->name);
 		break;
 	case WIRE_CHANGE_REMOVE:
@@ -486,24 +551,23 @@ static void expire(struct node *n, struct request *r)
 {
 	const struct wire_member *m =
 		config_named(&n->configs.now, r->change.name);
-	char text[WIRE_TEXT_BYTES + 1];
+	const char *why = n->published.waiting[0] != 0
+				  ? n->published.waiting
+				  : "the leader does not answer";
+	struct buffer text = {0};
 
-	if (!r->accepted) {
-		done(n, r, STATUS_TIMED_OUT,
-		     n->published.waiting[0] != 0
-			     ? n->published.waiting
-			     : "the leader does not answer");
-		return;
-	}
-	if (r->change.kind != WIRE_CHANGE_PROMOTE || m == NULL) {
+	if (!may_be_done(r)) {
+		done(n, r, STATUS_TIMED_OUT, why);
+	} else if (!r->accepted) {
+		buffer_printf(&text, "it may still be done: %s", why);
+		done(n, r, STATUS_UNKNOWN, buffer_text(&text));
+	} else if (r->change.kind != WIRE_CHANGE_PROMOTE || m == NULL) {
 		done(n, r, STATUS_UNKNOWN, "it is not known to be done yet");
-		return;
+	} else {
+		say_promoted_later(m, &text);
+		done(n, r, 0, buffer_text(&text));
 	}
-	(void)snprintf(text, sizeof text,
-		       "%s will be a voter as soon as it has %s", m->name,
-		       m->standing == WIRE_INVITED ? "come and caught up"
-						   : "caught up");
-	done(n, r, 0, text);
+	buffer_deinit(&text);
 }
 
 static void ask(struct node *n, struct request *r)
@@ -522,6 +586,7 @@ static void ask(struct node *n, struct request *r)
 		return;
 	}
 	r->leader = r->leader == 0 ? n->raft.leader : r->leader;
+	r->open = r->open || r->sent;
 	r->sent = true;
 	r->term = n->raft.term;
 	r->link = link;
@@ -537,17 +602,38 @@ static void ask(struct node *n, struct request *r)
 /* --- Each turn --------------------------------------------------------------
  */
 
+/* As for writes: an election is waited for, and no longer than the time they
+ * are given, from the loss of the leader on. */
+static raft_ms due_of(const struct node *n, const struct request *r)
+{
+	raft_ms lost = n->unled + LIMIT_TIMEOUT_MS;
+
+	return !r->accepted && n->unled != 0 && lost < r->until ? lost
+								: r->until;
+}
+
+static void look_for_leader(struct node *n)
+{
+	bool led = n->core != NULL && n->raft.leader != 0;
+
+	if (led && is_leader(n)) {
+		led = 2 * n->raft.voters_heard > n->raft.voters;
+	}
+	n->unled = led ? 0 : n->unled != 0 ? n->unled : n->now;
+}
+
 void change_turn(struct node *n)
 {
 	struct buffer text = {0};
 
+	look_for_leader(n);
 	for (size_t i = n->request_count; i > 0; i--) {
 		struct request *r = &n->requests[i - 1];
 
 		buffer_reset(&text);
 		if (r->accepted && shows(n, r, &text)) {
 			done(n, r, 0, buffer_text(&text));
-		} else if (n->now >= r->until) {
+		} else if (n->now >= due_of(n, r)) {
 			expire(n, r);
 		} else {
 			ask(n, r);
@@ -571,7 +657,7 @@ raft_ms change_due(const struct node *n)
 	for (size_t i = 0; i < n->request_count; i++) {
 		const struct request *r = &n->requests[i];
 
-		due = r->until < due ? r->until : due;
+		due = due_of(n, r) < due ? due_of(n, r) : due;
 		due = r->rest > n->now && r->rest < due ? r->rest : due;
 	}
 	for (size_t i = 0; i < n->asked_count; i++) {
@@ -580,9 +666,32 @@ raft_ms change_due(const struct node *n)
 	return due;
 }
 
+void change_removed(struct node *n)
+{
+	struct buffer text = {0};
+
+	buffer_printf(&text, "%s is removed", n->identity.name);
+	for (size_t i = n->request_count; i > 0; i--) {
+		struct request *r = &n->requests[i - 1];
+
+		if (r->change.kind == WIRE_CHANGE_REMOVE &&
+		    strcmp(r->change.name, n->identity.name) == 0) {
+			done(n, r, 0, buffer_text(&text));
+		}
+	}
+	buffer_deinit(&text);
+}
+
 void change_stop(struct node *n)
 {
 	while (n->request_count > 0) {
-		done(n, &n->requests[0], STATUS_ENDED, "this node is ending");
+		struct request *r = &n->requests[0];
+
+		if (may_be_done(r)) {
+			done(n, r, STATUS_UNKNOWN,
+			     "this node is ending, and it may still be done");
+		} else {
+			done(n, r, STATUS_ENDED, "this node is ending");
+		}
 	}
 }

@@ -268,6 +268,36 @@ static int invite(struct wire_config *c, const struct wire_change *change,
 	return 0;
 }
 
+const char *config_becomes(const struct wire_member *m)
+{
+	if (m->standing != WIRE_INVITED && m->standing != WIRE_LEARNER) {
+		return "";
+	}
+	return m->stay ? "learner" : "voter";
+}
+
+static void say_there(const struct wire_config *c, const struct wire_member *m,
+		      struct buffer *problem)
+{
+	const struct wire_member *old = config_of(c, m->replaces);
+
+	buffer_printf(problem, "%s is %s already", m->name,
+		      m->standing == WIRE_INVITED    ? "invited"
+		      : m->standing == WIRE_LEARNER  ? "a learner"
+		      : m->standing == WIRE_OUTGOING ? "a member"
+						     : "a voter");
+	if (m->standing == WIRE_INVITED) {
+		buffer_printf(problem, " at %s", m->address);
+	}
+	if (m->standing == WIRE_INVITED || old != NULL) {
+		buffer_printf(problem, ", to be a %s",
+			      m->stay ? "learner" : "voter");
+	}
+	if (old != NULL) {
+		buffer_printf(problem, " in the place of %s", old->name);
+	}
+}
+
 static int add(struct wire_config *c, const struct wire_change *change,
 	       struct buffer *problem)
 {
@@ -276,8 +306,7 @@ static int add(struct wire_config *c, const struct wire_change *change,
 	if (m == NULL) {
 		return invite(c, change, NULL, problem);
 	}
-	buffer_printf(problem, "%s is %s already", m->name,
-		      m->standing == WIRE_INVITED ? "added" : "a member");
+	say_there(c, m, problem);
 	return STATUS_EXISTS;
 }
 
@@ -327,7 +356,7 @@ static int replace(struct wire_config *c, const struct wire_change *change,
 	}
 	other = at(&draft, config_named(&draft, change->name));
 	if (other != NULL && other != old) {
-		buffer_printf(problem, "%s is a member already", other->name);
+		say_there(&draft, other, problem);
 		return STATUS_EXISTS;
 	}
 	rc = invite(&draft, change, old, problem);

@@ -51,5 +51,8 @@ void config_leave(struct wire_config *c);
 
 /* "voter", "learner", "incoming", "outgoing", "invited". */
 const char *config_standing_text(enum wire_standing standing);
+/* What who is invited or learns will be: "voter", or "learner" for good; else
+ * "". */
+const char *config_becomes(const struct wire_member *m);
 
 #endif

@@ -45,6 +45,30 @@ static int status_of_errno(void)
 	}
 }
 
+int disk_replace(struct disk *d, const char *name, const char *beside,
+		 struct bytes data)
+{
+	struct disk_file *file;
+	int rc = d->ops->remove(d, beside); /* of an earlier crash */
+
+	if (rc != 0 && rc != STATUS_NOT_FOUND) {
+		return rc;
+	}
+	rc = d->ops->open(d, beside, true, &file);
+	if (rc != 0) {
+		return rc;
+	}
+	rc = d->ops->write(file, 0, data.data, data.size);
+	if (rc == 0) {
+		rc = d->ops->sync(file);
+	}
+	d->ops->close(file);
+	if (rc == 0) {
+		rc = d->ops->rename(d, beside, name);
+	}
+	return rc != 0 ? rc : d->ops->sync_folder(d);
+}
+
 const char *disk_status_text(int rc)
 {
 	const char *text = rc == STATUS_IO ? strerrordesc_np(errno) : NULL;

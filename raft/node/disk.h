@@ -55,6 +55,12 @@ struct disk_ops {
 /* The folder `path` of the real file system; it must exist. Returned. */
 MUST_USE int disk_system(const char *path, struct disk **disk);
 
+/* Replace the file of that name by these bytes, which are written to `beside`
+ * first: whatever happens, the old or the new one is there. Durable on return.
+ */
+MUST_USE int disk_replace(struct disk *d, const char *name, const char *beside,
+			  struct bytes data);
+
 /* Why an operation failed just now, for a person: errno's text behind a
  * STATUS_IO. */
 const char *disk_status_text(int rc);

@@ -12,6 +12,22 @@
 
 /* --- Entries -------------------------------------------------------------- */
 
+/* Its next start would find that, too; so it is one line with one end. */
+static void end_damaged(struct node *n, raft_index index)
+{
+	char *what = mem_printf("the log is damaged: entry %llu does not read",
+				(unsigned long long)index);
+	struct buffer unsaid = {0};
+
+	if (mend_want(n, what, &unsaid) == 0) {
+		log_fatal("%s: this node ends, and its next start has it "
+			  "repaired from its peers",
+			  what);
+	}
+	buffer_deinit(&unsaid);
+	mem_free(what);
+}
+
 struct entry *drive_entry(struct node *n, raft_index index)
 {
 	struct entry *e = tail_get(&n->tail, index);
@@ -23,6 +39,9 @@ struct entry *drive_entry(struct node *n, raft_index index)
 	rc = log_read(n->log, index, &e);
 	if (rc == STATUS_NOT_FOUND) {
 		return NULL;
+	}
+	if (rc == STATUS_CORRUPT) {
+		end_damaged(n, index);
 	}
 	if (rc != 0) {
 		log_fatal("cannot read the log index=%llu: %s",
@@ -343,6 +362,25 @@ void drive_saved(struct node *n, raft_seq seq)
 	(void)drive_step(n, &ev);
 }
 
+/* Who asks for votes or leads is whole; an append's number is our own. */
+static void note_repair(struct peer *p, const struct raft_msg *msg)
+{
+	switch (msg->kind) {
+	case RAFT_PREVOTE:
+	case RAFT_VOTE:
+	case RAFT_APPEND:
+		p->repairing = false;
+		break;
+	case RAFT_PREVOTE_REPLY:
+	case RAFT_VOTE_REPLY:
+	case RAFT_APPEND_REPLY:
+		p->repairing = msg->repair != 0;
+		break;
+	default:
+		break;
+	}
+}
+
 /* n->message is a core's message from p over c, decoded and checked. */
 void drive_receive(struct node *n, struct conn *c, struct peer *p)
 {
@@ -350,7 +388,7 @@ void drive_receive(struct node *n, struct conn *c, struct peer *p)
 	struct raft_event ev = {.kind = RAFT_EV_RECV, .recv.msg = m->core};
 	size_t runs = 0;
 
-	(void)p;
+	note_repair(p, &m->core);
 	if (!members_receive(n, &ev)) {
 		conn_close(c, STATUS_MALFORMED, "a configuration of no sense");
 		return;
@@ -469,6 +507,7 @@ void drive_turn(struct node *n)
 			peers_follow(n);
 		}
 		peers_settle(n);
+		mend_turn(n);
 		snap_turn(n);
 		deliver_turn(n);
 		propose_turn(n);

@@ -95,21 +95,24 @@ void found_lost(struct found *f, const char *name, const char *why)
 	(void)snprintf(peer->problem, sizeof peer->problem, "%s", why);
 }
 
-/* The first whom the cluster still waits for; NULL: nobody. */
-static const struct found_peer *missing(const struct found *f)
+static bool is_missing(const struct found_peer *peer)
+{
+	return !peer->heard || !peer->agrees;
+}
+
+static bool any_missing(const struct found *f)
 {
 	for (size_t i = 0; i < f->count; i++) {
-		if (!f->peers[i].heard || !f->peers[i].agrees) {
-			return &f->peers[i];
+		if (is_missing(&f->peers[i])) {
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 bool found_ready(const struct found *f)
 {
-	return missing(f) == NULL &&
-	       strcmp(f->name, f->peers[0].member.name) == 0;
+	return !any_missing(f) && strcmp(f->name, f->peers[0].member.name) == 0;
 }
 
 void found_make(const struct found *f, const uint8_t *cluster,
@@ -142,23 +145,33 @@ int found_accept(const struct found *f, const struct wire_config *founding)
 	return same ? 0 : STATUS_FOREIGN;
 }
 
+/* All of them first: what a reader has no room for is cut off. */
 void found_waiting(const struct found *f, struct buffer *out)
 {
-	const struct found_peer *peer = missing(f);
+	const char *before = "";
 
 	CHECK(f->count > 0);
-	if (peer == NULL) {
-		buffer_printf(out,
-			      "the cluster is not founded yet, waiting for %s "
-			      "to begin",
-			      f->peers[0].member.name);
+	buffer_printf(out, "the cluster is not founded yet, waiting for ");
+	if (!any_missing(f)) {
+		buffer_printf(out, "%s to begin", f->peers[0].member.name);
 		return;
 	}
-	buffer_printf(out,
-		      "the cluster is not founded yet, waiting for %s (%s)",
-		      peer->member.name, peer->member.address);
-	if (peer->problem[0] != 0) {
-		buffer_printf(out, ": %s", peer->problem);
+	for (size_t i = 0; i < f->count; i++) {
+		const struct found_peer *peer = &f->peers[i];
+
+		if (is_missing(peer)) {
+			buffer_printf(out, "%s%s (%s)", before,
+				      peer->member.name, peer->member.address);
+			before = ", ";
+		}
+	}
+	for (size_t i = 0; i < f->count; i++) {
+		const struct found_peer *peer = &f->peers[i];
+
+		if (is_missing(peer) && peer->problem[0] != 0) {
+			buffer_printf(out, "; %s: %s", peer->member.name,
+				      peer->problem);
+		}
 	}
 }
 

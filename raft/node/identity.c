@@ -201,29 +201,6 @@ static void encode(struct buffer *out, const struct identity *id)
 	CHECK(out->size <= FILE_BYTES_MAX);
 }
 
-static int write_file(struct disk *disk, struct bytes data)
-{
-	struct disk_file *file;
-	int rc = disk->ops->remove(disk, FILE_NEW); /* of an earlier crash */
-
-	if (rc != 0 && rc != STATUS_NOT_FOUND) {
-		return rc;
-	}
-	rc = disk->ops->open(disk, FILE_NEW, true, &file);
-	if (rc != 0) {
-		return rc;
-	}
-	rc = disk->ops->write(file, 0, data.data, data.size);
-	if (rc == 0) {
-		rc = disk->ops->sync(file);
-	}
-	disk->ops->close(file);
-	if (rc == 0) {
-		rc = disk->ops->rename(disk, FILE_NEW, FILE_NAME);
-	}
-	return rc != 0 ? rc : disk->ops->sync_folder(disk);
-}
-
 int identity_save(struct disk *disk, const struct identity *id,
 		  struct buffer *problem)
 {
@@ -232,7 +209,7 @@ int identity_save(struct disk *disk, const struct identity *id,
 
 	CHECK(id->self != 0 && id->boot != 0);
 	encode(&data, id);
-	rc = write_file(disk, buffer_bytes(&data));
+	rc = disk_replace(disk, FILE_NAME, FILE_NEW, buffer_bytes(&data));
 	if (rc != 0) {
 		buffer_printf(problem, "cannot write the file %s: %s",
 			      FILE_NAME, status_text(rc));

@@ -23,7 +23,7 @@
  * inbox.c   what other threads ask       publish.c  status
  * mark.c    how far was ever applied  cut.c    how much of the log stays
  * members.c configurations             snap.h    snapshots, both ways
- * change.c  members change */
+ * change.c  members change           mend.h     repair after damage */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -38,9 +38,11 @@
 #include "raft/node/identity.h"
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
+#include "raft/node/mend.h"
 #include "raft/node/node.h"
 #include "raft/node/reserve.h"
 #include "raft/node/saver.h"
+#include "raft/node/snap_work.h"
 #include "raft/node/tail.h"
 #include "raft/node/wire.h"
 
@@ -64,6 +66,7 @@ enum {
 	REQUESTS_MAX = 16,
 	CHANGES_ASKED_MAX = 32,
 	CHANGE_MS = 10000,    /* one that is not answered by then is given up */
+	ASKED_MS = 9000,      /* by the leader, who says why */
 	CHANGE_REST_MS = 100, /* after who was asked did not lead */
 	HAND_OVER_MS = 1000,  /* at the end: the leadership goes first */
 	HAND_OVER_ENTRIES = 64, /* else: to one that has all but so many */
@@ -118,6 +121,7 @@ struct peer {
 	bool up_said;	   /* in the log, of this connection */
 	raft_ms said;	   /* a problem, since it was proven; 0: not yet */
 	bool batched;	   /* the batch of this turn has entries of it */
+	bool repairing;	   /* by its last word */
 	bool owed;	   /* the refusal below, until there is a way */
 	struct wire_refused refused;
 	/* Freed once its handles are closed. */
@@ -179,7 +183,8 @@ struct request {
 	struct wire_change change;
 	raft_ms until;
 	bool accepted; /* a leader has it under way, or had */
-	bool sent;     /* on the way below */
+	bool sent;     /* on the way below, and not answered */
+	bool open;     /* so was an earlier one, and will not be any more */
 	raft_ms rest;  /* not asked again before */
 	raft_term term;
 	uint64_t link;
@@ -264,8 +269,20 @@ struct node {
 	char join[LIMIT_ADDRESS_BYTES + 1]; /* --join; or "" */
 	struct disk *disk, *log_disk;
 	struct mark mark;
+	struct promise promise;
 	struct reserve reserve;
 	struct log *log;
+
+	/* Repair (mend.h). */
+	bool mends;	    /* was asked to */
+	atomic_bool others; /* there are other voters, as is known here */
+	pthread_mutex_t mend_mutex; /* over mend, once it runs */
+	struct mend mend;
+	bool mending; /* the core is not known to be whole; the loop's */
+	struct {
+		struct snap_job job;
+		int rc;
+	} mend_job;
 
 	/* The loop's own. */
 	uv_loop_t loop;
@@ -313,6 +330,8 @@ struct node {
 	raft_index start_applied;
 	struct request requests[REQUESTS_MAX];
 	size_t request_count;
+	raft_ms unled; /* since when no leader with a majority is known; 0: one
+			  is */
 	struct asked asked[CHANGES_ASKED_MAX];
 	size_t asked_count;
 	struct catching catching[LIMIT_PEERS];
@@ -364,11 +383,14 @@ void members_boot(const struct node *n, struct raft_boot *boot);
 /* Add to ev the configurations among the entries of n->message; false: one
  * is none. */
 MUST_USE bool members_receive(struct node *n, struct raft_event *ev);
-/* These entries are in the log after keep now, and nothing else. */
+/* These entries are in the log after keep now, and nothing else; or are about
+ * to be given to the saver. */
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count);
 /* The log has none; that of the state is in force now. */
 void members_loaded(struct node *n, raft_index index, struct bytes record);
+/* Are there other voters? Set n->others. */
+void members_count(struct node *n);
 /* The core says: the one at index is in force. */
 void members_enforced(struct node *n, raft_index index);
 
@@ -379,6 +401,8 @@ void change_asked(struct node *n, raft_id from,
 void change_answered(struct node *n, const struct wire_changed *changed);
 void change_turn(struct node *n);
 raft_ms change_due(const struct node *n); /* a turn is wanted then */
+/* A leader says so: who asked for that knows now. */
+void change_removed(struct node *n);
 void change_stop(struct node *n);
 
 /* deliver.c */

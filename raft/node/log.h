@@ -110,8 +110,9 @@ MUST_USE int log_cut(struct log *log, raft_index index);
 /* Forget all entries: the log is empty after pos from now on, which is
  * committed. Term and vote stay. Durable on return; a crash midway leaves the
  * log as it was or as it shall be. The saver's thread. STATUS_INVALID: pos is
- * below the commit index, or of a term the log does not know; nothing is
- * changed then. Other errors poison the log as those of log_save() do. */
+ * below the commit index, or of a term the log does not know; STATUS_NO_SPACE:
+ * there is no room for a segment now; nothing is changed then. Other errors
+ * poison the log as those of log_save() do. */
 MUST_USE int log_reset(struct log *log, struct raft_pos pos);
 
 /* The next segment is prepared ahead by one other thread, or when a save

@@ -12,6 +12,7 @@
  * one before: a segment that ends too early is found there. The newest one's
  * end is judged by segment.h, and by L1: when a later record is valid, then
  * the one that fails had been synced. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,7 +193,11 @@ static int load(struct recovery *r)
 		r->bytes = mem_realloc(r->bytes, size);
 	}
 	r->size = size;
+	errno = 0;
 	rc = disk->ops->read(r->file, 0, r->bytes, size);
+	if (rc == STATUS_IO && errno == EIO) { /* a sector is gone */
+		return damage(r->log, r->name, 0, strerror(EIO));
+	}
 	return rc == 0 ? 0 : log_trouble(r->log, rc, r->name, "read");
 }
 

@@ -64,6 +64,9 @@ int log_reset(struct log *log, struct raft_pos pos)
 		return log_trouble(log, STATUS_INVALID, "a reset", text);
 	}
 	rc = log_begin_anew(log, pos);
+	if (rc == STATUS_NO_SPACE) {
+		return rc; /* nothing has begun */
+	}
 	if (rc == 0) {
 		old = forget_all(log, pos, &count);
 		for (size_t i = 0; i < count; i++) {
@@ -74,5 +77,5 @@ int log_reset(struct log *log, struct raft_pos pos)
 		mem_free(old);
 	}
 	log->is_poisoned = rc != 0;
-	return rc;
+	return rc == STATUS_NO_SPACE ? STATUS_IO : rc;
 }

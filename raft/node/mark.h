@@ -21,8 +21,9 @@ struct mark {
 	raft_index index;
 };
 
-/* Open or make the file; index is what it says, 0 when that does not check
- * (torn, new): never an error of its own. STATUS_IO, STATUS_NO_SPACE ... */
+/* Open or make the file, with the room that a mark takes; index is what it
+ * says, 0 when that does not check (torn, new): never an error of its own.
+ * STATUS_IO, STATUS_NO_SPACE ... */
 MUST_USE int mark_open(struct mark *m, struct disk *disk);
 void mark_close(struct mark *m);
 /* The log was just begun: whatever stood here was another's. */

@@ -81,6 +81,26 @@ int members_start(struct node *n, const struct node_state *state)
 	return 0;
 }
 
+bool node_is_alone(const struct node *n, const struct node_state *state)
+{
+	const struct wire_config *c = peers_config(n);
+	struct wire_config of_state;
+	struct raft_members members;
+
+	if (n->configs.index < state->members_index) {
+		if (wire_decode_config(state->members, &of_state) != 0) {
+			return false;
+		}
+		c = &of_state;
+	}
+	if (c == NULL) {
+		return false;
+	}
+	config_members(c, &members);
+	return members.voter_count == 1 && members.outgoing_count == 0 &&
+	       members.voters[0] == n->identity.self;
+}
+
 void members_boot(const struct node *n, struct raft_boot *boot)
 {
 	const struct configs *c = &n->configs;
@@ -126,6 +146,18 @@ bool members_receive(struct node *n, struct raft_event *ev)
 	return true;
 }
 
+/* Queued before the save that brings them: whoever can be asked for help is
+ * known when that counts. */
+static void note_others(struct node *n)
+{
+	bool others = atomic_load(&n->others);
+
+	members_count(n);
+	if (others != atomic_load(&n->others)) {
+		saver_others(n->saver, !others);
+	}
+}
+
 void members_saved(struct node *n, raft_index keep,
 		   struct entry *const *entries, size_t count)
 {
@@ -139,6 +171,7 @@ void members_saved(struct node *n, raft_index keep,
 				       &n->parsed);
 		}
 	}
+	note_others(n);
 }
 
 void members_loaded(struct node *n, raft_index index, struct bytes record)
@@ -152,4 +185,23 @@ void members_enforced(struct node *n, raft_index index)
 {
 	CHECK(index == n->configs.index); /* M1 */
 	n->follow = true;
+	note_others(n); /* of a loaded snapshot */
+}
+
+void members_count(struct node *n)
+{
+	const struct configs *c = &n->configs;
+	bool others = false;
+
+	for (size_t i = 0; i < c->now.count; i++) {
+		const struct wire_member *m = &c->now.members[i];
+
+		others = others || (m->id != n->identity.self &&
+				    (m->standing == WIRE_VOTER ||
+				     m->standing == WIRE_INCOMING ||
+				     m->standing == WIRE_OUTGOING));
+	}
+	if (c->index > 0) { /* else of one that joins, or is repaired */
+		atomic_store(&n->others, others);
+	}
 }

@@ -24,6 +24,8 @@ enum {
 	START_BYTES = 4 << 20
 }; /* on the disk: identity, accounts of the state */
 
+#define GONE "the log of a member is gone: it must be replaced, not restarted"
+
 /* --- The data folder ------------------------------------------------------ */
 
 static void remove_one(void *context, const char *name)
@@ -51,6 +53,8 @@ static void remove_folder(struct node *n)
 		(void)n->disk->ops->remove(n->disk, "identity.new");
 		(void)n->disk->ops->remove(n->disk, "identity");
 		(void)n->disk->ops->remove(n->disk, "reserve");
+		(void)n->disk->ops->remove(n->disk, "promise");
+		(void)n->disk->ops->remove(n->disk, "committed");
 		(void)n->disk->ops->remove(n->disk, "lock");
 	}
 	(void)rmdir(n->folder);
@@ -94,7 +98,45 @@ static int open_identity(struct node *n, const char *name,
 	return rc;
 }
 
-static int open_log(struct node *n, struct buffer *problem)
+static void close_log(struct node *n)
+{
+	if (n->log != NULL) {
+		log_close(n->log);
+		n->log = NULL;
+	}
+	if (n->log_disk != NULL) {
+		n->log_disk->ops->free(n->log_disk);
+		n->log_disk = NULL;
+	}
+}
+
+/* What is there is whole; but is it all? The promise is never ahead (H1). */
+static int check_end(struct node *n, struct buffer *problem)
+{
+	const struct promise *p = &n->promise;
+	struct log_state log;
+
+	log_state(n->log, &log);
+	if (n->mend.phase == MEND_NONE && p->known &&
+	    (log.hard.term < p->hard.term ||
+	     (log.hard.term == p->hard.term && p->hard.vote != 0 &&
+	      log.hard.vote != p->hard.vote))) {
+		buffer_printf(problem,
+			      "the log lost its tail: it ends in term %llu, "
+			      "but this node has been in term %llu",
+			      (unsigned long long)log.hard.term,
+			      (unsigned long long)p->hard.term);
+		return STATUS_CORRUPT;
+	}
+	if (n->mend.phase == MEND_NONE && log.last == 0 &&
+	    n->identity.log_begun && !n->identity.joined) {
+		buffer_printf(problem, GONE);
+		return STATUS_CORRUPT;
+	}
+	return 0;
+}
+
+static int try_log(struct node *n, struct buffer *problem)
 {
 	char *path = mem_printf("%s/log", n->folder);
 	struct log_config config = {.segment_bytes = n->segment_bytes};
@@ -112,8 +154,35 @@ static int open_log(struct node *n, struct buffer *problem)
 			buffer_reset(problem);
 		}
 	}
+	if (rc == 0) {
+		rc = check_end(n, problem);
+	}
 	mem_free(path);
 	return rc;
+}
+
+static int open_log(struct node *n, struct buffer *problem)
+{
+	int rc = 0;
+
+	if (n->mend.phase != MEND_WANTED) {
+		rc = try_log(n, problem);
+	}
+	if (rc == STATUS_CORRUPT) {
+		close_log(n);
+		rc = mend_want(n, buffer_text(problem), problem);
+		if (rc == 0) {
+			buffer_reset(problem);
+		}
+	}
+	if (rc == 0 && n->mend.phase == MEND_WANTED) {
+		rc = mend_set_aside(n, problem);
+		if (rc == 0) {
+			rc = try_log(n, problem);
+		}
+	}
+	return rc != 0 || n->mend.phase == MEND_NONE ? rc
+						     : mend_promise(n, problem);
 }
 
 /* A single node founds its cluster at once. */
@@ -148,12 +217,39 @@ static int check_new(struct node *n, struct buffer *problem)
 			      n->folder);
 		rc = STATUS_CORRUPT;
 	}
-	if (n->identity.log_begun && access(path, F_OK) != 0) {
-		buffer_printf(problem, "the log of a member is gone: it must "
-				       "be replaced, not restarted");
-		rc = STATUS_CORRUPT;
+	if (n->identity.log_begun && access(path, F_OK) != 0 &&
+	    n->mend.phase != MEND_WANTED) {
+		buffer_printf(problem, GONE);
+		rc = mend_want(n, GONE, problem);
+		if (rc == 0) {
+			buffer_reset(problem);
+		}
 	}
 	mem_free(path);
+	return rc;
+}
+
+/* What would be needed for a repair, and the one that may be under way. */
+static int open_repair(struct node *n, struct buffer *problem)
+{
+	int rc = promise_open(&n->promise, n->disk);
+
+	if (rc == 0) {
+		atomic_store(&n->others, n->promise.others);
+		rc = mend_load(n->disk, &n->mend);
+	}
+	if (rc != 0) {
+		buffer_printf(problem, "cannot open the files of %s: %s",
+			      n->folder, status_text(rc));
+	} else if (n->mend.phase == MEND_WANTED && !n->mends) {
+		buffer_printf(problem,
+			      "%s: this node waits to be repaired from its "
+			      "peers",
+			      n->mend.what);
+		rc = STATUS_CORRUPT;
+	} else if (n->mend.phase == MEND_BEGUN) {
+		log_info("goes on being repaired: %s", n->mend.what);
+	}
 	return rc;
 }
 
@@ -164,6 +260,9 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 
 	if (rc == 0) {
 		rc = open_identity(n, name, problem);
+	}
+	if (rc == 0) {
+		rc = open_repair(n, problem);
 	}
 	if (rc == 0) {
 		rc = check_new(n, problem);
@@ -203,13 +302,9 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 
 static void free_node(struct node *n)
 {
-	if (n->log != NULL) {
-		log_close(n->log);
-	}
-	if (n->log_disk != NULL) {
-		n->log_disk->ops->free(n->log_disk);
-	}
+	close_log(n);
 	mark_close(&n->mark);
+	promise_close(&n->promise);
 	reserve_close(&n->reserve);
 	if (n->disk != NULL) {
 		n->disk->ops->free(n->disk);
@@ -221,6 +316,7 @@ static void free_node(struct node *n)
 		close(n->lock_fd);
 	}
 	inbox_deinit(&n->inbox);
+	CHECK(pthread_mutex_destroy(&n->mend_mutex) == 0);
 	CHECK(pthread_mutex_destroy(&n->status_mutex) == 0);
 	mem_free(n->folder);
 	mem_free(n);
@@ -256,6 +352,8 @@ int node_open(const struct node_config *config, struct node **node,
 	n->traced = getenv("RAFTFS_TRACE") != NULL;
 	inbox_init(&n->inbox);
 	CHECK(pthread_mutex_init(&n->status_mutex, NULL) == 0);
+	CHECK(pthread_mutex_init(&n->mend_mutex, NULL) == 0);
+	n->mends = config->repair;
 	n->folder = mem_strdup(config->data);
 
 	rc = options_take(n, config, problem);

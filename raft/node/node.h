@@ -100,6 +100,9 @@ struct node_config {
 	uint32_t log_bytes;	/* kept for members that are away */
 	uint64_t snapshot_rate; /* bytes a second that are sent of them;
 				   0: limits.h */
+	/* A damaged log or state is set aside, and the node is repaired from
+	 * its peers, if it has any (mend.h); else it does not open. */
+	bool repair;
 	const struct node_client *client;
 	void *context;
 };
@@ -111,6 +114,12 @@ struct node_identity {
 	uint8_t cluster[16]; /* zero before founding */
 };
 
+/* Whose data folder it is. Nothing is changed. STATUS_NOT_FOUND: nobody's;
+ * STATUS_CORRUPT, STATUS_VERSION, STATUS_DENIED, STATUS_IO; a line in problem.
+ */
+MUST_USE int node_name_in(const char *data,
+			  char name[LIMIT_NODE_NAME_BYTES + 1],
+			  struct buffer *problem);
 /* Check the options, lock and read (or make) the data folder, recover the
  * log; bind the listener. No thread runs yet. problem: one line for a person.
  * STATUS_BUSY, STATUS_FOREIGN, STATUS_CORRUPT, STATUS_INVALID, STATUS_DENIED,
@@ -118,6 +127,23 @@ struct node_identity {
 MUST_USE int node_open(const struct node_config *config, struct node **node,
 		       struct buffer *problem);
 void node_identity(const struct node *node, struct node_identity *identity);
+
+/* Between open and start: a repair begins, and the log is empty already. The
+ * client must move all that it keeps of its state into this folder (returned,
+ * mem_free() it; what has its name there already is to be removed instead),
+ * and say so durably with node_cleared(); it begins empty. NULL: nothing is to
+ * be done. Until then each open begins with this again. */
+char *node_aside(const struct node *node);
+MUST_USE int node_cleared(struct node *node, struct buffer *problem);
+/* A repair is under way: what this node has may lack what it has shown. As of
+ * open. */
+bool node_repairs(const struct node *node);
+/* (any) The client's state is damaged, as `what` says for a person: the next
+ * open begins a repair. 0: that is durable, and the node is of no more use.
+ * STATUS_CORRUPT: this node can not be repaired, nothing is changed; problem
+ * gets why, if it is not for being alone. Else an error of the disk. */
+MUST_USE int node_want_repair(struct node *node, const char *what,
+			      struct buffer *problem);
 
 /* Between open and start, for recovery: the log held is (base, last], of
  * which everything up to commit is committed. */
@@ -154,6 +180,10 @@ struct node_state {
 	struct bytes members;	  /* payload of the newest ENTRY_MEMBERS */
 	raft_index members_index; /* that entry's; 0: none was applied yet */
 };
+
+/* Between open and start: does no other node vote in its newest configuration,
+ * that of the log or else that of its state? */
+bool node_is_alone(const struct node *node, const struct node_state *state);
 
 /* Start the loop and the saver. The state's applied index is at most last
  * (above the commit index found it counts as committed: that is saved later
@@ -215,11 +245,14 @@ struct node_change {
 
 /* (any) Ask the leader, wherever it is, to change the members or to hand over.
  * ticket is not 0 and not in use. changed() answers it exactly once, within
- * about ten seconds. status 0: committed; STATUS_UNKNOWN: under way, and may
- * be done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
- * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
- * STATUS_ENDED. change is copied. STATUS_INVALID at once: a name or an address
- * that can not be; changed() is not called then. */
+ * about ten seconds; without a leader LIMIT_TIMEOUT_MS after it was lost, as
+ * writes are. status 0: committed (PROMOTE of who has not come yet: that it
+ * will be a voter); STATUS_UNKNOWN: under way, or a leader
+ * that was asked has not answered: it may be done yet; else nothing was
+ * changed: STATUS_NOT_FOUND, STATUS_EXISTS, STATUS_INVALID, STATUS_FULL,
+ * STATUS_PENDING, STATUS_TIMED_OUT (no leader), STATUS_ENDED. change is copied.
+ * STATUS_INVALID at once: a name or an address that can not be; changed() is
+ * not called then. */
 MUST_USE int node_change(struct node *node, uint64_t ticket,
 			 const struct node_change *change);
 
@@ -229,10 +262,15 @@ struct node_member {
 	char address[LIMIT_ADDRESS_BYTES + 1];
 	const char *standing; /* "voter", "learner", "incoming", "outgoing",
 				 "invited" (id 0: has not come yet) */
-	bool voter;	      /* in either half, once founded */
+	const char *becomes;  /* invited, learner: "voter", or "learner" for
+				 good; else "" */
+	char replaces[LIMIT_NODE_NAME_BYTES + 1]; /* whose place it is to
+						     take; "": nobody's */
+	bool voter; /* in either half, once founded */
 	bool connected;
 	raft_ms heard;	  /* anything from it; 0: never */
 	raft_index match; /* leader only */
+	bool repairing;	  /* damaged, does not vote; by its last word */
 };
 
 /* Since the start. */
@@ -256,6 +294,9 @@ struct node_status {
 	char elsewhere[LIMIT_ADDRESS_BYTES + 1]; /* where the others call it,
 						    if not there; "" */
 	char waiting[256]; /* not founded or no quorum: why, in words */
+	raft_ms led; /* when a leader with a majority was last heard, or was
+			this node; 0: never since the start */
+	char damage[512]; /* what this node is repaired from; "": it is not */
 	uint64_t log_bytes;
 	uint64_t bad_frames;
 	char transfer[LIMIT_NODE_NAME_BYTES + 1]; /* handing over to; "" */

@@ -290,6 +290,7 @@ void peer_hello(struct node *n, struct conn *c, const char *target,
 		.purpose = (enum wire_purpose)c->purpose,
 		.joining = joining,
 		.config = n->configs.index,
+		.repairing = n->raft.repairing,
 	};
 	size_t start;
 

@@ -355,13 +355,6 @@ void peers_settle(struct node *n)
 		if (link != 0) {
 			tell_link(p, true);
 		}
-		if (p->told != 0) {
-			tell_link(p, false);
-		}
-		if (link != 0) {
-			tell_link(p, true);
-		}
-		p->told = link;
 	}
 }
 

@@ -70,11 +70,44 @@ static void say_missing(struct node *n, struct buffer *out)
 	}
 }
 
+static bool is_repairing(struct node *n, const struct wire_member *member)
+{
+	const struct peer *p = peer_of(n, member->id);
+
+	return member->id == n->identity.self ? n->raft.repairing
+					      : p != NULL && p->repairing;
+}
+
+/* Those who are there are too many that do not vote. */
+static void say_repairs(struct node *n, size_t voters, struct buffer *out)
+{
+	const struct wire_config *c = peers_config(n);
+	const char *separator = "no quorum: damaged, and not voting until "
+				"repaired from a leader: ";
+	size_t ill = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_member *m = &c->members[i];
+
+		if (votes(m) && is_repairing(n, m)) {
+			buffer_printf(out, "%s%s", separator, m->name);
+			separator = ", ";
+			ill++;
+		}
+	}
+	if (2 * (voters - ill) > voters) {
+		say_missing(n, out);
+	} else {
+		buffer_printf(out, "; too many: raftfsctl recover, or restore "
+				   "a backup");
+	}
+}
+
 static void say_quorum(struct node *n, struct buffer *out)
 {
 	const struct raft_status *raft = &n->raft;
 	const struct wire_config *c = peers_config(n);
-	size_t heard = 0, voters = 0;
+	size_t heard = 0, voters = 0, whole = 0;
 
 	if (raft->role == RAFT_LEADER &&
 	    2 * raft->voters_heard > raft->voters) {
@@ -87,9 +120,16 @@ static void say_quorum(struct node *n, struct buffer *out)
 		if (votes(&c->members[i])) {
 			voters++;
 			heard += member_heard(n, &c->members[i]) ? 1 : 0;
+			whole +=
+				member_heard(n, &c->members[i]) &&
+						!is_repairing(n, &c->members[i])
+					? 1
+					: 0;
 		}
 	}
-	if (2 * heard > voters) {
+	if (whole < heard && 2 * whole <= voters) {
+		say_repairs(n, voters, out);
+	} else if (2 * heard > voters) {
 		buffer_printf(out,
 			      "no quorum: no leader elected yet, %zu of %zu "
 			      "voters heard",
@@ -142,6 +182,7 @@ static void fill_self(const struct node *n, struct node_member *to)
 	to->connected = true;
 	to->heard = n->now;
 	to->match = n->raft.role == RAFT_LEADER ? n->raft.saved : 0;
+	to->repairing = n->raft.repairing;
 }
 
 static void fill_peer(const struct node *n, const struct peer *p,
@@ -152,6 +193,7 @@ static void fill_peer(const struct node *n, const struct peer *p,
 	to->id = p->member.id;
 	to->connected = p->state == PEER_UP && p->in != NULL;
 	to->heard = p->heard;
+	to->repairing = p->repairing;
 	if (n->core != NULL &&
 	    raft_peer(n->core, p->member.id, &progress) == 0) {
 		to->match = progress.match;
@@ -161,6 +203,8 @@ static void fill_peer(const struct node *n, const struct peer *p,
 static void fill_member(struct node *n, const struct wire_member *member,
 			struct node_member *to)
 {
+	const struct wire_config *config = peers_config(n);
+	const struct wire_member *old;
 	struct wire_hello by_name = {.id = member->id};
 	const struct peer *p;
 
@@ -168,6 +212,11 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	name_copy(to->name, sizeof to->name, member->name);
 	name_copy(to->address, sizeof to->address, member->address);
 	to->standing = config_standing_text(member->standing);
+	to->becomes = config_becomes(member);
+	old = config != NULL ? config_of(config, member->replaces) : NULL;
+	if (old != NULL) {
+		name_copy(to->replaces, sizeof to->replaces, old->name);
+	}
 	to->voter = n->identity.founded && votes(member);
 	if (member->id == n->identity.self ||
 	    (member->id == 0 && !n->identity.founded &&
@@ -181,6 +230,20 @@ static void fill_member(struct node *n, const struct wire_member *member,
 	if (p != NULL) {
 		fill_peer(n, p, to);
 	}
+}
+
+static raft_ms led_until(const struct node *n, raft_ms before)
+{
+	const struct raft_status *raft = &n->raft;
+	raft_ms led = raft->role == RAFT_FOLLOWER && raft->leader != 0
+			      ? raft->leader_heard
+			      : 0;
+
+	if (raft->role == RAFT_LEADER &&
+	    2 * raft->voters_heard > raft->voters) {
+		led = n->now;
+	}
+	return led > before ? led : before;
 }
 
 void publish_status(struct node *n)
@@ -210,6 +273,13 @@ void publish_status(struct node *n)
 		       buffer_text(&waiting));
 	name_copy(s->listens, sizeof s->listens, n->listens);
 	name_copy(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
+	s->led = led_until(n, s->led);
+	s->damage[0] = 0;
+	if (n->raft.repairing) {
+		pthread_mutex_lock(&n->mend_mutex);
+		(void)snprintf(s->damage, sizeof s->damage, "%s", n->mend.what);
+		pthread_mutex_unlock(&n->mend_mutex);
+	}
 	s->log_bytes = log.bytes;
 	s->bad_frames = n->bad_frames;
 	name_copy(s->transfer, sizeof s->transfer,

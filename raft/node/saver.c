@@ -13,6 +13,9 @@
  * once. It never ends the process: the save that needs the segment makes it
  * itself, and its failure does.
  *
+ * A record whose term or vote is another than that of the promise takes a
+ * second sync, of that: elections are rare.
+ *
  * Saver and preparer share nothing but the log, which protects itself. */
 #include "raft/node/saver.h"
 
@@ -27,13 +30,14 @@
 
 enum { PREPARE_RETRY_MS = 10000, PREPARER_NICE = 10 };
 
-enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET };
+enum work_kind { WORK_SAVE, WORK_CUT, WORK_RESET, WORK_OTHERS };
 
 struct work {
 	STAILQ_ENTRY(work) link;
 	enum work_kind kind;
 	struct raft_pos pos; /* of a cut (its index) or a reset */
 	saver_reset_done reset_done;
+	bool others;
 	raft_seq seq;
 	uint64_t payload_bytes;
 	struct log_record record; /* its array is this block's tail */
@@ -52,6 +56,8 @@ struct batch {
 
 struct saver {
 	struct log *log;
+	struct promise *promise;
+	bool others; /* to stand in it; the saver's thread only */
 	saver_done done;
 	saver_cut_done cut_done;
 	saver_full full;
@@ -234,22 +240,37 @@ static bool cut_ahead(struct saver *s)
 	return has_cut;
 }
 
-/* Save the batch, however long the disk is full. False: it was dropped. */
-static bool save(struct saver *s)
+static int save_batch(struct saver *s, struct raft_pos unused)
+{
+	(void)unused;
+	return log_save(s->log, &s->batch.record);
+}
+
+static int reset_to(struct saver *s, struct raft_pos pos)
+{
+	return log_reset(s->log, pos);
+}
+
+/* Do it, however long the disk is full. False: it was dropped. what: in "cannot
+ * what the log". */
+static bool insist(struct saver *s, const char *what,
+		   int (*act)(struct saver *s, struct raft_pos pos),
+		   struct raft_pos pos)
 {
 	bool waited = false;
 	int rc;
 
 	while (!s->is_dropping) {
-		rc = log_save(s->log, &s->batch.record);
+		rc = act(s, pos);
 		if (rc == 0) {
 			if (waited) {
 				log_info("the log goes on: there is room");
 			}
 			return true;
 		}
+		CHECK(rc != STATUS_INVALID);
 		if (rc != STATUS_NO_SPACE) {
-			log_fatal("cannot save the log: %s",
+			log_fatal("cannot %s the log: %s", what,
 				  log_problem(s->log));
 		}
 		if (!waited) {
@@ -258,11 +279,32 @@ static bool save(struct saver *s)
 		}
 		waited = true;
 		s->full(s->context);
-		if (!cut_ahead(s)) {
+		/* What follows a reset is of the log that begins there. */
+		if (act != save_batch || !cut_ahead(s)) {
 			s->is_dropping = !pause_full(s);
 		}
 	}
 	return false;
+}
+
+/* In place, so it needs no room that is not there; but who knows. */
+static bool follow(struct saver *s, struct raft_hard hard)
+{
+	int rc;
+
+	while (s->promise != NULL && !s->is_dropping) {
+		rc = promise_save(s->promise, hard, s->others);
+		if (rc == 0) {
+			break;
+		}
+		if (rc != STATUS_NO_SPACE) {
+			log_fatal("cannot save the file promise: %s",
+				  disk_status_text(rc));
+		}
+		s->full(s->context);
+		s->is_dropping = !pause_full(s);
+	}
+	return !s->is_dropping;
 }
 
 static void flush(struct saver *s)
@@ -273,7 +315,8 @@ static void flush(struct saver *s)
 	if (b->seq == 0) {
 		return;
 	}
-	saved = save(s);
+	saved = insist(s, "save", save_batch, (struct raft_pos){0}) &&
+		follow(s, b->record.hard);
 	atomic_fetch_sub(&s->queued_bytes, b->payload_bytes);
 	if (saved) {
 		s->done(s->context, b->seq);
@@ -284,13 +327,9 @@ static void flush(struct saver *s)
 
 static void reset(struct saver *s, const struct work *w)
 {
-	int rc = log_reset(s->log, w->pos);
-
-	CHECK(rc != STATUS_INVALID);
-	if (rc != 0) {
-		log_fatal("cannot reset the log: %s", log_problem(s->log));
+	if (insist(s, "reset", reset_to, w->pos)) {
+		w->reset_done(s->context, w->pos);
 	}
-	w->reset_done(s->context, w->pos);
 }
 
 static void process_save(struct saver *s, const struct work *w)
@@ -308,8 +347,11 @@ static void process_other(struct saver *s, const struct work *w)
 	}
 	if (w->kind == WORK_CUT) {
 		cut(s, w->pos.index);
-	} else {
+	} else if (w->kind == WORK_RESET) {
 		reset(s, w);
+	} else {
+		s->others = w->others;
+		(void)follow(s, s->promise->hard);
 	}
 }
 
@@ -413,13 +455,15 @@ static void init_condition(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 }
 
-struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, saver_full full,
-			  void *context)
+struct saver *saver_start(struct log *log, struct promise *promise,
+			  saver_done done, saver_cut_done cut_done,
+			  saver_full full, void *context)
 {
 	struct saver *s = mem_zalloc(sizeof *s);
 
 	s->log = log;
+	s->promise = promise;
+	s->others = promise != NULL && promise->others;
 	s->done = done;
 	s->cut_done = cut_done;
 	s->full = full;
@@ -493,6 +537,15 @@ void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done)
 	struct work *w = mem_alloc(sizeof *w);
 
 	*w = (struct work){.kind = WORK_RESET, .pos = pos, .reset_done = done};
+	enqueue(s, w);
+}
+
+void saver_others(struct saver *s, bool others)
+{
+	struct work *w = mem_alloc(sizeof *w);
+
+	CHECK(s->promise != NULL);
+	*w = (struct work){.kind = WORK_OTHERS, .others = others};
 	enqueue(s, w);
 }
 

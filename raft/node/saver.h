@@ -11,6 +11,7 @@
 #define RAFT_NODE_SAVER_H
 
 #include "raft/node/log.h"
+#include "raft/node/promise.h"
 
 struct saver;
 
@@ -19,18 +20,20 @@ struct saver;
 typedef void (*saver_done)(void *context, raft_seq seq);
 /* Called on the saver's thread after a cut: the log now begins after base. */
 typedef void (*saver_cut_done)(void *context, struct raft_pos base);
-/* Called on the saver's thread while a save waits for room on the disk: when
+/* Called on the saver's thread while a save or a reset waits for room: when
  * it begins to, and each time before it is tried again (SAVER_RETRY_MS). May
  * block; should make room if it can. Meanwhile nothing is reported durable, so
  * to the core it is a disk that stalls. */
 typedef void (*saver_full)(void *context);
 enum { SAVER_RETRY_MS = 100 };
 
-struct saver *saver_start(struct log *log, saver_done done,
-			  saver_cut_done cut_done, saver_full full,
-			  void *context);
+/* promise follows the log (H1), lent until the stop; NULL: there is none. */
+struct saver *saver_start(struct log *log, struct promise *promise,
+			  saver_done done, saver_cut_done cut_done,
+			  saver_full full, void *context);
 /* Finish what is queued, then stop and free. Blocks for that long. What there
- * is no room for is dropped: it was never reported durable. */
+ * is no room for is dropped: it was never reported durable, nor a reset done.
+ */
 void saver_stop(struct saver *s);
 
 /* Queue a save. The record's entry references are given; its array is copied.
@@ -44,6 +47,8 @@ void saver_cut(struct saver *s, raft_index index);
  * caller's. */
 typedef void (*saver_reset_done)(void *context, struct raft_pos base);
 void saver_reset(struct saver *s, struct raft_pos pos, saver_reset_done done);
+/* Queue a change of promise->others behind them. */
+void saver_others(struct saver *s, bool others);
 /* Payload bytes queued and not yet durable. Any thread. */
 uint64_t saver_queued_bytes(const struct saver *s);
 

@@ -166,14 +166,12 @@ static void check(struct snap_send *s)
 		return;
 	} else if (raft_peer(n->core, s->to, &peer) != 0) {
 		snap_send_lose(s, 0, "it is no member any more");
-	} else if (s->state == SEND_BEGUN) {
-		go_on(s);
-	} else if (!cut_pinned(&n->cut, s->pin)) {
+	} else if (s->state > SEND_BEGUN && !cut_pinned(&n->cut, s->pin)) {
 		snap_send_lose(s, SNAP_AGAIN_MS,
 			       "the log grew too long meanwhile");
-	} else if (n->now > s->moved + SNAP_STALL_MS) {
+	} else if (s->state > SEND_BEGUN && n->now > s->moved + SNAP_STALL_MS) {
 		snap_send_lose(s, SNAP_AGAIN_MS, "no progress");
-	} else if (s->state == SEND_COPYING) {
+	} else if (s->state <= SEND_COPYING) {
 		go_on(s);
 	}
 }

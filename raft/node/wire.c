@@ -76,6 +76,7 @@ void wire_encode_hello(struct buffer *out, const struct wire_hello *hello)
 	name_copy(message.address, sizeof message.address, hello->address);
 	message.joining = hello->joining;
 	message.config = hello->config;
+	message.repairing = hello->repairing;
 	message.purpose = (uint32_t)hello->purpose;
 	CHECK(hello->count <= LIMIT_VOTERS);
 	message.members_count = (pb_size_t)hello->count;
@@ -113,6 +114,8 @@ void wire_encode_core(struct buffer *out, const struct raft_msg *msg,
 	message.commit = msg->commit;
 	message.settled = msg->settled;
 	message.round = msg->round;
+	message.repair = msg->repair;
+	message.proof = msg->proof;
 	message.reject = msg->reject;
 	message.lease = msg->lease;
 	message.transfer = msg->transfer;

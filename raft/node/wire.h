@@ -92,6 +92,7 @@ struct wire_hello {
 	char address[LIMIT_ADDRESS_BYTES + 1]; /* where it is called; or "" */
 	bool joining;			       /* target is "" then */
 	raft_index config; /* entry of the newest one it has */
+	bool repairing;	   /* it is damaged, and does not vote */
 	enum wire_purpose purpose;
 	size_t count; /* of --peers, names rising; none once founded */
 	struct wire_member members[LIMIT_VOTERS];

@@ -158,6 +158,7 @@ static bool decode_hello(pb_istream_t *stream, struct wire_hello *out)
 	name_copy(out->address, sizeof out->address, message.address);
 	out->joining = message.joining;
 	out->config = message.config;
+	out->repairing = message.repairing;
 	out->level = message.level;
 	name_copy(out->name, sizeof out->name, message.name);
 	out->id = message.id;
@@ -205,7 +206,8 @@ static bool decode_core(pb_istream_t *stream, struct wire_message *out)
 	    !number_valid(message.term) || message.term == 0 ||
 	    !number_valid(message.pos_term) ||
 	    !number_valid(message.pos_index) || !number_valid(message.last) ||
-	    !number_valid(message.commit) || !number_valid(message.settled)) {
+	    !number_valid(message.commit) || !number_valid(message.settled) ||
+	    !number_valid(message.proof)) {
 		return false;
 	}
 	out->core = (struct raft_msg){
@@ -218,6 +220,8 @@ static bool decode_core(pb_istream_t *stream, struct wire_message *out)
 		.commit = message.commit,
 		.settled = message.settled,
 		.round = message.round,
+		.repair = message.repair,
+		.proof = message.proof,
 		.reject = message.reject,
 		.lease = message.lease,
 		.transfer = message.transfer,

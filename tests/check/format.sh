@@ -8,7 +8,7 @@ if ! command -v clang-format >/dev/null; then
 	echo "clang-format is not installed"
 	exit 77
 fi
-find base raft kv fs tests -name '*.[ch]' -print0 | sort -z |
+find base proto raft kv fs tests -name '*.[ch]' -print0 | sort -z |
 	xargs -0 clang-format --dry-run --Werror || exit 1
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/raftfs-test.XXXXXX") || exit 1

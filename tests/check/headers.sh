@@ -17,7 +17,7 @@ alone() { # HEADER
 rc=0
 while read -r header; do
 	alone "$header" || rc=1
-done < <(find base raft kv fs tests -name '*.h' | sort)
+done < <(find base proto raft kv fs tests -name '*.h' | sort)
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/raftfs-test.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT

@@ -40,12 +40,13 @@ test_exists() { # ROW KIND ARGUMENTS...: print what is wrong
 	esac
 }
 
+declare -A fine # what was found to exist
+
 check() { # TABLE: print what is wrong
-	local row kind rest words scenario
-	for row in $(seq "$ROWS"); do
-		grep -qE "^${row}[a-z]? +[a-z]" "$1" ||
-			echo "row $row: neither a test nor a reason"
-	done
+	local row kind rest words wrong
+	comm -23 <(seq "$ROWS" | sort) \
+		<(sed -nE 's/^([0-9]+)[a-z]? +[a-z].*/\1/p' "$1" | sort -u) |
+		sed 's/.*/row &: neither a test nor a reason/'
 	while read -r row kind rest; do
 		case $row in '' | '#'*) continue ;; esac
 		if [ "${row%[a-z]}" -gt "$ROWS" ]; then
@@ -58,37 +59,39 @@ check() { # TABLE: print what is wrong
 		words=${rest%% : *} # a unit's has a colon of its own
 		[ "$words" != "$rest" ] || echo "row $row: not what is wrong then"
 		[ "$kind" != watched ] || read -r kind words <<<"$words"
+		[ -z "${fine[$row $kind $words]:-}" ] || continue
 		# shellcheck disable=SC2086 # arguments are words
-		test_exists "$row" "$kind" $words
+		wrong=$(test_exists "$row" "$kind" $words)
+		[ -n "$wrong" ] && echo "$wrong" || fine[$row $kind $words]=yes
 	done <"$1"
-	for scenario in tests/scenarios/*.txt; do
-		scenario=$(basename "$scenario" .txt)
-		grep -q " scenario $scenario : " "$1" ||
-			echo "$scenario: of no row"
-	done
+	comm -23 <(cd tests/scenarios && printf '%s\n' *.txt | sort) \
+		<(sed -nE 's/.* scenario ([^ ]+) : .*/\1.txt/p' "$1" | sort -u) |
+		sed 's/$/: of no row/'
 }
 
 rc=0
-breaches=$(check "$table")
-[ -z "$breaches" ] || { echo "$breaches"; rc=1; }
 scratch=$(mktemp "${TMPDIR:-/tmp}/raftfs-test.XXXXXX") || exit 1
 trap 'rm -f "$scratch"' EXIT
+check "$table" >"$scratch"
+breaches=$(cat "$scratch")
+[ -z "$breaches" ] || { echo "$breaches"; rc=1; }
 planted() { # WHAT SED
 	sed "$2" "$table" >"$scratch"
 	[ "$(check "$scratch")" != "$breaches" ] && return
 	echo "a planted breach was not found: $1"
 	rc=1
 }
-planted "a row is gone" '/^7 /d'
+planted "a row is gone" '/^26 /d'
 planted "a row with letters is gone" '/^31/d'
 planted "the last row is gone" '/^62/d'
-planted "no reason" 's/^7 .*/7 none/'
-planted "an empty reason" 's/^7 .*/7 none : /'
-planted "not done yet" 's/^7 .*/7 pending : later/'
-planted "a scenario that is not there" \
-	's/^7 .*/7 scenario 07-nothing : x/'
+planted "a row that there is not" '$a64 unit test_raft_quorum:nothing : x'
+planted "no reason" 's/^6 *none .*/6 none/'
+planted "an empty reason" 's/^6 *none .*/6 none : /'
+planted "not done yet" 's/^26 .*/26 pending : later/'
+planted "nothing is wrong then" 's/^\(26 .*\) : .*/\1/'
+planted "a scenario that is not there" '$a7 scenario 07-nothing : x'
 planted "a scenario of another row" \
-	's/^7 .*/7 scenario 08-prevote-reply-of-the-term-asked : x/'
+	'$a8 scenario 07-logs-ordered-by-term-then-index : x'
 planted "a scenario of no row" '/ scenario 17-/d'
 planted "a unit test that is not there" \
 	's/test_raft_quorum:value_agrees_with_brute_force/test_raft_quorum:x/'
@@ -97,7 +100,7 @@ planted "a unit test file that is not there" \
 planted "a helper for a test" \
 	's/test_raft_snapshot:one_is_loaded_at_a_time/test_raft_snapshot:loaded/'
 planted "a watched test that is not there" \
-	's/watched scenario 06-commit/watched scenario 06-omit/'
+	'$a6 watched scenario 06-nothing : x'
 planted "no bounds" 's/^1  *explore .*/1 explore : x/'
 planted "no seeds" 's/^31  *sim .*/31 sim 7 : x/'
 exit "$rc"

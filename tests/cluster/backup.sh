@@ -44,20 +44,54 @@ ctl "$f" snapshot save /no/such/folder/backup 2>"$CLUSTER_DIR/err" &&
 grep -q "No such file" "$CLUSTER_DIR/err" || fail "$(cat "$CLUSTER_DIR/err")"
 ctl "$f" snapshot 2>/dev/null
 [ $? = 2 ] || fail "no usage error"
+must mkfifo "$CLUSTER_DIR/pipe"
+ctl "$f" snapshot save "$CLUSTER_DIR/pipe" 2>"$CLUSTER_DIR/err" &&
+	fail "it replaced a pipe"
+grep -q "pipe is a pipe: only a regular" "$CLUSTER_DIR/err" ||
+	fail "$(cat "$CLUSTER_DIR/err")"
+[ -p "$CLUSTER_DIR/pipe" ] || fail "the pipe is gone"
+ctl "$f" snapshot save "${DATA[f]}/identity" 2>"$CLUSTER_DIR/err" &&
+	fail "it replaced its own identity"
+grep -q "is in the data folder" "$CLUSTER_DIR/err" ||
+	fail "$(cat "$CLUSTER_DIR/err")"
 
-note "two nodes are gone for good; the third is recovered"
+note "two nodes are gone for good; the third saves what it has"
 for ((i = 1; i <= 3; i++)); do
-	node_kill9 "$i"
-	forget_mount "$i"
+	[ "$i" = "$f" ] || node_kill9 "$i"
+	[ "$i" = "$f" ] || forget_mount "$i"
 done
-within 30 "$RAFTFSCTL" --data "${DATA[f]}" recover --id "n$f" </dev/null \
+is_alone() { [[ $(status_of "$f" quorum) == no* ]]; }
+wait_for 10 is_alone || fail "n$f does not miss the others"
+said=$(ctl "$f" snapshot save "$CLUSTER_DIR/late" 2>"$CLUSTER_DIR/err") ||
+	fail "it saves nothing: $(cat "$CLUSTER_DIR/err")"
+[[ $said == "saved up to index "* ]] || fail "it says: $said"
+grep -q "^raftfsctl: snapshot: warning: this node is cut off .* heard at 20" \
+	"$CLUSTER_DIR/err" || fail "no warning: $(cat "$CLUSTER_DIR/err")"
+
+note "and is recovered"
+node_kill9 "$f"
+forget_mount "$f"
+within 30 "$RAFTFSCTL" --data "${DATA[f]}" recover </dev/null \
 	>"$CLUSTER_DIR/said" 2>"$CLUSTER_DIR/err" && fail "without a yes"
 grep -q "nobody is there to say yes" "$CLUSTER_DIR/err" ||
 	fail "$(cat "$CLUSTER_DIR/err")"
 grep -q "is lost" "$CLUSTER_DIR/said" || fail "$(cat "$CLUSTER_DIR/said")"
-within 30 "$RAFTFSCTL" --data "${DATA[f]}" recover --id "n$f" --yes \
-	>"$CLUSTER_DIR/said" || fail "not recovered"
-grep -q "^Done" "$CLUSTER_DIR/said" || fail "$(cat "$CLUSTER_DIR/said")"
+recover_says() { # RC TEXT INPUT [OPTION...]: on a terminal, to which INPUT is typed
+	local rc=$1 text=$2 input=$3 got
+	shift 3
+	printf '%s' "$input" | within 30 script -qec \
+		"$RAFTFSCTL --data ${DATA[f]} recover $*" /dev/null \
+		>"$CLUSTER_DIR/said"
+	got=$?
+	[ "$got" = "$rc" ] || fail "recover $*: $got: $(cat "$CLUSTER_DIR/said")"
+	grep -q -- "$text" "$CLUSTER_DIR/said" || fail "$(cat "$CLUSTER_DIR/said")"
+}
+recover_says 1 "raftfsctl: recover: nothing changed" $'no\n'
+recover_says 1 "raftfsctl: recover: .* belongs to node n$f, not other" '' \
+	--id other
+recover_says 0 "Done. n$f is a new cluster" $'yes\n'
+recover_says 1 "raftfsctl: recover: n$f is the only voter" '' --yes
+recover_says 1 "NOT NEEDED" $'no\n' --again
 all=$PEERS
 PEERS=n$f=${ADDR[f]}
 node_start "$f"

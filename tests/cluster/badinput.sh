@@ -76,8 +76,77 @@ command_line() {
 		--peers 'n1=0.0.0.0:7499' "$where/mnt"
 	refused "raftfsctl: an unknown command" 'unknown|command|no-such' \
 		"$RAFTFSCTL" --data "$where/data" no-such-command
+	refused "raftfsctl: recover of a mount" '--data DIR' \
+		"$RAFTFSCTL" "$where/mnt" recover
+	refused "raftfsctl: recover of a socket" '--data DIR' \
+		"$RAFTFSCTL" --socket "$where/socket" recover
+	refused "raftfsctl: recover of no data folder" \
+		'^raftfsctl: recover: .*no data folder' \
+		"$RAFTFSCTL" --data "$where/full" recover --yes
 	refused "raftfsctl: no daemon" 'raftfs|socket|daemon|no such' \
 		"$RAFTFSCTL" --data "$where/data" status
+}
+
+usage_of() { # PATTERN COMMAND...: makes no sense, so exit code 2 and one line
+	local pattern=$1 rc
+	shift
+	ctl 1 "$@" 2>"$CLUSTER_DIR/err" </dev/null
+	rc=$?
+	[ "$rc" = 2 ] || fail "$*: exit code $rc, not 2"
+	[ "$(wc -l <"$CLUSTER_DIR/err")" = 1 ] ||
+		fail "$*: not one line: $(cat "$CLUSTER_DIR/err")"
+	grep -qE -- "^raftfsctl: $pattern" "$CLUSTER_DIR/err" ||
+		fail "$*: says: $(cat "$CLUSTER_DIR/err")"
+}
+
+holds() { # VALUE WORD...: what set makes of the words, with "in" on stdin
+	local value=$1
+	shift
+	echo in | ctl 1 set "$@" || fail "set $*"
+	[ "$(ctl 1 get /v)" = "$value" ] || fail "set $*: $(ctl 1 get -- /v)"
+}
+
+words() { # options, what ends them, and names with newlines
+	holds x /v x
+	holds x /v -- x
+	holds x -- /v x
+	holds in /v --
+	holds in /v -- -
+	holds -5 /v -5
+	holds -- /v -- --
+	usage_of 'too many arguments: y' set /v x y
+	usage_of 'no such option: --json' get --json /v
+	usage_of "bad address '127.0.0.1': want HOST:PORT" \
+		member add n4 127.0.0.1
+	usage_of "bad address 'h:0': want HOST:PORT" member address n2 h:0
+	usage_of "bad ID 'a/b': 1 to" member promote a/b
+	usage_of "bad ID 'n:2': 1 to" member replace n:2 n4 h:1
+	usage_of "bad ID 'n 2': 1 to" transfer 'n 2'
+	ctl 1 get --help | grep -q '^  get  *PATH' || fail "get --help"
+	ctl 1 member add -h | grep -q '^  member' || fail "member add -h"
+	ctl 1 recover --help | grep -q '^  recover' || fail "recover --help"
+	mkdir "${MNT[1]}/names" && touch "${MNT[1]}/names/"$'two\nlines' ||
+		fail "no file of two lines"
+	[ "$(ctl 1 ls /names)" = $'two\nlines' ] || fail "ls into a pipe"
+	[ "$(ctl 1 ls /names -0 | tr '\n\0' '+!')" = 'two+lines!' ] ||
+		fail "ls -0"
+	script -qec "$RAFTFSCTL --data ${DATA[1]} ls /names" /dev/null \
+		>"$CLUSTER_DIR/out" </dev/null
+	grep -qF 'two\nlines' "$CLUSTER_DIR/out" || fail "ls on a terminal"
+}
+
+manual() { # it names all that a status says
+	local key keys
+	keys=$({
+		ctl 1 status | sed 's/:.*//'
+		ctl 1 status --json | sed -n 's/^ *"\([a-z_]*\)":.*/\1/p'
+	} | sort -u)
+	[ "$(wc -l <<<"$keys")" -gt 40 ] || fail "a status of few keys: $keys"
+	for key in $keys; do
+		grep -qE "^\.(It )?Cm (.* )?$key( |$)" man/raftfsctl.8 ||
+			grep -qE "^\.(It )?Cm (.* )?${key//_/-}( |$)" man/raftfsctl.8 ||
+			fail "the manual does not name $key"
+	done
 }
 
 rights() { # as a user who may do nothing here
@@ -158,17 +227,25 @@ garbage() {
 	must wait_for 10 cluster_is_one
 }
 
+# A member of many repairs itself (repair.sh); one that can not know what it has
+# promised, or has nobody to ask, refuses.
 damage() { # WHAT FILE OFFSET PATTERN: n3 refuses, the others go on
-	local keep=$CLUSTER_DIR/keep
+	local keep=$CLUSTER_DIR/keep promise=$CLUSTER_DIR/promise
 	[ -f "$2" ] || fail "$1: no file $2"
 	cp -p "$2" "$keep"
+	cp -p "${DATA[3]}/promise" "$promise"
 	printf 'damaged by hand.' |
 		dd of="$2" bs=1 seek="$3" conv=notrunc status=none
+	printf 'damaged by hand.' |
+		dd of="${DATA[3]}/promise" bs=1 conv=notrunc status=none
 	gives_up "$1" "$4" "$RAFTFS" -f --id n3 --data "${DATA[3]}" \
 		--peers "$PEERS" "${MNT[3]}"
+	grep -q 'must be replaced' "$CLUSTER_DIR/err" ||
+		fail "$1: $(cat "$CLUSTER_DIR/err")"
 	must within 10 bash -c 'echo on >"$1"' _ "${MNT[1]}/on"
 	[ "$(within 5 cat "${MNT[2]}/on")" = on ] || fail "the others stopped"
 	cp -p "$keep" "$2"
+	cp -p "$promise" "${DATA[3]}/promise"
 }
 
 damages() {
@@ -192,6 +269,6 @@ cluster_begin 3
 where=$CLUSTER_DIR/where
 mkdir "$where"
 cluster_start
-for part in ${PARTS:-command_line rights folders garbage damages another_cluster}; do
+for part in ${PARTS:-command_line words manual rights folders garbage damages another_cluster}; do
 	"$part"
 done

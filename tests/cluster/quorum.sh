@@ -66,6 +66,23 @@ writes_refused() { # N
 }
 
 # A strict read without a quorum is an error, never an old value.
+# As writes: 5 s after the leader was lost, and at once from then on.
+change_refused() { # MS N WORD...
+	local ms=$1 n=$2
+	shift 2
+	in_time "$ms" "$*" "$RAFTFSCTL" --data "${DATA[n]}" "$@" \
+		2>"$CLUSTER_DIR/err" && fail "$*: done without a quorum"
+	grep -q 'no quorum: 1 of 3 voters heard' "$CLUSTER_DIR/err" ||
+		fail "$*: $(cat "$CLUSTER_DIR/err")"
+}
+changes_refused() { # N
+	change_refused 6000 "$1" member remove n1
+	change_refused 1000 "$1" member remove n2
+	change_refused 1000 "$1" member add n9 "${ADDR[1]%:*}:7429"
+	change_refused 1000 "$1" transfer
+	change_refused 1000 "$1" transfer n3
+}
+
 unread() { # N WHAT COMMAND MS
 	local out
 	if out=$(LC_ALL=C in_time "$4" "$2" bash -c "$3" \
@@ -129,6 +146,7 @@ done
 refused "$l" "the first write" 'echo x >"$1/first"'
 answers_at_once "$l"
 writes_refused "$l"
+changes_refused "$l"
 answers_at_once "$l"
 for ((n = 1; n <= NODES; n++)); do
 	[ "$n" = "$l" ] || node_launch "$n"

@@ -26,6 +26,7 @@ struct kv {
 	uint64_t index;
 	uint64_t number;
 	int barrier_status;
+	bool cut_off;
 	int proposal_status;
 	bool hold;
 	struct held held[HELD_MAX];
@@ -87,6 +88,13 @@ void fake_kv_refuse_barriers(struct kv *kv, int status)
 {
 	pthread_mutex_lock(&kv->lock);
 	kv->barrier_status = status;
+	pthread_mutex_unlock(&kv->lock);
+}
+
+void fake_kv_cut_off(struct kv *kv)
+{
+	pthread_mutex_lock(&kv->lock);
+	kv->cut_off = true;
 	pthread_mutex_unlock(&kv->lock);
 }
 
@@ -240,13 +248,14 @@ void kv_interrupt(struct kv *kv, uint64_t number)
 uint64_t kv_barrier(struct kv *kv, enum kv_reads reads, kv_ready ready,
 		    void *context)
 {
+	bool fell_back;
 	int status;
-	(void)reads;
 
 	pthread_mutex_lock(&kv->lock);
 	status = kv->barrier_status;
+	fell_back = kv->cut_off && reads == KV_READS_FRESH;
 	pthread_mutex_unlock(&kv->lock);
-	ready(context, status, false);
+	ready(context, status, fell_back);
 	return 0;
 }
 

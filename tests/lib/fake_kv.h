@@ -14,6 +14,8 @@ void fake_kv_free(struct kv *kv);
 
 /* The next barriers or proposals are refused with this status; 0: none. */
 void fake_kv_refuse_barriers(struct kv *kv, int status);
+/* Fresh barriers fall back, and say so. */
+void fake_kv_cut_off(struct kv *kv);
 void fake_kv_refuse_proposals(struct kv *kv, int status);
 /* Proposals are neither applied nor answered before fake_kv_let_go() or an
  * interrupt (then STATUS_INTERRUPTED). */

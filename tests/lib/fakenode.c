@@ -136,6 +136,33 @@ int node_read(struct node *n, raft_index index, struct entry **entry)
 	return 0;
 }
 
+char *node_aside(const struct node *n)
+{
+	(void)n;
+	return NULL;
+}
+
+int node_cleared(struct node *n, struct buffer *problem)
+{
+	(void)n;
+	(void)problem;
+	return 0;
+}
+
+bool node_repairs(const struct node *n)
+{
+	return n->log->repairs;
+}
+
+/* It is alone. */
+int node_want_repair(struct node *n, const char *what, struct buffer *problem)
+{
+	(void)n;
+	(void)what;
+	(void)problem;
+	return STATUS_CORRUPT;
+}
+
 raft_term node_term(const struct node *n, raft_index index)
 {
 	const struct fakelog *log = n->log;

@@ -19,6 +19,7 @@ struct fakelog {
 	raft_term base_term;
 	raft_index commit;
 	uint64_t boot;
+	bool repairs; /* it is being repaired, and what was damaged aside */
 };
 
 void fakelog_deinit(struct fakelog *log);

@@ -32,6 +32,10 @@ static int open_memory(void *context, const char *path, struct store **store,
 	struct home *h = context;
 	struct memdisk *disk = NULL;
 
+	if (atomic_load(&h->full) > 0) {
+		atomic_fetch_sub(&h->full, 1);
+		return STATUS_NO_SPACE;
+	}
 	if (h->rocks) {
 		return store_open_rocksdb(path, store, problem);
 	}

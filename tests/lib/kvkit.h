@@ -23,6 +23,7 @@ struct home {
 	char folder[64];
 	struct memdisk *disk; /* of state-1 */
 	bool rocks;	      /* RocksDB instead */
+	atomic_uint full;     /* so many opens of a store find no room */
 	struct {
 		char path[96];
 		struct memdisk *disk;

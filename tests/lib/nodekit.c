@@ -282,6 +282,7 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 		.heartbeat_ms = 50, /* half the usual: tests wait less */
 		.election_ms = KIT_ELECTION_MS,
 		.snapshot_rate = k->kit->snapshot_rate,
+		.repair = true,
 		.client = &client,
 		.context = k,
 	};
@@ -305,6 +306,32 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 	return rc;
 }
 
+static void forget_state(struct kit_node *k)
+{
+	k->applied = k->applied_term = 0;
+	k->installed = (struct raft_pos){0};
+	k->applied_count = 0;
+	buffer_reset(&k->members);
+	k->members_index = 0;
+	memset(k->seen, 0, KIT_NUMBERS_MAX);
+}
+
+/* A repair begins: its state goes, too. */
+static void clear_aside(struct kit_node *k)
+{
+	struct buffer problem = {0};
+	char *aside = node_aside(k->node);
+
+	if (aside != NULL) {
+		forget_state(k);
+		if (node_cleared(k->node, &problem) != 0) {
+			fail_msg("%s: %s", k->name, buffer_text(&problem));
+		}
+	}
+	mem_free(aside);
+	buffer_deinit(&problem);
+}
+
 void kit_start(struct kit_node *k)
 {
 	struct node_state state = {0};
@@ -316,6 +343,7 @@ void kit_start(struct kit_node *k)
 	buffer_deinit(&problem);
 	k->taken = 0;
 	k->route = false;
+	clear_aside(k);
 	/* Row 53: it ended before the log was reset. */
 	if (k->installed.index != 0 && k->installed.index == k->applied &&
 	    node_term(k->node, k->applied) != k->installed.term) {
@@ -347,12 +375,7 @@ void kit_stop(struct kit_node *k)
 void kit_forget(struct kit_node *k)
 {
 	CHECK(k->node == NULL);
-	k->applied = k->applied_term = 0;
-	k->installed = (struct raft_pos){0};
-	k->applied_count = 0;
-	buffer_reset(&k->members);
-	k->members_index = 0;
-	memset(k->seen, 0, KIT_NUMBERS_MAX);
+	forget_state(k);
 }
 
 void kit_wipe(struct kit_node *k)

@@ -378,7 +378,7 @@ int kv_recover(const struct kv_config *config, struct kv_survivor *survivor,
 {
 	(void)survivor;
 	(void)go;
-	buffer_printf(problem, "nothing of %s to recover", config->name);
+	buffer_printf(problem, "nothing in %s to recover", config->data);
 	return STATUS_NOT_FOUND;
 }
 

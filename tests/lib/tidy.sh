@@ -7,7 +7,7 @@ BUILD=${BUILD:-build}
 
 command -v clang-tidy >/dev/null || { echo "clang-tidy is not installed"; exit 77; }
 files=("$@")
-[ $# -gt 0 ] || mapfile -t files < <(find base raft kv fs -name '*.c' | sort)
+[ $# -gt 0 ] || mapfile -t files < <(find base proto raft kv fs -name '*.c' | sort)
 read -ra fuse <<<"$(pkg-config --cflags fuse3)"
 run() { # FILE...
 	clang-tidy --quiet "$@" -- -std=c11 -I. -I"$BUILD" -D_GNU_SOURCE \

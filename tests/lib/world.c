@@ -114,6 +114,18 @@ void world_crash(struct world *w, raft_id node)
 	world_snap_forget(w, &w->node[node]);
 }
 
+void world_lose(struct world *w, raft_id node)
+{
+	struct world_log *d = &w->node[node].disk;
+
+	world_crash(w, node);
+	d->commit = 0;
+	d->base = (struct raft_pos){0};
+	d->base_change = (struct raft_change){.members = w->founding};
+	d->last = 0;
+	w->node[node].lost = ++w->losses;
+}
+
 void world_start(struct world *w, raft_id node, bool fresh)
 {
 	struct world_node *n = &w->node[node];
@@ -142,6 +154,8 @@ void world_start(struct world *w, raft_id node, bool fresh)
 	world_boot_members(w, d, &boot);
 	n->log = *d;
 	n->change = boot.members_index;
+	if (n->lost != 0)
+		boot.repair = n->lost = ++w->losses; /* each life its own */
 	n->settled = 0;
 	n->durable = 0;
 	n->applied = boot.applied;
@@ -428,7 +442,7 @@ static void check_leader(struct world *w, const struct world_node *n,
 	for (id = 1; id <= w->node_count; id++) {
 		const struct world_log *d = &w->node[id].disk;
 
-		if (raft_peer(n->core, id, &peer) != 0)
+		if (raft_peer(n->core, id, &peer) != 0 || w->node[id].lost != 0)
 			continue;
 		CHECK(peer.match <= d->last); /* W5 */
 		for (i = peer.match; i > 0 && i + 8 > peer.match; i--)
@@ -463,6 +477,10 @@ int world_step(struct world *w, raft_id node, struct raft_event ev)
 			carry_out(w, n, &ev, &out.acts[i]);
 	}
 	check_leader(w, n, &s);
+	if (n->lost != 0 && !s.repairing) {
+		n->lost = 0;
+		w->repairs++;
+	}
 	n->settled = s.settled;
 	return rc;
 }

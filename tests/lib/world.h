@@ -13,13 +13,15 @@
  *   W2  a committed entry never changes, anywhere
  *   W3  a new leader has every entry committed in an earlier term (5.4)
  *   W4  each node applies every index once, in order, durable there
- *   W5  match of a peer, as its leader sees it, is durable there
+ *   W5  match of a peer, as its leader sees it, is durable there, or was before
+ *       that peer lost its disk, until it is whole again
  *   W6  a read, or a commit index under a valid lease, is not older than
  *       what was committed anywhere when it began
  *   W7  every accepted read is answered once, while its node lives
  *   W8  the configuration in force is the newest of the log, or the state's
  *   W9  what a leader commits is durable at a majority of the configuration
- *       in force there, of each half while it is joint
+ *       in force there, of each half while it is joint; who has lost its disk
+ *       counts as having had it
  *   W10 a snapshot is asked for only if the log has been cut; it is loaded
  *       when all saves are durable, and none is made meanwhile
  * One thread; everything ends the process when broken. */
@@ -105,6 +107,7 @@ struct world_node {
 	bool load_due;		       /* the core has asked for it */
 	bool sending[WORLD_NODES + 1]; /* asked of this life, unanswered */
 	uint32_t restarts;
+	uint64_t lost; /* its disk was: the number of its repair; 0: whole */
 };
 
 struct world_ticket {
@@ -133,7 +136,7 @@ struct world {
 	struct world_message **tail;
 	size_t message_count;
 	struct world_snapshot *snapshots; /* in order of sending */
-	uint64_t loads, changed;
+	uint64_t loads, changed, losses, repairs;
 	struct raft_act *acts;
 	uint64_t value; /* of the last proposal */
 	/* In no entry here: every state holds it, whatever a log does. */
@@ -162,6 +165,9 @@ int world_step(struct world *w, raft_id node, struct raft_event ev);
 bool world_save(struct world *w, raft_id node);
 void world_apply_report(struct world *w, raft_id node);
 void world_crash(struct world *w, raft_id node);
+/* A crash, and of its disk nothing is left but term and vote: its next start,
+ * and all until it is whole again, begin a repair. */
+void world_lose(struct world *w, raft_id node);
 /* Start from what is on disk. fresh as in raft_boot. */
 void world_start(struct world *w, raft_id node, bool fresh);
 int world_propose(struct world *w, raft_id node, size_t count, uint32_t size);

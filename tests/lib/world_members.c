@@ -87,10 +87,11 @@ static void check_half(const struct world *w, const struct world_node *n,
 	uint32_t i, have = 0;
 
 	for (i = 0; i < count; i++) {
-		const struct world_log *d = &w->node[voters[i]].disk;
+		const struct world_node *v = &w->node[voters[i]];
+		const struct world_log *d = &v->disk;
 
-		have += d->last >= commit &&
-			world_is_same(&d->entry[commit], e);
+		have += v->lost != 0 || (d->last >= commit &&
+					 world_is_same(&d->entry[commit], e));
 	}
 	CHECK(have > count / 2); /* W9 */
 }

@@ -8,7 +8,8 @@
  *
  *   cluster 3 [learners=1] [others=1] [entries=8] [inflight=4]
  * [uncommitted=9999] boot A [term=2] [vote=B] [log=1,1,2] [commit=1]   restart
- * with this disk crash A; start A [fresh]     what is not saved is lost timeout
+ * with this disk crash A; start A [fresh]     what is not saved is lost lose A
+ * a crash, and all but term and vote is lost timeout
  * A                    its clock goes to its deadline wait A 600; pass 600 time
  * for one, for all deliver [A->B] [#2]          all there is, of one link, only
  * the 2nd drop A->B [#2]; copy A->B [#2] cut A B; cut A->B; heal      messages
@@ -123,6 +124,11 @@ static void cmd_start(struct stage *s, const struct words *words)
 static void cmd_crash(struct stage *s, const struct words *words)
 {
 	world_crash(s->w, node_of(s, words->word[1]));
+}
+
+static void cmd_lose(struct stage *s, const struct words *words)
+{
+	world_lose(s->w, node_of(s, words->word[1]));
 }
 
 static void clock_step(struct stage *s, raft_id id)
@@ -396,13 +402,14 @@ static const struct command {
 	{"drop", on_link_messages}, {"elect", cmd_elect},
 	{"heal", cmd_heal},	    {"leave", cmd_leave},
 	{"link", cmd_link},	    {"load", cmd_load},
-	{"log", cmd_log},	    {"manual", cmd_manual},
-	{"members", cmd_members},   {"messages", cmd_messages},
-	{"pass", cmd_pass},	    {"propose", cmd_propose},
-	{"read", cmd_read},	    {"save", cmd_save},
-	{"snap", cmd_snap},	    {"start", cmd_start},
-	{"status", cmd_status},	    {"timeout", cmd_timeout},
-	{"transfer", cmd_transfer}, {"wait", cmd_wait},
+	{"log", cmd_log},	    {"lose", cmd_lose},
+	{"manual", cmd_manual},	    {"members", cmd_members},
+	{"messages", cmd_messages}, {"pass", cmd_pass},
+	{"propose", cmd_propose},   {"read", cmd_read},
+	{"save", cmd_save},	    {"snap", cmd_snap},
+	{"start", cmd_start},	    {"status", cmd_status},
+	{"timeout", cmd_timeout},   {"transfer", cmd_transfer},
+	{"wait", cmd_wait},
 };
 
 static void run_words(struct stage *s, struct words *words)

@@ -13,6 +13,9 @@ static void tell_append(FILE *out, const struct raft_msg *m)
 		fprintf(out, " entries %llu..%llu", (ull)m->pos.index + 1,
 			(ull)m->last);
 	fprintf(out, " commit %llu round %llu", (ull)m->commit, (ull)m->round);
+	if (m->repair != 0)
+		fprintf(out, " repair %llu to %llu", (ull)m->repair,
+			(ull)m->proof);
 }
 
 static void tell_append_reply(FILE *out, const struct raft_msg *m)
@@ -24,6 +27,8 @@ static void tell_append_reply(FILE *out, const struct raft_msg *m)
 		fprintf(out, " saved %llu holds %llu", (ull)m->pos.index,
 			(ull)m->last);
 	fprintf(out, " round %llu", (ull)m->round);
+	if (m->repair != 0)
+		fprintf(out, " repair %llu", (ull)m->repair);
 }
 
 void tell_message(FILE *out, const struct raft_msg *m)
@@ -213,6 +218,8 @@ void tell_status(struct stage *s, const struct world_node *n)
 		fprintf(s->out, " disk stalled");
 	if (st.loading)
 		fprintf(s->out, " loading");
+	if (st.repairing)
+		fprintf(s->out, " repairing to %llu", (ull)st.proof);
 	if (st.leave_due)
 		fprintf(s->out, " leave due");
 	if (st.transfer_target != 0)

@@ -15,7 +15,9 @@ struct config {
 static struct {
 	struct config at[CONFIGS_MAX];
 	size_t count;
+	struct config settled; /* the newest that is known to be committed */
 	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
+	raft_id stays[SIM_NODES_MAX]; /* its removal was refused; 0: not */
 } atlas;
 
 void atlas_reset(void)
@@ -33,20 +35,48 @@ static void forget(size_t i)
 	atlas.at[i] = atlas.at[--atlas.count];
 }
 
-/* What came before a committed one is over, and what stood in its place. */
+/* What came before the committed one is over, and what stands in its place;
+ * one that was away for long may have it still. */
+static bool is_over(const struct config *c)
+{
+	return c->index < atlas.settled.index ||
+	       (c->index == atlas.settled.index &&
+		!is_same(&c->members, &atlas.settled.members));
+}
+
 static void settle(const struct config *committed)
 {
 	size_t i = 0;
 
+	atlas.settled = *committed;
 	while (i < atlas.count) {
-		const struct config *c = &atlas.at[i];
-
-		if (c->index < committed->index ||
-		    (c->index == committed->index &&
-		     !is_same(&c->members, &committed->members))) {
+		if (is_over(&atlas.at[i])) {
 			forget(i);
 		} else {
 			i++;
+		}
+	}
+}
+
+static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_stays(const struct raft_members *m)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		raft_id id = atlas.stays[i];
+
+		if (id != 0 && !is_in(m->voters, m->voter_count, id) &&
+		    !is_in(m->learners, m->learner_count, id)) {
+			sim_fail("%s is removed, which had been refused",
+				 sim_name(i));
 		}
 	}
 }
@@ -60,6 +90,9 @@ void atlas_saw(const struct raft *core)
 	memset(&c, 0, sizeof c);
 	c.index = s.members_index;
 	c.members = *raft_members(core);
+	if (is_over(&c)) {
+		return;
+	}
 	for (size_t i = 0; i < atlas.count; i++) {
 		if (atlas.at[i].index == c.index &&
 		    is_same(&atlas.at[i].members, &c.members)) {
@@ -70,6 +103,7 @@ void atlas_saw(const struct raft *core)
 	if (c.index != 0) {
 		CHECK(atlas.count < CONFIGS_MAX);
 		atlas.at[atlas.count++] = c;
+		check_stays(&c.members);
 	}
 	if (s.members_committed) {
 		c.index = s.members_index;
@@ -127,9 +161,16 @@ static void take_out(raft_id *ids, uint32_t *count, raft_id id)
 	}
 }
 
-void atlas_leaves(int node, bool leaves)
+void atlas_leaves(int node)
 {
-	atlas.leaves_until[node] = leaves ? sim.now + LEAVING_MS * SIM_MS : 0;
+	atlas.leaves_until[node] = sim.now + LEAVING_MS * SIM_MS;
+	atlas.stays[node] = 0;
+}
+
+void atlas_answered(int node, bool refused)
+{
+	atlas.leaves_until[node] = 0;
+	atlas.stays[node] = refused ? sim.hosts[node].id : 0;
 }
 
 /* Of the nodes that are being removed, those of the nth set are gone; false:
@@ -210,16 +251,6 @@ void atlas_fit(bool *hosts)
 /* --- Members ----------------------------------------------------------------
  */
 
-static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (ids[i] == id) {
-			return true;
-		}
-	}
-	return false;
-}
-
 bool atlas_is_voter(int node)
 {
 	raft_id id = sim.hosts[node].id;
@@ -253,13 +284,37 @@ bool atlas_is_member(int node)
 	return false;
 }
 
+/* A learner is made a voter by a leader that does not know what it has lost. */
+static struct raft_members promoted(const struct raft_members *m, int node)
+{
+	struct raft_members all = *m;
+	raft_id id = sim.hosts[node].id;
+
+	if (is_in(m->learners, m->learner_count, id) &&
+	    all.voter_count < COUNT_OF(all.voters)) {
+		all.voters[all.voter_count++] = id;
+	}
+	return all;
+}
+
 bool atlas_can_lose(int node)
 {
 	bool fit[SIM_NODES_MAX];
 
 	atlas_fit(fit);
 	fit[node] = false;
-	return atlas_is_quorum(fit);
+	look_at_all();
+	for (size_t i = 0; i < atlas.count; i++) {
+		struct raft_members m = atlas.at[i].members;
+
+		for (int n = 0; n < (int)sim_nodes(); n++) {
+			m = fit[n] ? m : promoted(&m, n);
+		}
+		if (!is_quorum_always(&m, fit)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* What would be left must have a quorum of fit ones, and so must what is now:

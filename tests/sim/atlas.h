@@ -15,8 +15,11 @@ void atlas_reset(void);
 /* The core has, or may have, another configuration in force. */
 void atlas_saw(const struct raft *core);
 
-/* A removal is asked for; it may come into force for a while. Or it is over. */
-void atlas_leaves(int node, bool leaves);
+/* A removal is asked for; it may come into force for a while. */
+void atlas_leaves(int node);
+/* It was answered. Refused, the member must not be removed by it any more: the
+ * run fails if it is before somebody asks again. */
+void atlas_answered(int node, bool refused);
 
 /* Are these hosts a quorum of each configuration? Or of any? */
 bool atlas_is_quorum(const bool *hosts);

@@ -13,7 +13,7 @@ static struct sim_random *r(void)
 }
 
 /* All that are fit, less some, as long as they are a quorum of whatever
- * configuration may be in force. */
+ * configuration may be in force; and who is damaged, to be repaired by them. */
 static void choose_healed(void)
 {
 	bool is_all = sim_below(r(), 3) == 0;
@@ -36,6 +36,13 @@ static void choose_healed(void)
 		if (sim_below(r(), 3) == 0) {
 			break;
 		}
+	}
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		const struct host *h = &sim.hosts[i];
+
+		sim.healed[i] = sim.healed[i] ||
+				(h->is_damaged && !h->is_refused && h->in_use &&
+				 h->id != 0 && atlas_is_member(i));
 	}
 }
 

@@ -13,8 +13,8 @@ enum { ANSWER_MS = 15000 };
 
 struct ask {
 	struct kv_member_change change;
-	int node; /* who is asked */
-	bool answered;
+	int node;      /* who is asked */
+	bool answered; /* once */
 	int status;
 	struct sim_wait wait;
 };
@@ -34,6 +34,9 @@ static void on_changed(void *context, int status, const char *text)
 	struct ask *ask = context;
 	int was = sim_enter(SIM_WORLD);
 
+	if (ask->answered) {
+		sim_fail("%s answers a change twice", sim_name(ask->node));
+	}
 	say(SIM_EV_LIFE, ask->node, "answers: %s%s%s", status_text(status),
 	    text[0] != 0 ? ", " : "", text);
 	ask->answered = true;
@@ -60,11 +63,30 @@ static const char *kind_text(enum kv_change_kind kind)
 	return words[kind];
 }
 
-/* The status; STATUS_UNKNOWN when there was no answer. What was asked stays in
- * the world's memory: an answer may come late. */
+/* kv.h: exactly one answer, in about ten seconds, of a node that runs and whose
+ * disk does not hold it up. */
+static void await_answer(struct ask *a, unsigned life)
+{
+	uint64_t due = sim.now + ANSWER_MS * SIM_MS;
+
+	while (!a->answered && life_is(a->node, life)) {
+		(void)sim_wait(&a->wait, 100 * SIM_MS);
+		if (sim_state(a->node) == SIM_PAUSED ||
+		    sim_stalled_until(a->node) > sim.now) {
+			due = sim.now + ANSWER_MS * SIM_MS;
+		}
+		if (!a->answered && sim.now > due) {
+			sim_fail("%s does not answer who asks it to %s",
+				 sim_name(a->node), kind_text(a->change.kind));
+		}
+	}
+}
+
+/* The status; STATUS_UNKNOWN when the node ended without an answer. */
 static int ask(const struct kv_member_change *change)
 {
 	struct ask *a = arena_alloc(SIM_WORLD, sizeof *a);
+	unsigned life;
 
 	*a = (struct ask){.change = *change, .status = STATUS_UNKNOWN};
 	a->node = draw((int)sim_nodes());
@@ -73,10 +95,9 @@ static int ask(const struct kv_member_change *change)
 	}
 	say(SIM_EV_LIFE, a->node, "is asked to %s %s", kind_text(change->kind),
 	    change->name != NULL ? change->name : "");
+	life = sim_life(a->node);
 	(void)sim_call(a->node, ask_now, a);
-	if (!a->answered) {
-		(void)sim_wait(&a->wait, ANSWER_MS * SIM_MS);
-	}
+	await_answer(a, life);
 	return a->status;
 }
 
@@ -96,7 +117,7 @@ static void wipe(int node)
 	disk_wipe(node);
 	state_wipe(node);
 	h->id = 0;
-	h->is_damaged = false;
+	h->is_damaged = h->is_refused = false;
 	/* Who was told of no peers founds a cluster of its own again. */
 	h->back_at = sim.plan.nodes > 1 || h->joins ? h->back_at : 0;
 	say(SIM_EV_LIFE, node, "wiped: its data are gone");
@@ -153,13 +174,13 @@ static void take_away(void)
 		return;
 	}
 	h->may_leave = true;
-	atlas_leaves(node, true);
+	atlas_leaves(node);
 	status = ask(&change);
 	if (status == 0) {
 		sim_count(SIM_CHANGES);
 	}
-	if (!may_be_done(status) || status == 0) {
-		atlas_leaves(node, false);
+	if (status != STATUS_UNKNOWN) {
+		atlas_answered(node, status != 0);
 	}
 }
 
@@ -207,7 +228,7 @@ static void lose(void)
 	}
 }
 
-/* One that has lost its data, or whose log is damaged, gets a new life. */
+/* One that has lost its data, or can not be repaired, gets a new life. */
 static void replace(int node)
 {
 	struct host *h = &sim.hosts[node];
@@ -219,7 +240,8 @@ static void replace(int node)
 	};
 
 	h->may_leave = true;
-	if (h->is_damaged) {
+	atlas_answered(node, false); /* nor that it stays */
+	if (h->is_refused) {
 		wipe(node);
 		h->is_lost = true;
 	}
@@ -238,7 +260,7 @@ static bool replace_someone(void)
 		int node = (first + i) % (int)sim_nodes();
 		const struct host *h = &sim.hosts[node];
 
-		if (h->is_lost || (h->is_damaged && h->state == SIM_DOWN)) {
+		if (h->is_lost || (h->is_refused && h->state == SIM_DOWN)) {
 			replace(node);
 			return true;
 		}

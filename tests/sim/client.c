@@ -195,7 +195,9 @@ static int errno_of_barrier(const struct client *c, enum kv_reads reads)
 	case STATUS_ENDED:
 		return -EAGAIN;
 	case STATUS_NO_QUORUM:
-		return reads == KV_READS_STRICT ? -EAGAIN : -EIO;
+		return reads == KV_READS_STRICT || sim_repairs(c->node)
+			       ? -EAGAIN
+			       : -EIO;
 	default:
 		return -EIO;
 	}
@@ -236,16 +238,31 @@ bool client_read(struct client *c, struct deed what)
 /* --- Changing ---------------------------------------------------------------
  */
 
+/* What frees is never refused, nor anything before a disk was full. */
+static void check_no_space(const struct client *c, enum linear_kind kind)
+{
+	bool adds = kind == LINEAR_SET || kind == LINEAR_APPEND ||
+		    kind == LINEAR_CREATE;
+
+	if (!adds || sim_counted(SIM_FULLS) == 0) {
+		sim_fail("C1 client %u of %s: there is no space for what %s",
+			 c->slot + 1, sim_name(c->node),
+			 adds ? "finds disks that never were full" : "frees");
+	}
+}
+
 static enum deed_end end_of(struct client *c, const struct fs_result *result,
 			    enum linear_kind kind)
 {
 	switch (c->status) {
 	case 0:
 		break;
+	case STATUS_NO_SPACE:
+		check_no_space(c, kind);
+		return DEED_REFUSED;
 	case STATUS_TIMED_OUT:
 	case STATUS_ENDED:
 	case STATUS_FULL:
-	case STATUS_NO_SPACE:
 		return DEED_REFUSED;
 	case STATUS_INTERRUPTED:
 		return c->in_interrupt ? DEED_REFUSED : DEED_UNKNOWN;

@@ -8,7 +8,8 @@
  *
  *   C1  every call is answered within its deadline and a little more, on the
  *       clock of its node, while that runs and its disk answers, and with a
- *       status that kv.h names
+ *       status that kv.h names: no space only where a disk was full, and only
+ *       to what adds to the tree
  */
 #ifndef TESTS_SIM_CLIENT_H
 #define TESTS_SIM_CLIENT_H

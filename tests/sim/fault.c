@@ -6,7 +6,7 @@
  * mends a drawn quorum and the links among it; the rest stays as it is.
  *
  * The atlas: what no protocol survives is not done. Bytes rot at a minority
- * only, each of which counts as lost then. */
+ * only, each of which counts as lost until it has repaired itself. */
 #include <string.h>
 
 #include "tests/sim/atlas.h"
@@ -261,6 +261,7 @@ static void do_rot(void)
 	if (!sim.hosts[node].is_damaged && atlas_can_lose(node) &&
 	    disk_rot(node)) {
 		sim.hosts[node].is_damaged = true;
+		sim.hosts[node].rot_life = sim.hosts[node].life;
 		sim_count(SIM_ROTS);
 	}
 }

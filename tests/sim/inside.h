@@ -164,8 +164,12 @@ struct host {
 	uint64_t points; /* where tasks could be switched, so far */
 	uint64_t doom;	 /* the life ends at this one; 0: not */
 	enum sim_death doom_death;
-	bool may_end;	 /* by itself: a fault allows it */
-	bool is_damaged; /* beyond what a start can mend */
+	bool may_end;	   /* by itself: a fault allows it */
+	bool is_damaged;   /* and not known to be repaired */
+	bool repairs;	   /* this life began in one */
+	bool is_mending;   /* and is not known to have ended it */
+	bool is_refused;   /* it can not be repaired: it must be replaced */
+	unsigned rot_life; /* when it was damaged */
 	char last_words[256];
 	/* Clocks: see clock.c. */
 	int64_t rate_ppm;
@@ -219,6 +223,8 @@ void disk_wipe(int node);
 uint64_t disk_free(int node); /* bytes */
 /* Flip bits within a synced record of the log; false: there is none fit. */
 bool disk_rot(int node);
+/* No repair is under way there, whatever a power cut leaves. */
+bool disk_is_repaired(int node);
 void disk_life_over(int node); /* descriptors */
 
 /* --- Network (net.c, stream.c, loop.c) -------------------------------------

@@ -23,12 +23,15 @@ struct votes {
 
 struct member {
 	struct trail trail;
-	bool is_damaged;
-	bool is_alive; /* status is of this life */
+	bool is_damaged; /* something rotted since it booted last */
+	bool is_mending; /* it has lost what it had, and is not whole yet */
+	bool is_alive;	 /* status is of this life */
 	struct raft_status status;
 	struct votes votes;
 	struct raft_hard told; /* the newest term, and the vote in it */
-	raft_index since; /* entry of the first configuration it was seen in */
+	/* Entry of the first configuration it was seen in since it was in none.
+	 */
+	raft_index since;
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -191,7 +194,8 @@ static void check_majority(int node, const raft_id *voters, uint32_t count,
 		int at = node_of(voters[i]);
 
 		have += at >= 0 &&
-			trail_has(&law.member[at].trail, index, term);
+			(law.member[at].is_mending ||
+			 trail_has(&law.member[at].trail, index, term));
 	}
 	if (2 * have <= count && count > 0) {
 		sim_fail("L6 %s committed entry %lu of term %lu, durable on "
@@ -262,11 +266,35 @@ static void note_commit(int node, const struct raft *core,
 /* --- Leading ----------------------------------------------------------------
  */
 
+/* L1, of one half. What becomes of a vote is not known any more when its
+ * voter's disk is gone. */
+static void check_votes(int node, const raft_id *voters, uint32_t count,
+			raft_term term)
+{
+	raft_id self = law.member[node].trail.id;
+	uint32_t have = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int at = node_of(voters[i]);
+		const struct votes *v = at >= 0 ? &law.member[at].votes : NULL;
+
+		have += v == NULL || at == node ||
+			(term < v->capacity && v->to[term] == self);
+	}
+	if (2 * have <= count && count > 0) {
+		sim_fail("L1 %s leads in term %lu by %u votes of %u",
+			 sim_name(node), (unsigned long)term, have, count);
+	}
+}
+
 /* L1, L4. */
 static void note_leader(int node, const struct raft *core, raft_term term)
 {
+	const struct raft_members *m = raft_members(core);
 	raft_id self = law.member[node].trail.id;
 
+	check_votes(node, m->voters, m->voter_count, term);
+	check_votes(node, m->outgoing, m->outgoing_count, term);
 	law.leader = grown(law.leader, &law.leader_capacity, sizeof *law.leader,
 			   term);
 	if (law.leader[term] != 0 && law.leader[term] != self) {
@@ -296,7 +324,8 @@ static void check_match(int node, const struct raft *core,
 	struct raft_peer_status peer;
 	raft_term term;
 
-	if (at < 0 || raft_peer(core, id, &peer) != 0) {
+	if (at < 0 || raft_peer(core, id, &peer) != 0 ||
+	    law.member[at].is_mending) {
 		return;
 	}
 	t = &law.member[at].trail;
@@ -326,6 +355,37 @@ static void check_match(int node, const struct raft *core,
 	}
 }
 
+static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_member(const struct raft_members *m, raft_id id)
+{
+	return is_in(m->voters, m->voter_count, id) ||
+	       is_in(m->outgoing, m->outgoing_count, id) ||
+	       is_in(m->learners, m->learner_count, id);
+}
+
+/* Who was removed and is added again comes as anyone else does. */
+static void note_removed(const struct raft_members *members,
+			 const struct raft_status *s)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		struct member *m = &law.member[i];
+
+		if (m->since != 0 && m->since < s->members_index &&
+		    !is_member(members, m->trail.id)) {
+			m->since = 0;
+		}
+	}
+}
+
 static void check_leader(int node, const struct raft *core,
 			 const struct raft_status *was,
 			 const struct raft_status *s)
@@ -343,6 +403,7 @@ static void check_leader(int node, const struct raft *core,
 			 (unsigned long)s->commit,
 			 (unsigned long)raft_term_at(core, s->commit));
 	}
+	note_removed(members, s);
 	for (uint32_t i = 0; i < members->voter_count; i++) {
 		check_match(node, core, s, members->voters[i]);
 	}
@@ -542,10 +603,11 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 		m->votes = (struct votes){0};
 		m->told = (struct raft_hard){0};
 		m->since = 0;
-	} else if (!m->is_damaged) {
-		check_told(node, boot);
+	} else {
+		check_told(node, boot); /* whatever has rotted */
 	}
-	broken = trail_boot(&m->trail, s.self, boot, m->is_damaged);
+	broken = trail_boot(&m->trail, s.self, boot,
+			    m->is_damaged && boot->repair != 0);
 	if (broken != NULL) {
 		sim_fail("D1 %s: %s: term %lu, last %lu, commit %lu, was term "
 			 "%lu, last %lu, commit %lu",
@@ -555,6 +617,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 			 (unsigned long)was.commit);
 	}
 	m->is_damaged = false;
+	m->is_mending = boot->repair != 0;
 	m->is_alive = true;
 	m->ticket_count = 0;
 	m->status = s;
@@ -595,6 +658,7 @@ void law_stepped(int node, const struct raft *core,
 	}
 	raft_status(core, &s);
 	m->status = s;
+	m->is_mending = m->is_mending && s.repairing;
 	check_own(node, &was, &s);
 	if (s.role == RAFT_LEADER &&
 	    (was.role != RAFT_LEADER || was.term != s.term)) {

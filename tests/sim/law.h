@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* law.h - what must be true of all cores together, after every step of one.
  *
- *   L1   one leader a term (Raft 5.2)
+ *   L1   one leader a term (Raft 5.2), voted for by a majority of the
+ *        configuration in force, of both its halves while it is joint
  *   L2   a voter has one vote a term, over restarts too
  *   L3   logs that have an entry of the same index and term are the same up
  *        to there (log matching, 5.3)

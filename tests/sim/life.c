@@ -104,6 +104,35 @@ int __real_raft_step(struct raft *r, const struct raft_event *ev,
 int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 		     struct raft_out *out);
 
+/* One that starts as if nothing was is not damaged any more: what had rotted
+ * was not in use, or the log has come past it. */
+static void look_at_damage(struct host *h, const struct raft_boot *boot)
+{
+	h->repairs = boot->repair != 0;
+	h->is_mending = h->repairs;
+	if (h->is_mending) {
+		h->is_damaged = true;
+	} else if (h->life > h->rot_life) {
+		h->is_damaged = false;
+	}
+}
+
+static void look_at_repair(int node, const struct raft *r)
+{
+	struct host *h = &sim.hosts[node];
+	struct raft_status status;
+
+	if (!h->is_mending || !disk_is_repaired(node)) {
+		return;
+	}
+	raft_status(r, &status);
+	if (!status.repairing) {
+		h->is_mending = h->is_damaged = false;
+		sim_count(SIM_REPAIRS);
+		say(SIM_EV_LIFE, node, "is repaired");
+	}
+}
+
 struct raft *__wrap_raft_init(void *memory, const struct raft_config *config,
 			      const struct raft_boot *boot)
 {
@@ -115,6 +144,7 @@ struct raft *__wrap_raft_init(void *memory, const struct raft_config *config,
 	lives[node].settled = 0;
 	sim.hosts[node].id = config->self;
 	sim.hosts[node].is_founded = true;
+	look_at_damage(&sim.hosts[node], boot);
 	atlas_saw(r);
 	if (oracle()->booted != NULL) {
 		oracle()->booted(node, r, boot);
@@ -168,6 +198,7 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 		sim_count(SIM_INSTALLS);
 	}
 	look_at_acts(node, out);
+	look_at_repair(node, r);
 	look_at_members(node);
 	if (oracle()->stepped != NULL) {
 		oracle()->stepped(node, r, ev, rc, out);
@@ -279,7 +310,11 @@ static void not_started(int node, const char *line)
 {
 	struct host *h = &sim.hosts[node];
 
-	if (!h->may_end && !h->is_damaged && h->foreign == 0) {
+	/* It was no member yet; or a promise was cut short before the rot. */
+	if (h->is_damaged &&
+	    (h->id == 0 || strstr(line, "must be replaced") != NULL)) {
+		h->is_refused = true;
+	} else if (!h->may_end && h->foreign == 0) {
 		sim_fail("%s does not start: %s", h->name, line);
 	}
 	life_end(node, SIM_NOT_STARTED, line);
@@ -486,6 +521,11 @@ const struct raft *sim_core(int node)
 {
 	/* A stop frees it at some time. */
 	return sim.hosts[node].state != SIM_STOPPING ? lives[node].core : NULL;
+}
+
+bool sim_repairs(int node)
+{
+	return sim.hosts[node].repairs;
 }
 
 raft_id sim_id(int node)

@@ -62,11 +62,12 @@ static void on_begin(void)
 
 static void on_event(const struct sim_event *event)
 {
-	if (event->node >= 0 && ((event->kind == SIM_EV_DISK &&
-				  strncmp(event->text, "rot", 3) == 0) ||
-				 (event->kind == SIM_EV_LIFE &&
-				  strncmp(event->text, "wipe", 4) == 0))) {
+	if (event->node >= 0 && event->kind == SIM_EV_DISK &&
+	    strncmp(event->text, "rot", 3) == 0) {
 		law_damaged(event->node);
+	}
+	if (event->node >= 0 && event->kind == SIM_EV_LIFE &&
+	    strncmp(event->text, "wipe", 4) == 0) {
 		history_node_lost(event->node, 0);
 	}
 	if (told != NULL) {

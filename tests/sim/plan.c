@@ -197,6 +197,9 @@ void plan_draw(void)
 		sim.rates.churn_ms =
 			(uint32_t)scaled(p->election_ms, 8 * p->election_ms);
 	}
+	if (maybe(30) && sim.rates.rot_ms == 0) {
+		sim.rates.rot_ms = (uint32_t)scaled(500, 8000);
+	}
 	for (unsigned i = 0; i < sim_nodes(); i++) {
 		struct host *h = &sim.hosts[i];
 

@@ -68,7 +68,8 @@ enum sim_count {
 	SIM_STALLS,	 /* of a disk */
 	SIM_SYNC_FAILS,	 /* a failed sync ended a node */
 	SIM_FULLS,	 /* a disk was full for a while */
-	SIM_ROTS,	 /* bytes of a record rotted */
+	SIM_ROTS,	 /* bytes of a log or a state rotted */
+	SIM_REPAIRS,	 /* nodes that were whole again after that */
 	SIM_TORN,	 /* power cuts that left a write in part */
 	SIM_CLOCK_JUMPS, /* of the wall clock */
 	SIM_SNAPSHOTS,
@@ -201,6 +202,8 @@ const char *sim_name(int node);
 struct kv *sim_kv(int node);
 /* The core, for looking; NULL: none yet. */
 const struct raft *sim_core(int node);
+/* This life of it began with a repair: its reads do not fall back at once. */
+bool sim_repairs(int node);
 raft_id sim_id(int node);	 /* incarnation; 0: not known yet */
 uint64_t sim_clock_ms(int node); /* CLOCK_BOOTTIME as it reads it */
 /* Its disk answers nothing before then (sim_now()). */

@@ -294,6 +294,36 @@ static void a_backup_is_made_where_it_is_asked_for(void **state)
 	buffer_deinit(&out);
 }
 
+/* Done, and yet there is something to be said. */
+static void a_backup_of_a_node_that_is_cut_off_says_so(void **state)
+{
+	struct world *w = *state;
+	struct client *client = controlkit_connect(w);
+	struct message_response response;
+
+	controlkit_send(client, "snapshot", "/b/backup", bytes_of(NULL, 0));
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_string_equal(response.reason, "");
+
+	fake_kv_cut_off(w->kv);
+	fake_kv_set_why(w->kv, "no quorum: n2 does not answer");
+	controlkit_send(client, "snapshot", "/b/backup", bytes_of(NULL, 0));
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_int_equal(response.error, 0);
+	assert_true(bytes_equal(response.data, bytes_of_text("/b/backup\n")));
+	assert_non_null(
+		strstr(response.reason,
+		       "warning: this node is cut off from its cluster "
+		       "(no quorum: n2 does not answer): what is saved "
+		       "may be older than the cluster's state; a leader "
+		       "was last heard at 20"));
+	controlkit_send(client, "snapshot", "/x/full", bytes_of(NULL, 0));
+	assert_int_equal(client_receive(client, &response), 0);
+	assert_int_equal(response.error, ENOSPC);
+	assert_null(strstr(response.reason, "warning"));
+	client_close(client);
+}
+
 static void status_needs_no_quorum(void **state)
 {
 	struct world *w = *state;
@@ -351,6 +381,7 @@ int main(void)
 		TEST(refusals_carry_the_mounts_errno_and_the_reason),
 		TEST(members_are_changed_and_refusals_say_why),
 		TEST(a_backup_is_made_where_it_is_asked_for),
+		TEST(a_backup_of_a_node_that_is_cut_off_says_so),
 		TEST(status_needs_no_quorum),
 		TEST(files_of_the_mount_name_the_socket_and_the_leader),
 	};

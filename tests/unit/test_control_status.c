@@ -74,6 +74,7 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"reads: fresh\n"
 		"disk: ok\n"
 		"listen: 127.0.0.1:7001\n"
+		"repair: none\n"
 		"members: 3\n"
 		"member: n1 127.0.0.1:7001 voter leader self\n"
 		"member: n2 127.0.0.1:7002 voter connected heard=12ms "
@@ -135,6 +136,52 @@ static void whoever_is_called_elsewhere_says_so(void **state)
 	buffer_deinit(&text);
 }
 
+static void what_an_invitation_is_for_is_told(void **state)
+{
+	struct kv_status status = {
+		.quorum = true,
+		.member_count = 2,
+		.members = {{.name = "n5",
+			     .address = "h:5",
+			     .standing = "invited",
+			     .becomes = "voter",
+			     .replaces = "n2",
+			     .heard_ms_ago = UINT64_MAX},
+			    {.name = "n6",
+			     .address = "h:6",
+			     .standing = "learner",
+			     .becomes = "learner",
+			     .connected = true,
+			     .heard_ms_ago = 7}},
+	};
+	struct buffer text = {0};
+	json_t *members;
+	json_t *root;
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(
+		strstr(buffer_text(&text),
+		       "\nmember: n5 h:5 invited becomes=voter replaces=n2 "
+		       "disconnected heard=never\n"
+		       "member: n6 h:6 learner becomes=learner connected "
+		       "heard=7ms\n"));
+	buffer_reset(&text);
+	status_json(&status, KV_READS_FRESH, &text);
+	root = json_loads(buffer_text(&text), 0, NULL);
+	members = json_object_get(root, "members");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(members, 0), "becomes")),
+			    "voter");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(members, 0), "replaces")),
+			    "n2");
+	assert_true(json_is_null(
+		json_object_get(json_array_get(members, 1), "replaces")));
+	json_decref(root);
+	buffer_deinit(&text);
+}
+
 /* Nobody is a member of what is not there yet. */
 static void before_founding_members_are_founding(void **state)
 {
@@ -169,6 +216,44 @@ static void an_unknown_reason_still_names_the_quorum(void **state)
 	status_text_lines(&status, KV_READS_LOCAL, &text);
 
 	assert_non_null(strstr(buffer_text(&text), "\nquorum: no (none is"));
+	buffer_deinit(&text);
+}
+
+static void a_repair_says_what_from_and_how_far(void **state)
+{
+	struct kv_status status = {
+		.role = "follower",
+		.repair = "log-1: damaged at offset 4096",
+		.cut_off = true,
+		.member_count = 1,
+		.members = {{.name = "n2",
+			     .address = "a:1",
+			     .standing = "voter",
+			     .repairing = true,
+			     .connected = true}},
+	};
+	struct buffer text = {0};
+	(void)state;
+
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nrepair: does not vote, waits for a leader "
+			       "(log-1: damaged at offset 4096)\n"));
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nreads: fresh (cut off: they fail)\n"));
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nmember: n2 a:1 voter repairing connected"));
+	buffer_reset(&text);
+	status.repair_until = 77;
+	status_text_lines(&status, KV_READS_FRESH, &text);
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nrepair: does not vote until it has index 77 "
+			       "(log-1: damaged at offset 4096)\n"));
+	buffer_reset(&text);
+	status_json(&status, KV_READS_FRESH, &text);
+	assert_non_null(strstr(buffer_text(&text), "\"repair\": \"log-1: "));
+	assert_non_null(strstr(buffer_text(&text), "\"repairing\": true"));
+	assert_non_null(strstr(buffer_text(&text), "\"repair_until\": 77"));
 	buffer_deinit(&text);
 }
 
@@ -252,8 +337,10 @@ int main(void)
 		cmocka_unit_test(a_healthy_leader_reads_line_by_line),
 		cmocka_unit_test(without_a_quorum_it_says_why),
 		cmocka_unit_test(whoever_is_called_elsewhere_says_so),
+		cmocka_unit_test(what_an_invitation_is_for_is_told),
 		cmocka_unit_test(before_founding_members_are_founding),
 		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
+		cmocka_unit_test(a_repair_says_what_from_and_how_far),
 		cmocka_unit_test(lag_is_never_below_zero),
 		cmocka_unit_test(json_holds_numbers_as_numbers),
 		cmocka_unit_test(changes_under_way_are_told),

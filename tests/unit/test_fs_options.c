@@ -102,12 +102,31 @@ static void a_recovery_needs_no_mount_point(void **state)
 
 	GIVEN_PARSED(&o, "--recover look --id n4 --data /d");
 	assert_int_equal(o.action, OPTIONS_LOOK);
+	assert_false(o.again);
 	assert_string_equal(o.data, "/d");
+	options_deinit(&o);
+	GIVEN_PARSED(&o, "--recover look-again --data /d");
+	assert_int_equal(o.action, OPTIONS_LOOK);
+	assert_true(o.again);
+	assert_null(o.id); /* the folder says */
 	options_deinit(&o);
 	GIVEN_PARSED(&o, "--id n4 --recover go");
 	assert_int_equal(o.action, OPTIONS_RECOVER);
 	options_deinit(&o);
+	/* Nothing listens yet. */
+	GIVEN_PARSED(&o, "--recover go --listen 10.0.0.2:7000");
+	assert_string_equal(o.listen, "10.0.0.2:7000");
+	options_deinit(&o);
 	assert_refused("--recover now", "bad recover 'now': want look or go");
+	assert_refused("--recover go --listen here",
+		       "bad listen address 'here': want HOST:PORT or "
+		       "[IPv6]:PORT");
+	assert_refused("--recover go --id a/b",
+		       "bad id 'a/b': 1 to 63 letters, digits, '.', '_' or "
+		       "'-'");
+	assert_refused("--recover go --peers n1=127.0.0.1:1",
+		       "--recover makes a cluster of this node alone: no "
+		       "--peers, no --join");
 }
 
 static void who_joins_is_given_the_address_of_a_member(void **state)

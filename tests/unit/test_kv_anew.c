@@ -204,6 +204,29 @@ static void GIVEN_BACKUP(struct world *w, char cluster[33])
 	propose(w, "c");
 }
 
+/* By whatever way it is named. */
+static void a_backup_does_not_replace_what_the_node_lives_on(void **state)
+{
+	static const char *const names[] = {"d1/identity", "d1/log/new",
+					    "here/identity", "d1/../d1/new"};
+	struct world *w = *state;
+
+	open_node(w, "n1", "d1");
+	propose(w, "a");
+	assert_int_equal(symlink("d1", at(w, "here")), 0);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		assert_int_equal(save(w, names[i]), STATUS_INVALID);
+		assert_non_null(strstr(w->text, "is in the data folder"));
+	}
+	assert_true(there(w, "d1/identity"));
+	assert_false(there(w, "d1/new"));
+	assert_int_equal(mkdir(at(w, "d1x"), 0700), 0);
+	assert_int_equal(save(w, "d1x/backup"), 0);
+	close_node(w);
+	open_node(w, "n1", "d1");
+	assert_state(w, "born;a;");
+}
+
 static void a_backup_becomes_a_new_cluster(void **state)
 {
 	struct world *w = *state;
@@ -306,8 +329,11 @@ static void a_survivor_becomes_a_new_cluster(void **state)
 
 	GIVEN_BACKUP(w, old);
 	close_node(w);
+	config.name = NULL; /* the folder knows */
 	assert_int_equal(kv_recover(&config, &s, false, &problem), 0);
+	assert_string_equal(s.name, "n1");
 	assert_string_equal(s.cluster, old);
+	assert_true(s.alone && !s.unfinished);
 	assert_true(s.last > 3);
 	open_node(w, "n1", "d1"); /* it was only looked at */
 	get_cluster(w, new);
@@ -345,6 +371,8 @@ static void what_was_cut_short_is_not_started_but_done_again(void **state)
 	fclose(f);
 	assert_int_equal(try_open(w, "n1", "d1", &problem), STATUS_CORRUPT);
 	assert_non_null(strstr(buffer_text(&problem), "cut short"));
+	assert_int_equal(kv_recover(&config, &s, false, &problem), 0);
+	assert_true(s.unfinished);
 	assert_int_equal(kv_recover(&config, &s, true, &problem), 0);
 	open_node(w, "n1", "d1");
 	assert_state(w, "born;a;b;c;");
@@ -413,6 +441,14 @@ static void there_must_be_something_to_recover(void **state)
 	assert_int_equal(kv_recover(&config, &s, true, &problem),
 			 STATUS_NOT_FOUND);
 	assert_false(there(w, "none"));
+	config = config_of(w, NULL, "empty");
+	assert_int_equal(mkdir(at(w, "empty"), 0700), 0);
+	buffer_reset(&problem);
+	assert_int_equal(kv_recover(&config, &s, true, &problem),
+			 STATUS_NOT_FOUND);
+	assert_non_null(strstr(buffer_text(&problem),
+			       "empty is no data folder of a node"));
+	assert_int_equal(rmdir(at(w, "empty")), 0);
 	buffer_deinit(&problem);
 }
 
@@ -422,6 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ANEW_TEST(a_backup_becomes_a_new_cluster),
+		ANEW_TEST(a_backup_does_not_replace_what_the_node_lives_on),
 		ANEW_TEST(a_backup_goes_into_no_folder_that_is_in_use),
 		ANEW_TEST(a_damaged_backup_makes_nothing),
 		ANEW_TEST(backups_are_made_one_at_a_time),

@@ -22,14 +22,19 @@ struct replica {
 	struct applier applier;
 };
 
-static void GIVEN_REPLICA(struct replica *r)
+static void GIVEN_REPLICA_ON(struct replica *r, struct memdisk *disk)
 {
 	memset(r, 0, sizeof *r);
-	r->store = memstore_open(NULL);
+	r->store = memstore_open(disk);
 	feed_init(&r->feed);
 	r->machine = toy_machine(NULL);
 	assert_int_equal(
 		applier_init(&r->applier, r->store, &r->machine, &r->feed), 0);
+}
+
+static void GIVEN_REPLICA(struct replica *r)
+{
+	GIVEN_REPLICA_ON(r, NULL);
 }
 
 static void drop(struct replica *r)
@@ -476,6 +481,72 @@ static void the_state_does_not_depend_on_batches_or_restarts(void **state)
 	drop(&other);
 }
 
+static void apply_each(struct replica *r, struct entry **entries, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(applier_apply(&r->applier, &entries[i], 1), 0);
+	}
+}
+
+/* Apply them, and lose all but the first `kept` commits. Return how many there
+ * were. */
+static size_t crash_after(struct entry **entries, size_t count, size_t kept,
+			  struct memdisk *disk)
+{
+	struct replica r;
+	size_t commits;
+
+	memdisk_remember(disk);
+	GIVEN_REPLICA_ON(&r, disk);
+	apply_each(&r, entries, count);
+	commits = memdisk_unflushed(disk);
+	applier_deinit(&r.applier);
+	feed_deinit(&r.feed);
+	memdisk_crash(disk, kept < commits ? kept : commits);
+	return commits;
+}
+
+/* Whatever a crash keeps: the state is that of the applied index it tells. */
+static void row_41_an_index_is_kept_only_with_what_it_covers(void **state)
+{
+	enum { ENTRIES = 60 };
+	struct entry *entries[HISTORY];
+	struct buffer left = {0};
+	struct buffer right = {0};
+	size_t commits = ENTRIES;
+	(void)state;
+
+	srand(41);
+	GIVEN_HISTORY(entries);
+	for (size_t kept = 0; kept <= commits; kept++) {
+		struct memdisk *disk = memdisk_new();
+		struct replica crashed;
+		struct replica other;
+
+		commits = crash_after(entries, ENTRIES, kept, disk);
+		GIVEN_REPLICA_ON(&crashed, disk);
+		GIVEN_REPLICA(&other);
+		apply_each(&other, entries, crashed.applier.applied.index);
+
+		buffer_reset(&left);
+		buffer_reset(&right);
+		dump(&crashed, &left);
+		dump(&other, &right);
+		assert_true(
+			bytes_equal(buffer_bytes(&left), buffer_bytes(&right)));
+		drop(&crashed);
+		drop(&other);
+		memdisk_free(disk);
+	}
+	assert_true(commits >= ENTRIES && left.size > 100);
+
+	for (size_t i = 0; i < HISTORY; i++) {
+		entry_unref(entries[i]);
+	}
+	buffer_deinit(&left);
+	buffer_deinit(&right);
+}
+
 static void a_batch_that_fails_leaves_the_state_as_it_was(void **state)
 {
 	struct replica r;
@@ -594,6 +665,8 @@ int main(void)
 		cmocka_unit_test(the_time_rule_outlives_a_restart),
 		cmocka_unit_test(
 			the_state_does_not_depend_on_batches_or_restarts),
+		cmocka_unit_test(
+			row_41_an_index_is_kept_only_with_what_it_covers),
 		cmocka_unit_test(a_batch_that_fails_leaves_the_state_as_it_was),
 		cmocka_unit_test(a_batch_is_bounded_in_entries_and_bytes),
 		cmocka_unit_test(who_watches_no_longer_is_not_told),

@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/folder.h"
+#include "base/frame.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "kv/archive.h"
@@ -157,6 +161,59 @@ static void any_damage_is_refused_and_leaves_nothing(void **state)
 	buffer_deinit(&problem);
 }
 
+/* The same files, of other content and at another time. */
+static void GIVEN_SECOND_BACKUP(const char *name)
+{
+	struct archive a = {.index = 43, .term = 7, .made_ns = 9000000};
+	struct buffer problem = {0};
+
+	GIVEN_FILE("state/CURRENT", 16, 11);
+	GIVEN_FILE("state/000012.sst", 600000, 12);
+	assert_int_equal(
+		archive_save(at(name), at("state"), &a, &goes_on, &problem), 0);
+}
+
+static void read_file(const char *name, struct buffer *out)
+{
+	FILE *f = fopen(at(name), "r");
+
+	assert_non_null(f);
+	buffer_grow(out, fread(buffer_reserve(out, 1 << 20), 1, 1 << 20, f));
+	fclose(f);
+}
+
+/* As when a copy over an older one is cut short: each part checks by itself. */
+static void what_is_of_two_backups_is_refused(void **state)
+{
+	struct buffer first = {0};
+	struct buffer second = {0};
+	struct buffer problem = {0};
+	unsigned seams = 0;
+	size_t seam = 8; /* behind the name of the format */
+	(void)state;
+
+	GIVEN_BACKUP();
+	GIVEN_SECOND_BACKUP("second");
+	read_file("backup", &first);
+	read_file("second", &second);
+	seam += FRAME_HEADER_BYTES + get_le32(second.data + seam);
+	while (seam < second.size) {
+		FILE *f = fopen(at("backup"), "w");
+
+		fwrite(second.data, 1, seam, f);
+		fwrite(first.data + first.size - (second.size - seam), 1,
+		       second.size - seam, f);
+		fclose(f);
+		assert_int_equal(load(NULL, &problem), STATUS_CORRUPT);
+		seam += FRAME_HEADER_BYTES + get_le32(second.data + seam);
+		seams++;
+	}
+	assert_int_equal(seams, 8); /* three files, of 1, 3 and 0 parts; end */
+	buffer_deinit(&first);
+	buffer_deinit(&second);
+	buffer_deinit(&problem);
+}
+
 static void what_is_no_backup_is_called_that(void **state)
 {
 	struct buffer problem = {0};
@@ -192,6 +249,82 @@ static void one_that_fails_leaves_the_earlier_one(void **state)
 	buffer_deinit(&problem);
 }
 
+static int save(const char *name, struct buffer *problem)
+{
+	struct archive a = {.index = 42, .name = "n1"};
+
+	buffer_reset(problem);
+	return archive_save(at(name), at("state"), &a, &goes_on, problem);
+}
+
+static mode_t kind_of(const char *name)
+{
+	struct stat s;
+
+	assert_int_equal(lstat(at(name), &s), 0);
+	return s.st_mode & S_IFMT;
+}
+
+static void GIVEN_ONE_OF_EACH_KIND(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, at("socket"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address),
+			 0);
+	close(fd);
+	assert_int_equal(mkfifo(at("pipe"), 0600), 0);
+	assert_int_equal(mkdir(at("folder"), 0700), 0);
+	assert_int_equal(symlink("backup", at("link")), 0);
+	assert_int_equal(symlink("nowhere", at("dangling")), 0);
+	if (geteuid() == 0) { /* of no driver: nothing can be done with it */
+		assert_int_equal(
+			mknod(at("device"), S_IFCHR | 0600, makedev(0, 0)), 0);
+	}
+}
+
+/* V4, of the name and of the one that is made first. */
+static void only_a_regular_file_is_replaced(void **state)
+{
+	static const struct {
+		const char *name, *says;
+		mode_t kind;
+	} kinds[] = {
+		{"folder", "is a folder:", S_IFDIR},
+		{"link", "is a symbolic link:", S_IFLNK},
+		{"dangling", "is a symbolic link:", S_IFLNK},
+		{"pipe", "is a pipe:", S_IFIFO},
+		{"socket", "is a socket:", S_IFSOCK},
+		{"device", "is a device:", S_IFCHR},
+	};
+	struct buffer problem = {0};
+	char partial[32];
+	(void)state;
+
+	GIVEN_BACKUP();
+	GIVEN_ONE_OF_EACH_KIND();
+	for (size_t i = 0; i < COUNT_OF(kinds) - (geteuid() != 0); i++) {
+		snprintf(partial, sizeof partial, "%s.partial", kinds[i].name);
+		assert_int_equal(save(kinds[i].name, &problem), STATUS_EXISTS);
+		assert_non_null(strstr(buffer_text(&problem), kinds[i].says));
+		assert_int_equal(kind_of(kinds[i].name), kinds[i].kind);
+		assert_false(there(partial));
+		assert_int_equal(rename(at(kinds[i].name), at("b.partial")), 0);
+		assert_int_equal(save("b", &problem), STATUS_EXISTS);
+		assert_non_null(strstr(buffer_text(&problem), kinds[i].says));
+		assert_int_equal(kind_of("b.partial"), kinds[i].kind);
+		assert_false(there("b"));
+		assert_int_equal(remove(at("b.partial")), 0);
+	}
+	assert_int_equal(load(NULL, &problem), 0); /* the link's end */
+	GIVEN_FILE("b.partial", 1000, 4);
+	GIVEN_FILE("b", 1000, 5);
+	assert_int_equal(save("b", &problem), 0);
+	assert_false(there("b.partial"));
+	buffer_deinit(&problem);
+}
+
 static void it_does_not_go_into_a_folder_that_is_there(void **state)
 {
 	struct buffer problem = {0};
@@ -213,8 +346,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ARCHIVE_TEST(a_backup_comes_back_as_it_was),
 		ARCHIVE_TEST(any_damage_is_refused_and_leaves_nothing),
+		ARCHIVE_TEST(what_is_of_two_backups_is_refused),
 		ARCHIVE_TEST(what_is_no_backup_is_called_that),
 		ARCHIVE_TEST(one_that_fails_leaves_the_earlier_one),
+		ARCHIVE_TEST(only_a_regular_file_is_replaced),
 		ARCHIVE_TEST(it_does_not_go_into_a_folder_that_is_there),
 	};
 

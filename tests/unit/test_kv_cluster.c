@@ -463,6 +463,80 @@ static void a_whole_cluster_restarts_with_what_it_had(void **state)
 	assert_exactly_once(c, 200);
 }
 
+/* --- Damage --------------------------------------------------------------- */
+
+/* By a shell command that uses $D, its folder. */
+static void shell(struct member *m, const char *command)
+{
+	char *line = mem_printf("D=%s; %s", m->folder, command);
+
+	assert_int_equal(system(line), 0);
+	mem_free(line);
+}
+
+static void write_some(struct cluster *c, struct member *but)
+{
+	for (int i = 0; i < 100; i++) {
+		struct member *m = &c->members[i % NODES];
+
+		if (m != but) {
+			(void)propose(m);
+		}
+	}
+	for (int i = 0; i < NODES; i++) {
+		await_answers(&c->members[i], 0);
+	}
+}
+
+/* Everything, m too, and its files are kept. */
+static void assert_mended(struct cluster *c, struct member *m)
+{
+	struct operation *o;
+
+	do {
+		o = propose(m);
+		await_answers(m, 0);
+	} while (o->status != 0);
+	assert_exactly_once(c, 150);
+	shell(m, "test -e $D/damaged/log && test -e $D/damaged/state && "
+		 "ls -d $D/damaged/state-*");
+}
+
+static void a_rotten_state_is_repaired(void **state)
+{
+	struct cluster *c = *state;
+	struct member *m = &c->members[1];
+
+	GIVEN_CLUSTER(c);
+	write_some(c, NULL);
+	stop(m);
+	write_some(c, m);
+	shell(m, "for f in $D/state-*/*.sst; do printf '\\377\\377\\377' |"
+		 " dd of=$f bs=1 seek=20 conv=notrunc 2>/dev/null; done");
+	start(m);
+	assert_mended(c, m);
+	stop(m);
+	start(m); /* a node like any */
+	assert_mended(c, m);
+}
+
+static void a_state_of_yesterday_is_repaired(void **state)
+{
+	struct cluster *c = *state;
+	struct member *m = &c->members[2];
+
+	GIVEN_CLUSTER(c);
+	write_some(c, NULL);
+	stop(m);
+	shell(m, "cp -r $D/state-1 $D/old");
+	start(m);
+	write_some(c, NULL);
+	stop(m);
+	shell(m, "rm -r $D/state-1 && mv $D/old $D/state-1");
+	start(m);
+	assert_mended(c, m);
+}
+
 #define CLUSTER_TEST(name)                                                     \
 	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -472,6 +546,8 @@ int main(void)
 		CLUSTER_TEST(a_fresh_read_sees_what_another_node_acknowledged),
 		CLUSTER_TEST(leaders_come_and_go_and_everything_happens_once),
 		CLUSTER_TEST(a_whole_cluster_restarts_with_what_it_had),
+		CLUSTER_TEST(a_rotten_state_is_repaired),
+		CLUSTER_TEST(a_state_of_yesterday_is_repaired),
 	};
 
 	return cmocka_run_group_tests_name("kv/cluster", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * proposals, as one step: nobody sees a mixture, everybody who waits is
  * answered exactly once, and every crash leaves the old state or the new one.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -241,6 +242,61 @@ static void entries_before_its_end_are_dropped(void **state)
 	sem_destroy(&stop.go_on);
 }
 
+static void it_waits_until_the_disk_has_room(void **state)
+{
+	struct home *h = *state;
+	struct other o;
+
+	GIVEN_PAIR(h, &o);
+	other_operation(&o, "x");
+	atomic_store(&h->full, 2);
+
+	other_load(&o);
+
+	assert_int_equal(atomic_load(&h->full), 0);
+	assert_log(h, "x;");
+	other_deinit(&o);
+}
+
+static void join_it(void *context)
+{
+	pthread_join(*(pthread_t *)context, NULL);
+}
+
+static void *load_in_vain(void *context)
+{
+	struct other *o = context;
+
+	assert_int_equal(fakenode_load(o->h->node, o->folder, o->pos),
+			 STATUS_ENDED);
+	return NULL;
+}
+
+/* The state is the old one then, at the next start too. */
+static void it_does_not_wait_for_room_when_the_node_stops(void **state)
+{
+	struct home *h = *state;
+	struct other o;
+	pthread_t thread;
+
+	GIVEN_PAIR(h, &o);
+	other_operation(&o, "x");
+	other_snapshot(&o);
+	atomic_store(&h->full, UINT_MAX);
+	assert_int_equal(pthread_create(&thread, NULL, load_in_vain, &o), 0);
+	while (atomic_load(&h->full) == UINT_MAX) {
+		sched_yield();
+	}
+	fakenode_on_stop(h->node, join_it, &thread);
+	home_close(h);
+
+	atomic_store(&h->full, 0);
+	GIVEN_OPEN(h);
+	assert_log(h, "");
+	assert_false(home_has(h, "state-2"));
+	other_deinit(&o);
+}
+
 /* --- Proposals ------------------------------------------------------------ */
 
 /* a's entry is within the snapshot, b's is behind it, c's is lost. */
@@ -452,6 +508,8 @@ int main(void)
 		HOME_TEST(a_read_that_waits_for_it_is_answered),
 		HOME_TEST(a_birth_within_it_counts),
 		HOME_TEST(entries_before_its_end_are_dropped),
+		HOME_TEST(it_waits_until_the_disk_has_room),
+		HOME_TEST(it_does_not_wait_for_room_when_the_node_stops),
 		HOME_TEST(what_was_under_way_is_settled_exactly_once),
 		HOME_TEST(a_copy_behind_it_changes_nothing),
 		HOME_TEST(what_an_ended_session_did_is_unknown),

@@ -134,6 +134,39 @@ static void cut_off_reads_fall_back_until_a_leader_answers(void **state)
 	assert_told(h, "c=fresh ");
 }
 
+/* B4: what it has may be older than what it has shown. */
+static void a_repaired_node_falls_back_to_nothing(void **state)
+{
+	struct home *h = *state;
+	struct waiter w[5];
+	bool lease;
+	uint64_t ticket;
+
+	h->log.repairs = true;
+	GIVEN_FOLLOWER(h);
+	fakenode_role(h->node, 0);
+	home_barrier(h, &w[0], "a", KV_READS_FRESH);
+	home_barrier(h, &w[1], "l", KV_READS_LOCAL);
+	fakenode_answer(h->node, fakenode_ticket(h->node, &lease), 0,
+			STATUS_NOT_LEADER);
+	assert_told(h, "");
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS);
+	assert_told(h, "a=no quorum l=no quorum ");
+	home_barrier(h, &w[2], "b", KV_READS_FRESH);
+	assert_told(h, "b=no quorum ");
+
+	fakenode_role(h->node, FAKENODE_OTHER);
+	ticket = fakenode_ticket(h->node, &lease); /* of before */
+	fakenode_answer(h->node, ticket, h->log.commit, 0);
+	home_barrier(h, &w[3], "c", KV_READS_LOCAL);
+	ticket = fakenode_ticket(h->node, &lease);
+	fakenode_answer(h->node, ticket, h->log.commit, 0);
+	assert_told(h, "c=fresh ");
+	fakenode_role(h->node, 0);
+	home_barrier(h, &w[4], "d", KV_READS_LOCAL);
+	assert_told(h, "d=fresh ");
+}
+
 /* The status says that there is a leader: no read may be older than that. */
 static void reads_wait_again_once_a_leader_is_heard(void **state)
 {
@@ -412,6 +445,7 @@ int main(void)
 		HOME_TEST(a_strict_read_does_not_take_the_lease),
 		HOME_TEST(a_new_leader_is_asked_at_once),
 		HOME_TEST(cut_off_reads_fall_back_until_a_leader_answers),
+		HOME_TEST(a_repaired_node_falls_back_to_nothing),
 		HOME_TEST(time_in_which_it_did_not_run_cuts_nothing_off),
 		HOME_TEST(a_barrier_and_a_proposal_share_one_timeout),
 		HOME_TEST(reads_wait_again_once_a_leader_is_heard),

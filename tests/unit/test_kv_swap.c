@@ -23,8 +23,17 @@ enum { REPLACEMENTS = 200, READERS = 3 };
 struct place {
 	char home[64];
 	unsigned count; /* folders made */
+	unsigned damaged;
 	struct store *front;
 };
+
+static void on_damage(void *context, const char *path)
+{
+	struct place *p = context;
+
+	assert_non_null(strstr(path, "/state-"));
+	p->damaged++;
+}
 
 static char *path_of(const struct place *p, unsigned n)
 {
@@ -74,7 +83,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(p->home));
 	first = new_store(p, "one");
 	path = path_of(p, 1);
-	p->front = swap_new(first, path);
+	p->front = swap_new(first, path, on_damage, p);
 	mem_free(path);
 	*state = p;
 	return 0;
@@ -103,6 +112,46 @@ static void assert_value(struct kv_reader *r, const char *key,
 }
 
 /* --- One thread ----------------------------------------------------------- */
+
+static int rotten_get(struct kv_reader *r, struct bytes key,
+		      struct buffer *value)
+{
+	(void)r;
+	(void)key;
+	(void)value;
+	return STATUS_CORRUPT;
+}
+
+static int rotten_scan(struct kv_reader *r, struct bytes from,
+		       struct bytes prefix, kv_visit visit, void *context)
+{
+	(void)r;
+	(void)from;
+	(void)prefix;
+	(void)visit;
+	(void)context;
+	return STATUS_CORRUPT;
+}
+
+static void damage_of_what_is_read_is_told(void **state)
+{
+	static const struct kv_reader_ops rotten = {rotten_get, rotten_scan};
+	struct place *p = *state;
+	struct store *first = new_store(p, "rot");
+	char *path = path_of(p, p->count);
+	struct buffer value = {0};
+
+	first->reader.ops = &rotten;
+	swap_replace(p->front, first, path);
+	assert_int_equal(kv_get(&p->front->reader, bytes_of_text("a"), &value),
+			 STATUS_CORRUPT);
+	assert_int_equal(p->damaged, 1);
+	replace(p, "two");
+	assert_value(&p->front->reader, "a", "two");
+	assert_int_equal(p->damaged, 1);
+	buffer_deinit(&value);
+	mem_free(path);
+}
 
 static void it_is_the_store_behind_it(void **state)
 {
@@ -284,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SWAP_TEST(it_is_the_store_behind_it),
+		SWAP_TEST(damage_of_what_is_read_is_told),
 		SWAP_TEST(who_comes_after_sees_the_new_one),
 		SWAP_TEST(a_view_stays_with_the_old_one),
 		SWAP_TEST(a_scan_stays_with_the_old_one),

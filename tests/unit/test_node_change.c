@@ -128,6 +128,22 @@ static void a_leader_may_be_removed_and_ends(void **state)
 	assert_true(kit_await(other, 1020));
 }
 
+/* It need not hear of its end by the log. */
+static void who_asks_for_its_own_removal_is_told(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *other = other_than(kit, leader);
+	char text[32];
+
+	assert_int_equal(kit_change(other, NODE_REMOVE, other->name, NULL, NULL,
+				    false),
+			 0);
+	(void)snprintf(text, sizeof text, "%s is removed", other->name);
+	assert_string_equal(other->change_text, text);
+	assert_true(kit_await_failed(other, "was removed from cluster"));
+}
+
 static void a_removed_node_that_is_added_again_comes_back(void **state)
 {
 	struct kit *kit = *state;
@@ -371,7 +387,7 @@ static void a_joint_configuration_outlives_restarts(void **state)
 	kit_change_begin(leader, NODE_REMOVE, other->name, NULL, NULL, false);
 	assert_true(kit_await_status(leader, is_joint, true));
 	kit_stop(leader);
-	assert_int_equal(kit_change_end(leader), STATUS_ENDED);
+	assert_int_equal(kit_change_end(leader), STATUS_UNKNOWN);
 	kit_start(leader);
 	assert_true(kit_await_status(leader, is_joint, true));
 	assert_true(kit_await_waiting(leader, "1 of 2 voters heard"));
@@ -409,12 +425,78 @@ static void without_a_leader_a_change_is_given_up(void **state)
 	struct kit *kit = *state;
 	struct kit_node *leader = GIVEN_CLUSTER(kit);
 	struct kit_node *other = other_than(kit, leader);
+	raft_ms asked;
 
 	kit_stop(leader);
+	asked = clock_ms();
 	assert_int_equal(kit_change(other, NODE_REMOVE, leader->name, NULL,
 				    NULL, false),
 			 STATUS_TIMED_OUT);
-	assert_non_null(strstr(other->change_text, "quorum"));
+	assert_non_null(strstr(other->change_text, "no quorum: 1 of 2"));
+	assert_true(clock_ms() - asked < LIMIT_TIMEOUT_MS + 3000);
+
+	/* From then on it is known, until a leader is. */
+	asked = clock_ms();
+	assert_int_equal(kit_change(other, NODE_TRANSFER, NULL, NULL, NULL,
+				    false),
+			 STATUS_TIMED_OUT);
+	assert_non_null(strstr(other->change_text, "no quorum: 1 of 2"));
+	assert_true(clock_ms() - asked < LIMIT_TIMEOUT_MS / 2);
+	kit_start(leader);
+	assert_non_null(kit_leader(kit));
+	assert_int_equal(kit_change(other, NODE_ADD, "n9", NULL, "127.0.0.1:9",
+				    false),
+			 0);
+}
+
+static bool hears(const struct node_status *status, uint64_t voters)
+{
+	return status->raft.role == RAFT_LEADER &&
+	       status->raft.voters_heard == voters;
+}
+
+/* Nothing new is taken while the leadership is on its way to nobody. */
+static void leadership_does_not_go_to_who_is_silent(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *silent = other_than(kit, leader);
+	raft_ms quickest = UINT64_MAX;
+	raft_ms asked, took;
+
+	assert_true(kit_await_status(leader, hears, 3));
+	kit_stop(silent);
+	assert_true(kit_await_status(leader, hears, 2));
+	for (int turn = 0; turn < 4; turn++) {
+		asked = clock_ms();
+		assert_int_equal(kit_change(leader, NODE_TRANSFER, silent->name,
+					    NULL, NULL, false),
+				 STATUS_INVALID);
+		assert_non_null(
+			strstr(leader->change_text, "does not answer: "));
+		took = clock_ms() - asked;
+		quickest = took < quickest ? took : quickest;
+	}
+	assert_true(quickest < 2 * (raft_ms)KIT_ELECTION_MS);
+	assert_ptr_equal(kit_leader(kit), leader);
+}
+
+/* Whenever it comes: who asked need not wait for it. */
+static void an_invited_one_is_promoted_beforehand(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *first = GIVEN_FOUNDER(kit);
+	raft_ms asked = clock_ms();
+
+	add(first, &kit->nodes[1], true);
+	assert_int_equal(
+		kit_change(first, NODE_PROMOTE, "n2", NULL, NULL, false), 0);
+	assert_string_equal(
+		first->change_text,
+		"n2 will be a voter as soon as it has come and caught up");
+	assert_true(clock_ms() - asked < LIMIT_TIMEOUT_MS);
+	join(&kit->nodes[1], first);
+	assert_true(kit_await_members(first, "n1:voter n2:voter"));
 }
 
 /* --- Handing over
@@ -503,12 +585,6 @@ static void a_leader_does_not_hand_over_to_who_is_away(void **state)
 	assert_string_equal(status.transfer, "");
 }
 
-static bool hears(const struct node_status *status, uint64_t voters)
-{
-	return status->raft.role == RAFT_LEADER &&
-	       status->raft.voters_heard == voters;
-}
-
 /* With n1 and n2 left and n2 silent, nothing could be committed any more. It
  * has the time of two elections to be heard: a new leader has heard nobody. */
 static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
@@ -550,6 +626,7 @@ int main(void)
 		KIT_TEST(GIVEN_THREE,
 			 a_removal_that_leaves_a_silent_majority_is_refused),
 		KIT_TEST(GIVEN_THREE, a_leader_may_be_removed_and_ends),
+		KIT_TEST(GIVEN_THREE, who_asks_for_its_own_removal_is_told),
 		KIT_TEST(GIVEN_THREE,
 			 a_removed_node_that_is_added_again_comes_back),
 		KIT_TEST(GIVEN_TWO, a_newcomer_may_be_restarted_at_any_time),
@@ -567,6 +644,8 @@ int main(void)
 		KIT_TEST(GIVEN_THREE,
 			 a_change_outlives_the_leader_it_was_asked_of),
 		KIT_TEST(GIVEN_TWO, without_a_leader_a_change_is_given_up),
+		KIT_TEST(GIVEN_TWO, an_invited_one_is_promoted_beforehand),
+		KIT_TEST(GIVEN_THREE, leadership_does_not_go_to_who_is_silent),
 		KIT_TEST(GIVEN_THREE, leadership_goes_where_it_is_wanted),
 		KIT_TEST(GIVEN_THREE, a_leader_hands_over_before_it_ends),
 		KIT_TEST(GIVEN_THREE, a_leader_hands_over_when_it_is_told_to),

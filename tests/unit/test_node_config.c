@@ -255,7 +255,7 @@ static void a_second_replacement_takes_the_place_of_the_first(void **state)
 				"n7 has not joined yet: remove it instead"),
 			 STATUS_INVALID);
 	assert_int_equal(change(&c, WIRE_CHANGE_REPLACE, "n3", "n2", "h:3",
-				"n3 is a member already"),
+				"n3 is a voter already"),
 			 STATUS_EXISTS);
 }
 
@@ -335,14 +335,52 @@ static void names_are_added_once(void **state)
 	(void)state;
 
 	assert_int_equal(change(&c, WIRE_CHANGE_ADD, "n1", "", "h:5",
-				"n1 is a member already"),
+				"n1 is a voter already"),
 			 STATUS_EXISTS);
 	assert_int_equal(add(&c, "n2", "h:2"), 0);
 	assert_int_equal(change(&c, WIRE_CHANGE_ADD, "n2", "", "h:2",
-				"n2 is added already"),
+				"n2 is invited already at h:2, to be a voter"),
 			 STATUS_EXISTS);
 	assert_int_equal(config_bind(&c, "n3", 33), STATUS_NOT_FOUND);
 	assert_int_equal(config_bind(&c, "n2", 1), STATUS_EXISTS);
+	assert_int_equal(
+		change(&c, WIRE_CHANGE_REPLACE, "n5", "n1", "h:5", NULL), 0);
+	assert_int_equal(change(&c, WIRE_CHANGE_ADD, "n5", "", "h:5",
+				"n5 is invited already at h:5, to be a voter "
+				"in the place of n1"),
+			 STATUS_EXISTS);
+	assert_int_equal(config_bind(&c, "n5", 55), 0);
+	assert_int_equal(change(&c, WIRE_CHANGE_ADD, "n5", "", "h:5",
+				"n5 is a learner already, to be a voter in the "
+				"place of n1"),
+			 STATUS_EXISTS);
+}
+
+static void what_one_becomes_is_known_from_the_start(void **state)
+{
+	struct wire_config c = GIVEN_VOTERS(1);
+	struct wire_change stays = {.kind = WIRE_CHANGE_ADD,
+				    .name = "n3",
+				    .address = "h:3",
+				    .stay = true};
+	struct buffer problem = {0};
+	(void)state;
+
+	assert_int_equal(add(&c, "n2", "h:2"), 0);
+	assert_int_equal(config_change(&c, &stays, &problem), 0);
+	assert_string_equal(config_becomes(config_named(&c, "n1")), "");
+	assert_string_equal(config_becomes(config_named(&c, "n2")), "voter");
+	assert_string_equal(config_becomes(config_named(&c, "n3")), "learner");
+	assert_int_equal(
+		change(&c, WIRE_CHANGE_ADD, "n3", "", "h:3",
+		       "n3 is invited already at h:3, to be a learner"),
+		STATUS_EXISTS);
+	assert_int_equal(config_bind(&c, "n2", 22), 0);
+	assert_int_equal(config_bind(&c, "n3", 33), 0);
+	assert_string_equal(config_becomes(config_named(&c, "n2")), "voter");
+	assert_string_equal(config_becomes(config_named(&c, "n3")), "learner");
+	assert_int_equal(config_promote(&c, 22), 0);
+	assert_string_equal(config_becomes(config_named(&c, "n2")), "");
 }
 
 static void voters_and_members_are_bounded(void **state)
@@ -451,6 +489,7 @@ int main(void)
 		cmocka_unit_test(an_address_belongs_to_one),
 		cmocka_unit_test(who_has_no_address_can_not_be_joined),
 		cmocka_unit_test(names_are_added_once),
+		cmocka_unit_test(what_one_becomes_is_known_from_the_start),
 		cmocka_unit_test(voters_and_members_are_bounded),
 		cmocka_unit_test(what_is_asked_for_shows_when_it_is_there),
 		cmocka_unit_test(what_no_step_leads_to_is_not_valid),

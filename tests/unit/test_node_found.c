@@ -145,8 +145,35 @@ static void a_lost_peer_is_waited_for_again(void **state)
 	found_waiting(&f, &text);
 	assert_string_equal(
 		buffer_text(&text),
-		"the cluster is not founded yet, waiting for n2 (b:2): "
-		"connection refused");
+		"the cluster is not founded yet, waiting for n2 (b:2); "
+		"n2: connection refused");
+	buffer_deinit(&text);
+}
+
+static void everybody_who_is_missing_is_named(void **state)
+{
+	struct wire_hello n3 = GIVEN_HELLO("n3", 3, "n1");
+	struct found f;
+	struct buffer text = {0};
+	(void)state;
+
+	found_init(&f, "n1", 1, three, 3);
+	found_waiting(&f, &text);
+	assert_string_equal(buffer_text(&text),
+			    "the cluster is not founded yet, waiting for n2 "
+			    "(b:2), n3 (c:3)");
+	found_lost(&f, "n2", "connection refused");
+	found_lost(&f, "n3", "no route to host");
+	buffer_reset(&text);
+	found_waiting(&f, &text);
+	assert_string_equal(
+		buffer_text(&text),
+		"the cluster is not founded yet, waiting for n2 (b:2), n3 "
+		"(c:3); n2: connection refused; n3: no route to host");
+	found_heard(&f, &n3);
+	buffer_reset(&text);
+	found_waiting(&f, &text);
+	assert_null(strstr(buffer_text(&text), "n3"));
 	buffer_deinit(&text);
 }
 
@@ -294,6 +321,7 @@ int main(void)
 		cmocka_unit_test(the_first_name_founds_once_all_are_heard),
 		cmocka_unit_test(nobody_but_the_first_name_founds),
 		cmocka_unit_test(a_lost_peer_is_waited_for_again),
+		cmocka_unit_test(everybody_who_is_missing_is_named),
 		cmocka_unit_test(a_peer_with_another_list_is_waited_for),
 		cmocka_unit_test(a_single_node_founds_at_once),
 		cmocka_unit_test(a_record_is_taken_only_with_this_incarnation),

@@ -6,6 +6,7 @@
  * A random history of saves, truncations, cuts, resets, preparations and
  * restarts is run again and again; in run n the fault strikes in the nth call
  * that the disk counts, until a run is over before it strikes. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -394,6 +395,53 @@ static void an_entry_that_rots_is_named_when_read(void **state)
 	mem_free(m);
 }
 
+/* What faultdisk does, but no file reads beyond its first block. */
+static int read_first_block(struct disk_file *file, uint64_t at, void *data,
+			    size_t size)
+{
+	(void)file;
+	(void)data;
+	errno = EIO;
+	return at + size > 4096 ? STATUS_IO : STATUS_SHORT;
+}
+
+/* A disk that no longer gives what it had is damage as any: not an error that
+ * may pass. */
+static void a_sector_that_does_not_read_is_named(void **state)
+{
+	struct logkit_model *m = mem_zalloc(sizeof *m);
+	struct disk broken;
+	struct disk_ops ops;
+	struct log_config config;
+	struct buffer problem = {0};
+	struct logkit k;
+	struct log *log;
+	(void)state;
+
+	logkit_init(&k);
+	assert_int_equal(logkit_open(&k), 0);
+	logkit_append(&k, m, 1, 0, 2, 100);
+	log_close(k.log);
+	k.log = NULL;
+	ops = *faultdisk_disk(k.disk)->ops;
+	ops.read = read_first_block;
+	broken = *faultdisk_disk(k.disk);
+	faultdisk_disk(k.disk)->ops = &ops;
+	config = (struct log_config){
+		.disk = faultdisk_disk(k.disk),
+		.segment_bytes = LOGKIT_SEGMENT_BYTES,
+	};
+
+	assert_int_equal(log_open(&config, &log, &problem), STATUS_CORRUPT);
+	assert_string_equal(buffer_text(&problem),
+			    "log-0000000000000001: damaged at offset 0: "
+			    "Input/output error");
+	faultdisk_disk(k.disk)->ops = broken.ops;
+	buffer_deinit(&problem);
+	logkit_deinit(&k);
+	mem_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +454,7 @@ int main(void)
 		cmocka_unit_test(any_flipped_bit_is_harmless_or_named),
 		cmocka_unit_test(garbage_anywhere_is_harmless_or_named),
 		cmocka_unit_test(an_entry_that_rots_is_named_when_read),
+		cmocka_unit_test(a_sector_that_does_not_read_is_named),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/log under faults", tests,

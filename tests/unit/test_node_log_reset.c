@@ -269,6 +269,22 @@ static void a_failed_reset_poisons_the_log(void **state)
 	assert_int_equal(log_reset(f->kit.log, far), STATUS_IO);
 }
 
+static void without_room_nothing_is_reset_yet(void **state)
+{
+	struct fixture *f = *state;
+
+	GIVEN_A_LOG(f);
+	faultdisk_limit(f->kit.disk, 0);
+	assert_int_equal(log_reset(f->kit.log, far), STATUS_NO_SPACE);
+	assert_holds(f);
+
+	faultdisk_limit(f->kit.disk, UINT64_MAX);
+	reset(f, far);
+	assert_holds(f);
+	crash_and_open(f, 1);
+	assert_holds(f);
+}
+
 /* --- Readers -------------------------------------------------------------- */
 
 struct reader {
@@ -314,6 +330,7 @@ int main(void)
 		LOG_TEST(what_is_left_from_before_does_not_count),
 		LOG_TEST(a_lost_beginning_is_named),
 		LOG_TEST(a_failed_reset_poisons_the_log),
+		LOG_TEST(without_room_nothing_is_reset_yet),
 		LOG_TEST(a_read_that_a_reset_overtakes_finds_nothing),
 	};
 

@@ -80,6 +80,42 @@ static void a_log_begun_anew_has_marked_nothing(void **state)
 	faultdisk_free(f);
 }
 
+static void a_disk_that_runs_full_takes_marks_still(void **state)
+{
+	struct faultdisk *f = faultdisk_new();
+	struct disk *disk = faultdisk_disk(f);
+	struct disk_file *other;
+	struct mark m;
+	(void)state;
+
+	assert_int_equal(mark_open(&m, disk), 0);
+	faultdisk_limit(f, 100);
+	assert_int_equal(disk->ops->open(disk, "other", true, &other), 0);
+	for (uint64_t at = 0; disk->ops->write(other, at, "x", 1) == 0; at++) {
+	}
+	disk->ops->close(other);
+	mark_set(&m, 7);
+	mark_close(&m);
+
+	assert_int_equal(mark_open(&m, disk), 0);
+	assert_int_equal(m.index, 7);
+	mark_close(&m);
+	faultdisk_free(f);
+}
+
+static void a_new_mark_without_room_is_refused(void **state)
+{
+	struct faultdisk *f = faultdisk_new();
+	struct mark m;
+	(void)state;
+
+	faultdisk_limit(f, 8);
+
+	assert_int_equal(mark_open(&m, faultdisk_disk(f)), STATUS_NO_SPACE);
+	mark_close(&m);
+	faultdisk_free(f);
+}
+
 static void a_power_cut_leaves_a_mark_that_was_set_or_none(void **state)
 {
 	(void)state;
@@ -109,6 +145,8 @@ int main(void)
 		cmocka_unit_test(a_mark_outlives_the_process),
 		cmocka_unit_test(a_mark_never_goes_back),
 		cmocka_unit_test(a_log_begun_anew_has_marked_nothing),
+		cmocka_unit_test(a_disk_that_runs_full_takes_marks_still),
+		cmocka_unit_test(a_new_mark_without_room_is_refused),
 		cmocka_unit_test(
 			a_power_cut_leaves_a_mark_that_was_set_or_none),
 	};

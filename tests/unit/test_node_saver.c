@@ -83,7 +83,7 @@ static int setup(void **state)
 	assert_int_equal(logkit_open(&f->kit), 0);
 	assert_int_equal(log_prepare(f->kit.log), 0);
 	f->room_at = 2;
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	*state = f;
 	return 0;
 }
@@ -371,7 +371,7 @@ static void save_on_a_failing_disk(int err)
 		_exit(2);
 	}
 	faultdisk_fail(f->kit.disk, 2, STATUS_IO);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 0, 1, 10);
 	(void)alarm(20); /* a saver that goes on fails the test */
 	for (;;) {
@@ -416,7 +416,7 @@ static void row_47_no_space_for_a_spare_stops_no_save(void **state)
 	}
 	assert_true(log_wants_spare(f->kit.log));
 	faultdisk_limit(f->kit.disk, 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 1, 3500);
 	await_report(f, 1);
 
@@ -434,7 +434,7 @@ static void row_47_a_save_waits_until_the_disk_has_room(void **state)
 		logkit_append(&f->kit, &f->model, 1, i, 1, 3500);
 	}
 	faultdisk_limit(f->kit.disk, 0);
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 1, 3500);
 	queue(f, 1, 5, 1, 3500);
 	queue(f, 1, 6, 1, 3500);
@@ -462,7 +462,7 @@ static void GIVEN_A_SAVE_THAT_WAITS(struct fixture *f)
 	} while (s.segments < 3);
 	faultdisk_limit(f->kit.disk, 0);
 	f->room_at = UINT_MAX;
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, last, 3, 3500); /* more than is left of the third */
 	pthread_mutex_lock(&f->mutex);
 	while (f->full_count == 0) {
@@ -511,6 +511,74 @@ static void row_47_a_cut_does_not_pass_a_reset(void **state)
 	assert_holds(f);
 }
 
+static void row_47_a_reset_waits_until_the_disk_has_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 1, 100);
+	await_report(f, 1);
+
+	assert_int_equal(f->full_count, 2);
+	assert_int_equal(f->cut_base, 900);
+	assert_holds(f);
+}
+
+/* What comes behind a reset that waits is of the log that begins there, too. */
+static void row_47_a_cut_does_not_pass_a_reset_that_waits(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = 3;
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	saver_cut(f->saver, 900);
+	logkit_reset(&f->model, pos);
+	queue(f, 3, 900, 1, 100);
+	await_report(f, 1);
+
+	assert_int_equal(f->first_base, 900);
+	assert_holds(f);
+}
+
+static void row_47_a_saver_that_stops_drops_a_reset_without_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	stop(f);
+	for (raft_index i = 0; i < 4; i++) {
+		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
+	}
+	faultdisk_limit(f->kit.disk, 0);
+	f->room_at = UINT_MAX; /* never */
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
+	saver_reset(f->saver, pos, on_reset);
+	pthread_mutex_lock(&f->mutex);
+	while (f->full_count == 0) {
+		pthread_cond_wait(&f->reported, &f->mutex);
+	}
+	pthread_mutex_unlock(&f->mutex);
+	stop(f);
+
+	assert_int_equal(f->cut_base, 0);
+	assert_holds(f);
+}
+
 static void row_47_a_saver_stops_although_the_disk_is_full(void **state)
 {
 	struct fixture *f = *state;
@@ -523,7 +591,7 @@ static void row_47_a_saver_stops_although_the_disk_is_full(void **state)
 	before = f->model;
 	faultdisk_limit(f->kit.disk, 0);
 	f->room_at = UINT_MAX; /* never */
-	f->saver = saver_start(f->kit.log, on_done, on_cut, on_full, f);
+	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	queue(f, 1, 4, 3, 3500); /* more than is left of the second */
 	pthread_mutex_lock(&f->mutex);
 	while (f->full_count == 0) {
@@ -555,6 +623,9 @@ int main(void)
 		TEST(row_47_a_save_waits_until_the_disk_has_room),
 		TEST(row_47_a_cut_passes_a_save_that_waits_for_room),
 		TEST(row_47_a_cut_does_not_pass_a_reset),
+		TEST(row_47_a_reset_waits_until_the_disk_has_room),
+		TEST(row_47_a_cut_does_not_pass_a_reset_that_waits),
+		TEST(row_47_a_saver_that_stops_drops_a_reset_without_room),
 		TEST(row_47_a_saver_stops_although_the_disk_is_full),
 	};
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random clusters, networks, crashes, changes of members, hand-overs and
- * snapshots keep every promise of tests/lib/world.h, and get on once they heal.
- * RANDOM_SEED=n runs one seed, RANDOM_COUNT=n that
- * many from it; without them, a fixed few seconds' worth. */
+ * snapshots, and lost disks of a minority, keep every promise of
+ * tests/lib/world.h, and get on once they heal. RANDOM_SEED=n runs one seed,
+ * RANDOM_COUNT=n that many from it; without them, a fixed few seconds' worth.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,9 +24,14 @@ struct run {
 	uint64_t speed, loss, copy, disorder, crash, stall, cut, compact;
 	uint64_t hurry; /* of snapshots */
 	uint64_t change, leave, transfer;
+	uint64_t lose; /* of disks, never so many that no quorum is whole */
 	uint64_t back; /* of those that are down */
 	bool paused[WORLD_NODES + 1];
 };
+
+static struct {
+	uint64_t losses, repairs;
+} totals;
 
 static uint64_t below(struct run *run, uint64_t range)
 {
@@ -286,6 +292,17 @@ static void local_some(struct run *run, raft_id id)
 	}
 }
 
+static void lose_some(struct run *run, raft_id id)
+{
+	uint32_t voters = run->w->founding.voter_count, lost = 0;
+	raft_id other;
+
+	for (other = 1; other <= voters; other++)
+		lost += other != id && run->w->node[other].lost != 0;
+	if (id <= voters && 2 * (lost + 1) < voters)
+		world_lose(run->w, id);
+}
+
 static void act_once(struct run *run)
 {
 	raft_id id = some_node(run);
@@ -294,6 +311,8 @@ static void act_once(struct run *run)
 
 	if (happens(run, n->up ? run->crash : run->back))
 		crash_or_start(run, id);
+	if (happens(run, run->lose))
+		lose_some(run, id);
 	if (happens(run, run->cut))
 		cut_some(run);
 	if (happens(run, run->paused[id] ? 30 : 1))
@@ -437,6 +456,8 @@ static void one_run(uint64_t seed)
 	run.leave = 10 + below(&run, 2) * below(&run, 400);
 	run.transfer = below(&run, 2) * below(&run, 60);
 	run.back = 1 + below(&run, 40);
+	if (run.change == 0)
+		run.lose = below(&run, 3) * below(&run, 10);
 	/* Some clusters can hardly elect anyone before the next timeout. */
 	hurry = 1 + (uint32_t)below(&run, 8);
 	config.heartbeat_ms /= hurry;
@@ -461,13 +482,18 @@ static void one_run(uint64_t seed)
 	gets_on(&run);
 	if (getenv("RANDOM_VERBOSE") != NULL)
 		printf("seed %llu: %u nodes, committed %llu, loads %llu, "
-		       "changes %llu, reads %llu ok %llu failed\n",
+		       "changes %llu, losses %llu, repairs %llu, reads %llu "
+		       "ok %llu failed\n",
 		       (unsigned long long)seed, run.w->node_count,
 		       (unsigned long long)run.w->committed,
 		       (unsigned long long)run.w->loads,
 		       (unsigned long long)run.w->changed,
+		       (unsigned long long)run.w->losses,
+		       (unsigned long long)run.w->repairs,
 		       (unsigned long long)run.w->reads_done,
 		       (unsigned long long)run.w->reads_failed);
+	totals.losses += run.w->losses;
+	totals.repairs += run.w->repairs;
 	world_free(run.w);
 }
 
@@ -485,6 +511,11 @@ static void random_worlds_keep_every_promise(void **state)
 			fprintf(stderr, "\rseed %llu", (unsigned long long)i);
 		one_run(i);
 	}
+	/* A repair that nothing needs would prove nothing. */
+	printf("%llu disks lost, %llu repaired\n",
+	       (unsigned long long)totals.losses,
+	       (unsigned long long)totals.repairs);
+	assert_true(runs < SEEDS || totals.repairs > SEEDS);
 }
 
 int main(void)
