@@ -34,8 +34,9 @@ static const char help[] =
 	"  --restore FILE         instead: a new cluster of this node alone, "
 	"from a\n"
 	"                         backup, in an empty data folder\n"
-	"  --listen HOST:PORT     where to listen (this node's own address in\n"
-	"                         --peers, or as the cluster has it)\n"
+	"  --listen HOST:PORT     where to listen (as the cluster has this "
+	"node, or\n"
+	"                         its own address in --peers)\n"
 	"  --insecure             allow listening beyond loopback without TLS\n"
 	"  --reads MODE           fresh (default), strict or local\n"
 	"  --timeout SECONDS      how long a change waits for a quorum (5)\n"
@@ -418,21 +419,24 @@ static int check_restore(const struct options *o, struct buffer *problem)
 	return 0;
 }
 
-static int check_listen(const struct options *o, struct buffer *problem)
+static int check_address(const char *listen, struct buffer *problem)
 {
-	if (!peer_address_is_valid(o->listen)) {
+	if (!peer_address_is_valid(listen)) {
 		buffer_printf(problem,
 			      "bad listen address '%s': want HOST:PORT or "
 			      "[IPv6]:PORT",
-			      o->listen);
+			      listen);
 		return STATUS_INVALID;
 	}
 	return 0;
 }
 
-static int default_listen(struct options *o, struct buffer *problem)
+/* What --peers has of this node is no --listen: it holds until the cluster
+ * calls the node elsewhere. */
+static int check_listen(struct options *o, struct buffer *problem)
 {
 	const char *own = peer_address(o, o->id);
+	const char *at = o->listen != NULL ? o->listen : own;
 
 	if (o->peer_count > 0 && own == NULL) {
 		buffer_printf(problem, "this node's id '%s' is not in --peers",
@@ -442,21 +446,18 @@ static int default_listen(struct options *o, struct buffer *problem)
 	if (check_join(o, problem) != 0 || check_restore(o, problem) != 0) {
 		return STATUS_INVALID;
 	}
-	if (o->listen == NULL && own != NULL) {
-		o->listen = mem_strdup(own);
-	}
-	if (o->listen == NULL) {
+	if (at == NULL) {
 		return 0;
 	}
-	if (check_listen(o, problem) != 0) {
+	if (check_address(at, problem) != 0) {
 		return STATUS_INVALID;
 	}
-	if (!o->insecure && !peer_address_is_loopback(o->listen)) {
+	if (!o->insecure && !peer_address_is_loopback(at)) {
 		buffer_printf(problem,
 			      "listening on %s is open to the network and not "
 			      "encrypted; say --insecure if that network is "
 			      "trusted",
-			      o->listen);
+			      at);
 		return STATUS_INVALID;
 	}
 	return 0;
@@ -504,7 +505,7 @@ static int fit_recovery(struct options *o, struct buffer *problem)
 		rc = check_id(o, problem);
 	}
 	if (rc == 0 && o->listen != NULL) {
-		rc = check_listen(o, problem);
+		rc = check_address(o->listen, problem);
 	}
 	if (rc == 0 && (o->peer_count > 0 || o->join != NULL)) {
 		buffer_printf(problem, "--recover makes a cluster of this node "
@@ -526,7 +527,7 @@ static int fit_together(struct options *o, struct buffer *problem)
 		rc = default_data(o, problem);
 	}
 	if (rc == 0) {
-		rc = default_listen(o, problem);
+		rc = check_listen(o, problem);
 	}
 	if (rc != 0 || o->no_mount) {
 		return rc;

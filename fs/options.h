@@ -24,7 +24,7 @@ struct options {
 	bool again;   /* LOOK: and a node that needs no recovery is no error */
 	char *id;     /* LOOK, RECOVER: NULL: as the data folder says */
 	char *data;   /* absolute */
-	char *listen; /* NULL: no listener */
+	char *listen; /* NULL: as the cluster or --peers has it */
 	char *source; /* first field of mtab */
 	char *mountpoint; /* absolute; NULL with no_mount */
 	struct kv_peer peers[LIMIT_PEERS];

@@ -32,7 +32,8 @@ struct kv_peer {
 struct kv_config {
 	const char *name;   /* this node's, --id */
 	const char *data;   /* folder; made 0700 if missing */
-	const char *listen; /* HOST:PORT; NULL: no listener (single node) */
+	const char *listen; /* HOST:PORT; NULL: as the cluster or peers has it,
+			       a node alone has none */
 	const struct kv_peer *peers; /* founding nodes, this one included */
 	size_t peer_count;	     /* 0 or 1: founds alone, at once */
 	const char *join; /* HOST:PORT of a member that knows this node; it
@@ -254,7 +255,10 @@ struct kv_status {
 				UINT64_MAX: never since the start */
 	bool asking;	     /* who answers at `join` is not known yet */
 	bool disk_low;	     /* this node's data disk is nearly full */
-	bool full;    /* so are too many: what adds to the tree is refused */
+	bool full; /* so are too many: what adds to the tree is refused */
+	char listens[LIMIT_ADDRESS_BYTES + 1];	 /* "": nowhere */
+	char elsewhere[LIMIT_ADDRESS_BYTES + 1]; /* where the others call it,
+						    if not there; "" */
 	bool cut_off; /* fresh reads fall back, strict ones fail */
 	uint64_t commit;
 	uint64_t applied;

@@ -108,6 +108,8 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 	if (!s->quorum) {
 		set_why(s, n);
 	}
+	set_text(s->listens, sizeof s->listens, n->listens);
+	set_text(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
 	set_text(s->repair, sizeof s->repair, n->damage);
 	s->repair_until = n->raft.proof;
 	s->joint = n->raft.joint;

@@ -87,6 +87,9 @@ static void set_words(json_t *object, const struct kv_status *status,
 	rc |= json_object_set_new(object, "disk_low",
 				  json_boolean(status->disk_low));
 	rc |= json_object_set_new(object, "full", json_boolean(status->full));
+	rc |= json_object_set_new(object, "listen", text_of(status->listens));
+	rc |= json_object_set_new(object, "called_at",
+				  text_of(status->elsewhere));
 	rc |= json_object_set_new(object, "repair", text_of(status->repair));
 	rc |= json_object_set_new(object, "members", members_of(status));
 	rc |= json_object_set_new(object, "joint", json_boolean(status->joint));

@@ -120,6 +120,17 @@ static const char *disk_word(const struct kv_status *status)
 			    : "ok";
 }
 
+static void listen_line(const struct kv_status *status, struct buffer *out)
+{
+	buffer_printf(out, "listen: %s",
+		      status->listens[0] != 0 ? status->listens : "none");
+	if (status->elsewhere[0] != 0) {
+		buffer_printf(out, " (but the cluster has this node at %s)",
+			      status->elsewhere);
+	}
+	buffer_printf(out, "\n");
+}
+
 static void repair_line(const struct kv_status *status, struct buffer *out)
 {
 	if (status->repair[0] == 0) {
@@ -171,6 +182,7 @@ void status_text_lines(const struct kv_status *status, enum kv_reads reads,
 	buffer_printf(out, "reads: %s%s\n", status_reads_word(reads),
 		      status->cut_off ? cut_off_text(status, reads) : "");
 	buffer_printf(out, "disk: %s\n", disk_word(status));
+	listen_line(status, out);
 	repair_line(status, out);
 	buffer_printf(out, "members: %zu\n", status->member_count);
 	for (size_t i = 0; i < status->member_count; i++) {

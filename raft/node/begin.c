@@ -217,7 +217,7 @@ static bool listen_for(struct node *n, const char *address)
 	bool listens = n->listening;
 
 	if (!listens && address[0] != 0 &&
-	    options_listen(address, &n->listen_fd, &problem) == 0) {
+	    listen_bind(n, address, &problem) == 0) {
 		accept_listen(n);
 		listens = true;
 	}

@@ -17,6 +17,7 @@
  *
  * drive.c   steps and acts               propose.c  the way of proposals
  * deliver.c committed entries            peer.c     a link: dialling
+ * listen.c  where this node listens
  * accept.c  links: being called          peers.c    all of them
  * begin.c   founding, start of the core  options.c  what was asked for
  * inbox.c   what other threads ask       publish.c  status
@@ -252,7 +253,11 @@ struct node {
 	struct identity identity;
 	struct wire_member configured[LIMIT_VOTERS]; /* --peers, by name */
 	size_t configured_count;
-	char listen[LIMIT_ADDRESS_BYTES + 1];
+	char listen[LIMIT_ADDRESS_BYTES + 1];  /* asked for; or "" */
+	bool listen_given;		       /* by itself, not in --peers */
+	char listens[LIMIT_ADDRESS_BYTES + 1]; /* where it does; or "" */
+	/* The cluster's address of it that this was said not to be; or "". */
+	char elsewhere[LIMIT_ADDRESS_BYTES + 1];
 	struct raft_config config;
 	uint32_t segment_bytes;
 	raft_index cut_tail; /* entries */
@@ -452,6 +457,17 @@ void peer_note(struct peer *p, const char *problem);
  * fails, unless it has ever heard a leader of its own. */
 void peer_is_foreign(struct peer *p, const char *problem);
 void peer_hand_on(struct peer *p); /* the founding record, if it needs it */
+
+/* listen.c */
+
+/* Bind address. STATUS_BUSY, STATUS_INVALID, ... */
+MUST_USE int listen_bind(struct node *n, const char *address,
+			 struct buffer *problem);
+/* Bind, if nothing is bound yet: where the cluster has this node, or as
+ * --peers has it. */
+MUST_USE int listen_as_known(struct node *n, struct buffer *problem);
+/* Say it once if the others call elsewhere; on the loop. */
+void listen_compare(struct node *n);
 
 /* accept.c */
 void accept_init(struct node *n);

@@ -322,17 +322,6 @@ static void free_node(struct node *n)
 	mem_free(n);
 }
 
-/* Without --peers a founded node listens where its cluster finds it. */
-static int listen_as_founded(struct node *n, struct buffer *problem)
-{
-	const struct wire_member *own = peers_own(n);
-
-	if (n->listen_fd >= 0 || own == NULL || own->address[0] == 0) {
-		return 0;
-	}
-	return options_listen(own->address, &n->listen_fd, problem);
-}
-
 /* Does the log say where that is? Else the state does, which is read later. */
 static bool knows_address(const struct node *n)
 {
@@ -340,6 +329,16 @@ static bool knows_address(const struct node *n)
 
 	log_state(n->log, &state);
 	return n->configs.index > 0 || state.base.index == 0;
+}
+
+/* One that has an identity may be called elsewhere than --peers says. */
+static bool is_known(const struct node *n)
+{
+	char *path = mem_printf("%s/identity", n->folder);
+	bool is_there = access(path, F_OK) == 0;
+
+	mem_free(path);
+	return is_there;
 }
 
 int node_open(const struct node_config *config, struct node **node,
@@ -358,8 +357,8 @@ int node_open(const struct node_config *config, struct node **node,
 	n->folder = mem_strdup(config->data);
 
 	rc = options_take(n, config, problem);
-	if (rc == 0 && n->listen[0] != 0) {
-		rc = options_listen(n->listen, &n->listen_fd, problem);
+	if (rc == 0 && n->listen[0] != 0 && (n->listen_given || !is_known(n))) {
+		rc = listen_bind(n, n->listen, problem);
 	}
 	if (rc == 0) {
 		rc = options_folder(n->folder, &made, problem);
@@ -368,7 +367,7 @@ int node_open(const struct node_config *config, struct node **node,
 		rc = open_data(n, config->name, problem);
 	}
 	if (rc == 0 && knows_address(n)) {
-		rc = listen_as_founded(n, problem);
+		rc = listen_as_known(n, problem);
 	}
 	if (rc != 0) {
 		if (made) {
@@ -623,7 +622,7 @@ int node_start(struct node *n, const struct node_state *state)
 	}
 	rc = members_start(n, state);
 	if (rc == 0) {
-		rc = listen_as_founded(n, &problem);
+		rc = listen_as_known(n, &problem);
 	}
 	if (problem.size > 0) {
 		log_error("%s", buffer_text(&problem));

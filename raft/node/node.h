@@ -87,7 +87,7 @@ struct node_client {
 struct node_config {
 	const char *name;
 	const char *data;	       /* folder, made 0700 if missing */
-	const char *listen;	       /* NULL: no listener */
+	const char *listen;	       /* NULL: listen.c decides */
 	const struct node_peer *peers; /* founding nodes, self included */
 	size_t peer_count;
 	/* HOST:PORT of a member that knows of this node, instead of peers; of
@@ -287,9 +287,12 @@ struct node_status {
 	struct raft_status raft;
 	uint8_t cluster[16];
 	bool founded;
-	bool joining;	   /* not founded, and waits to be let in */
-	bool asking;	   /* who answers at --join is not known yet, nor that
-			      nobody does */
+	bool joining; /* not founded, and waits to be let in */
+	bool asking;  /* who answers at --join is not known yet, nor that
+			 nobody does */
+	char listens[LIMIT_ADDRESS_BYTES + 1];	 /* "": nowhere */
+	char elsewhere[LIMIT_ADDRESS_BYTES + 1]; /* where the others call it,
+						    if not there; "" */
 	char waiting[256]; /* not founded or no quorum: why, in words */
 	raft_ms led; /* when a leader with a majority was last heard, or was
 			this node; 0: never since the start */

@@ -100,6 +100,7 @@ static int take_own(struct node *n, const struct node_config *config,
 			return STATUS_INVALID;
 		}
 		name_copy(n->listen, sizeof n->listen, config->listen);
+		n->listen_given = true;
 	} else if (own != NULL) {
 		name_copy(n->listen, sizeof n->listen, own->address);
 	}

@@ -81,14 +81,33 @@ static const struct wire_member *configured(const struct node *n,
 	return NULL;
 }
 
+/* Does --peers tell an address that the cluster had of it at first, and has no
+ * more? */
+static bool is_outdated(const struct node *n, const struct wire_member *given,
+			const char *address)
+{
+	const struct wire_member *then =
+		identity_member(&n->identity.founding, given->name);
+
+	return then != NULL && strcmp(then->address, given->address) == 0 &&
+	       strcmp(address, given->address) != 0;
+}
+
 /* A founded cluster knows its members; --peers only adds addresses to try,
- * which come first: whoever gave them has a reason. */
+ * which come first: whoever gave them has a reason, unless it is that nobody
+ * has changed them since the cluster was told of another. */
 static void set_address(struct node *n, struct peer *p, const char *address)
 {
-	const struct wire_member *own = configured(n, p->member.name);
-	const char *first = own != NULL ? own->address : address;
-	const char *other = strcmp(first, address) != 0 ? address : "";
+	const struct wire_member *given = configured(n, p->member.name);
+	const char *first = given != NULL && !is_outdated(n, given, address)
+				    ? given->address
+				    : address;
+	const char *other =
+		given != NULL && first == address ? given->address : address;
 
+	if (strcmp(first, other) == 0) {
+		other = "";
+	}
 	if (strcmp(p->member.address, first) == 0 &&
 	    strcmp(p->other, other) == 0) {
 		return;
@@ -96,8 +115,9 @@ static void set_address(struct node *n, struct peer *p, const char *address)
 	name_copy(p->member.address, sizeof p->member.address, first);
 	name_copy(p->other, sizeof p->other, other);
 	if (other[0] != 0) {
-		log_info("dialling %s at %s, which the cluster has at %s",
-			 p->member.name, first, other);
+		log_info("dialling %s at %s and at %s, the cluster has it at "
+			 "%s",
+			 p->member.name, first, other, address);
 	}
 	peer_moved(p);
 }
@@ -225,6 +245,7 @@ void peers_follow(struct node *n)
 			drop(n, i - 1); /* of --peers, and no member */
 		}
 	}
+	listen_compare(n);
 	n->dirty = true;
 }
 

@@ -271,6 +271,8 @@ void publish_status(struct node *n)
 	memcpy(s->cluster, n->identity.founding.cluster, sizeof s->cluster);
 	(void)snprintf(s->waiting, sizeof s->waiting, "%s",
 		       buffer_text(&waiting));
+	name_copy(s->listens, sizeof s->listens, n->listens);
+	name_copy(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
 	s->led = led_until(n, s->led);
 	s->damage[0] = 0;
 	if (n->raft.repairing) {

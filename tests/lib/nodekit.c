@@ -276,6 +276,7 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 	struct node_config config = {
 		.name = k->name,
 		.data = k->folder,
+		.listen = k->listen,
 		.peers = k->kit->peers,
 		.peer_count = k->kit->count,
 		.heartbeat_ms = 50, /* half the usual: tests wait less */

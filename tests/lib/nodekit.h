@@ -23,8 +23,9 @@ struct kit_node {
 	struct node *node; /* NULL: stopped */
 	raft_id id;
 	/* What it is started with; else all nodes as its peers. */
-	const char *join; /* an address */
-	bool alone;	  /* founds by itself, and listens */
+	const char *join;   /* an address */
+	bool alone;	    /* founds by itself, and listens */
+	const char *listen; /* --listen; NULL: not given */
 
 	pthread_mutex_t mutex; /* over all below */
 	pthread_cond_t changed;

@@ -18,6 +18,7 @@ static const struct kv_status healthy = {
 	.term = 3,
 	.leader = "n1",
 	.quorum = true,
+	.listens = "127.0.0.1:7001",
 	.commit = 20,
 	.applied = 18,
 	.last = 21,
@@ -72,6 +73,7 @@ static void a_healthy_leader_reads_line_by_line(void **state)
 		"quorum: yes\n"
 		"reads: fresh\n"
 		"disk: ok\n"
+		"listen: 127.0.0.1:7001\n"
 		"repair: none\n"
 		"members: 3\n"
 		"member: n1 127.0.0.1:7001 voter leader self\n"
@@ -116,6 +118,21 @@ static void without_a_quorum_it_says_why(void **state)
 	status_text_lines(&status, KV_READS_STRICT, &text);
 	assert_non_null(strstr(buffer_text(&text),
 			       "\nreads: strict (cut off: they fail)\n"));
+	buffer_deinit(&text);
+}
+
+static void whoever_is_called_elsewhere_says_so(void **state)
+{
+	struct kv_status status = healthy;
+	struct buffer text = {0};
+	(void)state;
+
+	strcpy(status.elsewhere, "127.0.0.1:8001");
+	status_text_lines(&status, KV_READS_FRESH, &text);
+
+	assert_non_null(strstr(buffer_text(&text),
+			       "\nlisten: 127.0.0.1:7001 (but the cluster has "
+			       "this node at 127.0.0.1:8001)\n"));
 	buffer_deinit(&text);
 }
 
@@ -319,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_leader_reads_line_by_line),
 		cmocka_unit_test(without_a_quorum_it_says_why),
+		cmocka_unit_test(whoever_is_called_elsewhere_says_so),
 		cmocka_unit_test(what_an_invitation_is_for_is_told),
 		cmocka_unit_test(before_founding_members_are_founding),
 		cmocka_unit_test(an_unknown_reason_still_names_the_quorum),
