@@ -84,7 +84,7 @@ static bool is_there(const struct node *n, raft_id id)
 
 	return id == n->identity.self ||
 	       (raft_peer(n->core, id, &status) == 0 && status.heard != 0 &&
-		n->now - status.heard <= n->config.election_ms);
+		n->now - status.heard < n->config.election_ms);
 }
 
 /* Would a majority of its voters answer? Else nothing would be committed any

@@ -224,7 +224,7 @@ static void hand_over(struct node *n, raft_id to)
 
 	if (to == 0 || n->core == NULL ||
 	    raft_peer(n->core, to, &status) != 0 || status.heard == 0 ||
-	    n->now - status.heard > n->config.election_ms ||
+	    n->now - status.heard >= n->config.election_ms ||
 	    status.match + HAND_OVER_ENTRIES < n->raft.commit) {
 		return;
 	}
