@@ -186,6 +186,7 @@ static struct kv_config config_of(struct daemon *d)
 		.timeout_ms = o->timeout_ms,
 		.session_ms = o->session_ms,
 		.snapshot_rate = o->snapshot_rate,
+		.only_loopback = !o->insecure,
 		.machine = &d->machine,
 		.failed = on_failed,
 		.locked = open_log,

@@ -420,6 +420,7 @@ static int prepare(const struct kv_config *config, const struct kv_below *below,
 	node.peers = peers;
 	node.peer_count = config->peer_count;
 	node.snapshot_rate = config->snapshot_rate;
+	node.only_loopback = config->only_loopback;
 	node.repair = repair;
 	node.join = config->join;
 	node.client = &kv_client;

@@ -34,6 +34,7 @@ struct kv_config {
 	const char *data;   /* folder; made 0700 if missing */
 	const char *listen; /* HOST:PORT; NULL: as the cluster or peers has it,
 			       a node alone has none */
+	bool only_loopback; /* never beyond, whatever the cluster calls it */
 	const struct kv_peer *peers; /* founding nodes, this one included */
 	size_t peer_count;	     /* 0 or 1: founds alone, at once */
 	const char *join; /* HOST:PORT of a member that knows this node; it

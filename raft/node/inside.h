@@ -339,6 +339,7 @@ struct node {
 	bool follow;	   /* links must follow another one */
 	struct snap *snap; /* NULL: no core yet */
 	uint64_t snapshot_rate;
+	bool only_loopback;
 
 	/* Scratch of one event. */
 	struct wire_message message;

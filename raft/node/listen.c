@@ -17,8 +17,18 @@
 
 int listen_bind(struct node *n, const char *address, struct buffer *problem)
 {
-	int rc = options_listen(address, &n->listen_fd, problem);
+	int rc;
 
+	if (n->only_loopback && !options_is_loopback(address)) {
+		buffer_printf(
+			problem,
+			"the cluster has this node at %s, which is open "
+			"to the network and not encrypted; say --insecure "
+			"if that network is trusted",
+			address);
+		return STATUS_DENIED;
+	}
+	rc = options_listen(address, &n->listen_fd, problem);
 	if (rc == 0) {
 		name_copy(n->listens, sizeof n->listens, address);
 	}

@@ -86,8 +86,10 @@ struct node_client {
 
 struct node_config {
 	const char *name;
-	const char *data;	       /* folder, made 0700 if missing */
-	const char *listen;	       /* NULL: listen.c decides */
+	const char *data;   /* folder, made 0700 if missing */
+	const char *listen; /* NULL: listen.c decides */
+	bool only_loopback; /* anywhere else it does not listen, whoever says so
+			     */
 	const struct node_peer *peers; /* founding nodes, self included */
 	size_t peer_count;
 	/* HOST:PORT of a member that knows of this node, instead of peers; of

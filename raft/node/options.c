@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "raft/node/options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -160,6 +162,7 @@ int options_take(struct node *n, const struct node_config *config,
 		.election_ms = config->election_ms,
 		.disk_stall_ms = config->disk_stall_ms,
 	};
+	n->only_loopback = config->only_loopback;
 	n->snapshot_rate = config->snapshot_rate != 0 ? config->snapshot_rate
 						      : LIMIT_SNAPSHOT_RATE;
 	if (n->config.heartbeat_ms == 0) {
@@ -225,6 +228,34 @@ static int bind_one(const struct addrinfo *at)
 	close(fd);
 	errno = on;
 	return -1;
+}
+
+static bool is_loopback(const struct addrinfo *at)
+{
+	const struct sockaddr_in6 *six = (const void *)at->ai_addr;
+	const struct sockaddr_in *four = (const void *)at->ai_addr;
+
+	return at->ai_family == AF_INET
+		       ? ntohl(four->sin_addr.s_addr) >> 24 == 127
+		       : IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+bool options_is_loopback(const char *text)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	struct address address;
+	bool is = true;
+
+	CHECK(address_parse(text, &address) == 0);
+	if (getaddrinfo(address.host, address.port, &hints, &list) != 0) {
+		return false;
+	}
+	for (struct addrinfo *at = list; at != NULL; at = at->ai_next) {
+		is = is && is_loopback(at);
+	}
+	freeaddrinfo(list);
+	return is;
 }
 
 int options_listen(const char *text, int *fd, struct buffer *problem)

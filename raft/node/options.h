@@ -15,6 +15,10 @@ MUST_USE int options_take(struct node *n, const struct node_config *config,
 MUST_USE int options_listen(const char *address, int *fd,
 			    struct buffer *problem);
 
+/* Does HOST:PORT, in all its addresses, name this machine to itself alone?
+ * Blocks while a name is resolved. */
+bool options_is_loopback(const char *address);
+
 /* Make the folder, 0700, if it is missing: then *made is set. Its name is
  * durable on return. */
 MUST_USE int options_folder(const char *path, bool *made,

@@ -282,6 +282,7 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 		.heartbeat_ms = 50, /* half the usual: tests wait less */
 		.election_ms = KIT_ELECTION_MS,
 		.snapshot_rate = k->kit->snapshot_rate,
+		.only_loopback = k->kit->only_loopback,
 		.repair = true,
 		.client = &client,
 		.context = k,

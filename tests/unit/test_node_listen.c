@@ -112,11 +112,31 @@ static void an_address_of_no_machine_here_gives_way_to_peers(void **state)
 	assert_string_equal(status_of(k).elsewhere, "192.0.2.1:7420");
 }
 
+/* A member address that another one gave must not open it to the network. */
+static void who_listens_on_loopback_only_is_not_called_beyond(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = GIVEN_MOVED_N2(kit, "0.0.0.0:7");
+	struct buffer problem = {0};
+
+	kit->only_loopback = true;
+	kit_start(k); /* it learns of it */
+	assert_true(kit_await_status(k, is_linked, 3));
+	kit_stop(k);
+
+	assert_int_equal(kit_open(k, &problem), STATUS_DENIED);
+	assert_non_null(strstr(buffer_text(&problem), "say --insecure"));
+	buffer_deinit(&problem);
+	k->node = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(GIVEN_FOUR,
 			 a_member_listens_where_its_cluster_calls_it),
+		KIT_TEST(GIVEN_FOUR,
+			 who_listens_on_loopback_only_is_not_called_beyond),
 		KIT_TEST(
 			GIVEN_FOUR,
 			peers_that_were_given_the_old_address_call_the_new_one),
