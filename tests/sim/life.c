@@ -475,12 +475,18 @@ void life_bury(void)
 	}
 }
 
+/* A full disk ends no member; who is none yet is told, and tries again. */
+static bool may_lack_room(const struct host *h)
+{
+	return h->id == 0 && h->foreign > 0;
+}
+
 NORETURN void life_fatal(const char *line)
 {
 	int node = task_current()->node;
 	struct host *h = &sim.hosts[node];
 
-	if (!h->may_end && !h->is_damaged) {
+	if (!h->may_end && !h->is_damaged && !may_lack_room(h)) {
 		sim_fail("%s ends itself: %s", h->name, line);
 	}
 	life_end(node, SIM_FATAL, line);
