@@ -227,7 +227,7 @@ void kit_init(struct kit *kit, size_t count)
 	strcpy(kit->root, "/tmp/raftfs-kit-XXXXXX");
 	CHECK(mkdtemp(kit->root) != NULL);
 	free_ports(count, ports);
-	kit->count = count;
+	kit->count = kit->made = count;
 	for (size_t i = 0; i < count; i++) {
 		struct kit_node *k = &kit->nodes[i];
 
@@ -257,7 +257,7 @@ static void remove_tree(const char *path)
 
 void kit_deinit(struct kit *kit)
 {
-	for (size_t i = 0; i < kit->count; i++) {
+	for (size_t i = 0; i < kit->made; i++) {
 		struct kit_node *k = &kit->nodes[i];
 
 		kit_stop(k);

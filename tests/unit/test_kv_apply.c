@@ -500,8 +500,7 @@ static size_t crash_after(struct entry **entries, size_t count, size_t kept,
 	GIVEN_REPLICA_ON(&r, disk);
 	apply_each(&r, entries, count);
 	commits = memdisk_unflushed(disk);
-	applier_deinit(&r.applier);
-	feed_deinit(&r.feed);
+	drop(&r);
 	memdisk_crash(disk, kept < commits ? kept : commits);
 	return commits;
 }

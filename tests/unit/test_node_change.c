@@ -556,6 +556,7 @@ static void a_leader_hands_over_when_it_is_told_to(void **state)
 	struct kit_node *other = other_than(kit, leader);
 
 	kit_propose(leader, 0, 1000, 100);
+	assert_true(kit_await(other, 1000)); /* who is far behind is none */
 	node_hand_over(leader->node, other->id);
 
 	assert_true(kit_await_status(leader, leads, other->id));

@@ -74,6 +74,9 @@ static void the_core_is_told_of_each_link_once(void **state)
 	assert_all_have(kit, 10);
 	up = count(&ear, "up");
 	down = count(&ear, "down");
+	for (size_t i = 0; i < kit->count; i++) {
+		kit_stop(&kit->nodes[i]); /* they read what is set back */
+	}
 	stop_listening(&ear);
 
 	assert_int_equal(down, 0);
