@@ -138,7 +138,6 @@ static uint64_t flush_patience(const struct kv *kv)
 /* Lock held. */
 static bool flush_due(const struct kv *kv)
 {
-
 	return kv->flush_failed || kv->flush_wanted ||
 	       kv->dirty_bytes >= KV_FLUSH_BYTES ||
 	       kv->dirty_entries >= kv->flush_entries ||

@@ -133,7 +133,7 @@ static void mark_dirty(struct kv *kv, uint64_t bytes, size_t count)
 	kv->dirty_entries += count;
 	kv->dirty_removed += kv->applier.removed;
 	if (kv->dirty_bytes >= KV_FLUSH_BYTES ||
-	    kv->dirty_entries >= KV_FLUSH_ENTRIES) {
+	    kv->dirty_entries >= kv->flush_entries) {
 		pthread_cond_signal(&kv->keeper_wake);
 	}
 }
