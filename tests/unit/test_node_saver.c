@@ -511,16 +511,22 @@ static void row_47_a_cut_does_not_pass_a_reset(void **state)
 	assert_holds(f);
 }
 
-static void row_47_a_reset_waits_until_the_disk_has_room(void **state)
+/* Four entries, and no room for more; the saver is to be started again. */
+static void fill(struct fixture *f)
 {
-	struct fixture *f = *state;
-	const struct raft_pos pos = {.index = 900, .term = 3};
-
 	stop(f);
 	for (raft_index i = 0; i < 4; i++) {
 		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
 	}
 	faultdisk_limit(f->kit.disk, 0);
+}
+
+static void row_47_a_reset_waits_until_the_disk_has_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_pos pos = {.index = 900, .term = 3};
+
+	fill(f);
 	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	saver_reset(f->saver, pos, on_reset);
 	logkit_reset(&f->model, pos);
@@ -538,11 +544,7 @@ static void row_47_a_cut_does_not_pass_a_reset_that_waits(void **state)
 	struct fixture *f = *state;
 	const struct raft_pos pos = {.index = 900, .term = 3};
 
-	stop(f);
-	for (raft_index i = 0; i < 4; i++) {
-		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
-	}
-	faultdisk_limit(f->kit.disk, 0);
+	fill(f);
 	f->room_at = 3;
 	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	saver_reset(f->saver, pos, on_reset);
@@ -560,11 +562,7 @@ static void row_47_a_saver_that_stops_drops_a_reset_without_room(void **state)
 	struct fixture *f = *state;
 	const struct raft_pos pos = {.index = 900, .term = 3};
 
-	stop(f);
-	for (raft_index i = 0; i < 4; i++) {
-		logkit_append(&f->kit, &f->model, 3, i, 1, 3500);
-	}
-	faultdisk_limit(f->kit.disk, 0);
+	fill(f);
 	f->room_at = UINT_MAX; /* never */
 	f->saver = saver_start(f->kit.log, NULL, on_done, on_cut, on_full, f);
 	saver_reset(f->saver, pos, on_reset);
