@@ -140,7 +140,7 @@ programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE)
 unit-list:
 	@echo $(UNIT_BINS)
 units: $(UNIT_BINS)
-check: ## unit tests, golden scripts, house rules: a minute, no root, network or FUSE
+check: ## unit tests, golden scripts, house rules: minutes, no root, network or FUSE
 	@$(RUN) check
 test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
 	@$(RUN) check sim asan tsan cluster posix docker fuzz

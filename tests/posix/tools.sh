@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 600
+# limit: 400
 # tools.sh - everyday tools on the mount of a node: a source tree of 2,000
 # files unpacked, copied, moved, searched, committed and edited. Each result
 # is compared with the same work in a local folder, and on all nodes.
