@@ -23,9 +23,10 @@ struct votes {
 
 struct member {
 	struct trail trail;
-	bool is_damaged; /* something rotted since it booted last */
-	bool is_mending; /* it has lost what it had, and is not whole yet */
-	bool is_alive;	 /* status is of this life */
+	bool is_damaged;   /* something rotted that no boot has read yet */
+	unsigned rot_life; /* in which it did: it may have read it before */
+	bool is_mending;   /* it has lost what it had, and is not whole yet */
+	bool is_alive;	   /* status is of this life */
 	struct raft_status status;
 	struct votes votes;
 	struct raft_hard told; /* the newest term, and the vote in it */
@@ -616,7 +617,9 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 			 (unsigned long)was.hard.term, (unsigned long)was.last,
 			 (unsigned long)was.commit);
 	}
-	m->is_damaged = false;
+	if (boot->repair != 0 || sim_life(node) > m->rot_life) {
+		m->is_damaged = false;
+	}
 	m->is_mending = boot->repair != 0;
 	m->is_alive = true;
 	m->ticket_count = 0;
@@ -687,4 +690,5 @@ void law_died(int node)
 void law_damaged(int node)
 {
 	law.member[node].is_damaged = true;
+	law.member[node].rot_life = sim_life(node);
 }
