@@ -100,7 +100,6 @@ struct peer {
 	bool guest;	  /* of this cluster, but no member as far as is known
 			     here: it may know better */
 	bool seed;	  /* --join: whoever answers there */
-	raft_index knows; /* the newest configuration it had when it called */
 	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */
 	uint64_t links;	  /* connections that were either half, ever */
