@@ -18,6 +18,7 @@ static struct {
 	struct config settled; /* the newest that is known to be committed */
 	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
 	raft_id stays[SIM_NODES_MAX]; /* its removal was refused; 0: not */
+	raft_id goes[SIM_NODES_MAX];  /* its removal was said to be done */
 	raft_id been[SIM_NODES_MAX];  /* it was seen as a member; 0: not */
 } atlas;
 
@@ -186,8 +187,15 @@ bool atlas_leaves(int node)
 
 void atlas_answered(int node, bool refused)
 {
+	raft_id id = sim.hosts[node].id;
+
 	atlas.leaves_until[node] = 0;
-	atlas.stays[node] = refused ? sim.hosts[node].id : 0;
+	if (!refused) {
+		atlas.goes[node] = id;
+	}
+	/* A joint configuration that is committed is left at some time, whoever
+	 * asks, and of whom, until then. */
+	atlas.stays[node] = refused && atlas.goes[node] != id ? id : 0;
 }
 
 /* Of the nodes that are being removed, those of the nth set are gone; false:
