@@ -288,7 +288,7 @@ static void on_peer(struct node *n, struct conn *c, const struct frame *frame)
 		begin_denied(n, c, NULL);
 		return;
 	case WIRE_CHANGE:
-		change_asked(n, p->member.id, &n->message.change);
+		lead_asked(n, p->member.id, &n->message.change);
 		return;
 	case WIRE_CHANGED:
 		change_answered(n, &n->message.changed);
