@@ -96,6 +96,7 @@ static void welcome(struct node *n, struct conn *c,
 		conn_close(p->in, STATUS_ENDED, "replaced by a newer one");
 	}
 	p->in = c;
+	p->stale = false;
 	p->links++;
 	p->owed = false; /* all that it proposed is offered again */
 	p->boot = hello->boot;

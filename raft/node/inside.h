@@ -101,6 +101,7 @@ struct peer {
 	bool guest;	  /* of this cluster, but no member as far as is known
 			     here: it may know better */
 	bool seed;	  /* --join: whoever answers there */
+	bool stale;	  /* it has not called since it is a guest */
 	raft_index knows; /* the newest configuration it had when it called */
 	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */

@@ -117,6 +117,8 @@ static struct wire_config *draft_of(struct node *n, bool *begun)
 	return &n->draft;
 }
 
+/* A link of when it was a member may be up although it is gone, with its disk:
+ * who is there calls again. */
 static bool bind_callers(struct node *n, bool *begun)
 {
 	bool changed = false;
@@ -125,9 +127,14 @@ static bool bind_callers(struct node *n, bool *begun)
 		const struct peer *p = n->peers[i];
 		const char *name = p->member.name;
 
-		if (p->guest && p->in != NULL &&
-		    config_invited(&n->configs.now, name) != NULL &&
-		    config_bind(draft_of(n, begun), name, p->member.id) == 0) {
+		if (!p->guest || p->in == NULL ||
+		    config_invited(&n->configs.now, name) == NULL) {
+			continue;
+		}
+		if (p->stale) {
+			conn_close(p->in, STATUS_ENDED, "it is to call again");
+		} else if (config_bind(draft_of(n, begun), name,
+				       p->member.id) == 0) {
 			changed = true;
 		}
 	}

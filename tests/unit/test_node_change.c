@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "raft/node/clock.h"
+#include "tests/lib/caller.h"
 #include "tests/lib/nodetest.h"
 
 /* --- Given -----------------------------------------------------------------
@@ -259,6 +260,32 @@ static void a_wiped_node_is_replaced_under_its_name(void **state)
 	kit_stop(first);
 	kit_propose(k, 500, 10, 100);
 	assert_true(kit_await(k, 510));
+}
+
+/* Its machine has gone without a word: to the leader its link is up. */
+static void a_name_is_not_bound_to_who_was_cut_off(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	struct kit_node *leader;
+	struct buffer hello = {0};
+	int fd;
+
+	GIVEN_CLUSTER(kit);
+	kit_stop(k);
+	leader = kit_leader(kit);
+	fd = caller_dial(leader);
+	caller_hello(k, leader, &hello);
+	caller_say(fd, buffer_bytes(&hello));
+	assert_int_equal(
+		kit_change(leader, NODE_REMOVE, "n3", NULL, NULL, false), 0);
+	add(leader, k, false);
+	assert_true(caller_is_closed(fd)); /* and called again by nobody */
+
+	kit_wipe(k);
+	join(k, leader);
+	assert_true(kit_await_members(k, "n1:voter n2:voter n3:voter"));
+	buffer_deinit(&hello);
 }
 
 static void a_dead_node_is_replaced_by_another_name(void **state)
@@ -644,6 +671,7 @@ int main(void)
 			GIVEN_TWO,
 			a_learner_reads_and_writes_and_stays_one_until_promoted),
 		KIT_TEST(GIVEN_THREE, a_wiped_node_is_replaced_under_its_name),
+		KIT_TEST(GIVEN_THREE, a_name_is_not_bound_to_who_was_cut_off),
 		KIT_TEST(GIVEN_FIVE, a_dead_node_is_replaced_by_another_name),
 		KIT_TEST(GIVEN_THREE, a_member_that_moved_is_called_there),
 		KIT_TEST(GIVEN_TWO, who_was_not_added_is_told_the_command),
