@@ -42,7 +42,7 @@ TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest m
 	treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
-UNIT_BASE = base_bytes base_folder base_frame base_log
+UNIT_BASE = base_bytes base_folder base_frame base_log base_status
 UNIT_PROTO = proto_codec
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random \
 	raft_read raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
