@@ -105,6 +105,7 @@ int marker_save(int folder, const char *data, const struct marker *m,
 	if (write_synced(folder, next, buffer_bytes(&file)) != 0 ||
 	    renameat(folder, next, folder, name) != 0 || fsync(folder) != 0) {
 		rc = status_failed(problem, "write", path);
+		(void)unlinkat(folder, next, 0);
 	}
 	buffer_deinit(&file);
 	mem_free(path);
