@@ -23,7 +23,7 @@ PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random \
 	read repair replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address admit alone begin change clock config configs conn \
-	cut deliver disk drive entry found identity inbox listen log log_cut log_open log_read \
+	cut deliver disk drive entry found identity inbox lead listen log log_cut log_open log_read \
 	log_reset log_spare mark members mend node options peer peers promise propose publish \
 	reserve saver segment snap snap_copy snap_intake snap_pace snap_receive snap_send \
 	snap_stage snap_stream snap_wire snap_wire_decode snap_work tail trace wire wire_decode)
@@ -42,7 +42,7 @@ TESTLIB = $(call room,tests/lib,caller faultdisk faultdisk_file logkit logtest m
 	treemodel_ops)
 
 # Unit tests: tests/unit/test_<room>_<file>.c, linked with what the room may see.
-UNIT_BASE = base_bytes base_folder base_frame base_log
+UNIT_BASE = base_bytes base_folder base_frame base_log base_status
 UNIT_PROTO = proto_codec
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random \
 	raft_read raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer

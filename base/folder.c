@@ -16,26 +16,6 @@
 
 enum { DEPTH_MAX = 8 };
 
-static int status_of_errno(void)
-{
-	switch (errno) {
-	case ENOSPC:
-	case EDQUOT:
-		return STATUS_NO_SPACE;
-	case ENOENT:
-		return STATUS_NOT_FOUND;
-	case EEXIST:
-	case ENOTEMPTY:
-		return STATUS_EXISTS;
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		return STATUS_DENIED;
-	default:
-		return STATUS_IO;
-	}
-}
-
 /* Close without losing the errno of what failed before. */
 static void close_fd(int fd)
 {
@@ -51,10 +31,10 @@ int folder_sync(const char *path)
 	int rc = 0;
 
 	if (fd < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	if (fsync(fd) != 0) {
-		rc = status_of_errno();
+		rc = status_of_errno(errno);
 	}
 	close_fd(fd);
 	return rc;
@@ -79,7 +59,7 @@ int folder_sync_name(const char *path)
 int folder_make(const char *path)
 {
 	return mkdir(path, 0700) == 0 ? folder_sync_name(path)
-				      : status_of_errno();
+				      : status_of_errno(errno);
 }
 
 int folder_move(const char *from, const char *to)
@@ -87,7 +67,7 @@ int folder_move(const char *from, const char *to)
 	int rc;
 
 	if (rename(from, to) != 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	rc = folder_sync_name(to);
 	return rc == 0 ? folder_sync_name(from) : rc;
@@ -106,7 +86,7 @@ static int empty(int fd, int depth)
 	int rc = 0;
 
 	if (dir == NULL) {
-		rc = status_of_errno();
+		rc = status_of_errno(errno);
 		close_fd(fd);
 		return rc;
 	}
@@ -117,14 +97,15 @@ static int empty(int fd, int depth)
 			continue;
 		}
 		if (errno != EISDIR || depth == DEPTH_MAX) {
-			rc = status_of_errno();
+			rc = status_of_errno(errno);
 			break;
 		}
 		inner = openat(fd, d->d_name,
 			       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		rc = inner < 0 ? status_of_errno() : empty(inner, depth + 1);
+		rc = inner < 0 ? status_of_errno(errno)
+			       : empty(inner, depth + 1);
 		if (rc == 0 && unlinkat(fd, d->d_name, AT_REMOVEDIR) != 0) {
-			rc = status_of_errno();
+			rc = status_of_errno(errno);
 		}
 	}
 	closedir(dir);
@@ -137,11 +118,11 @@ static int remove_now(const char *path)
 	int rc;
 
 	if (fd < 0) {
-		return errno == ENOENT ? 0 : status_of_errno();
+		return errno == ENOENT ? 0 : status_of_errno(errno);
 	}
 	rc = empty(fd, 0);
 	if (rc == 0 && rmdir(path) != 0) {
-		rc = status_of_errno();
+		rc = status_of_errno(errno);
 	}
 	return rc;
 }
@@ -152,7 +133,7 @@ int folder_remove(const char *path)
 	int rc = remove_now(gone); /* of a removal cut short */
 
 	if (rc == 0 && rename(path, gone) != 0) {
-		rc = errno == ENOENT ? 0 : status_of_errno();
+		rc = errno == ENOENT ? 0 : status_of_errno(errno);
 	} else if (rc == 0) {
 		rc = folder_sync_name(gone);
 		rc = rc == 0 ? remove_now(gone) : rc;
@@ -170,7 +151,7 @@ int folder_list(const char *path,
 	int rc = 0;
 
 	if (dir == NULL) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	errno = 0;
 	while ((d = readdir(dir)) != NULL) {
@@ -180,7 +161,7 @@ int folder_list(const char *path,
 		errno = 0;
 	}
 	if (errno != 0) {
-		rc = status_of_errno();
+		rc = status_of_errno(errno);
 	}
 	closedir(dir);
 	return rc;
@@ -191,7 +172,7 @@ int folder_space(const char *path, uint64_t *unused, uint64_t *total)
 	struct statvfs s;
 
 	if (statvfs(path, &s) != 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	*unused = (uint64_t)s.f_bavail * s.f_frsize;
 	*total = (uint64_t)s.f_blocks * s.f_frsize;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/status.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
 #include "base/check.h"
 
 static const char *const texts[] = {
@@ -35,4 +39,38 @@ const char *status_text(int status)
 		return "no such status";
 	}
 	return texts[-status];
+}
+
+int status_of_errno(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return STATUS_NOT_FOUND;
+	case ENOSPC:
+	case EDQUOT:
+		return STATUS_NO_SPACE;
+	case EADDRNOTAVAIL:
+		return STATUS_INVALID;
+	case EEXIST:
+	case ENOTEMPTY:
+		return STATUS_EXISTS;
+	case EADDRINUSE:
+	case EWOULDBLOCK: /* of flock() */
+		return STATUS_BUSY;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return STATUS_DENIED;
+	default:
+		return STATUS_IO;
+	}
+}
+
+int status_failed(struct buffer *problem, const char *what, const char *name)
+{
+	int error = errno;
+
+	buffer_printf(problem, "cannot %s %s: %s", what, name, strerror(error));
+	errno = error;
+	return status_of_errno(error);
 }

@@ -2,11 +2,14 @@
 /* status.h - the one list of reasons why something was refused or failed.
  *
  * Functions of every room below fs/ return 0 or one of these, which are
- * negative; errno is known only in fs/ and inside wrappers of system calls.
+ * negative; errno is known only in fs/ and inside wrappers of system calls,
+ * which make one of these of it.
  * What happened to a replicated operation (a name exists, ...) is not an
  * error but data in its result. */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
+
+struct buffer;
 
 enum status {
 	STATUS_OK = 0,
@@ -44,5 +47,10 @@ enum status {
 
 /* A short lower-case phrase for a person: "not the leader". Never NULL. */
 const char *status_text(int status);
+/* Why a system call failed; STATUS_IO for all that has no status of its own. */
+int status_of_errno(int error);
+/* The same of errno, which stays, after "cannot WHAT NAME: REASON" for a
+ * person. */
+int status_failed(struct buffer *problem, const char *what, const char *name);
 
 #endif

@@ -11,8 +11,8 @@
  *
  * The file `unfinished` stands in the data folder from before the first change
  * until after the last: a daemon does not start on it. A recovery that was cut
- * short is simply done again; a restoration has harmed nothing but an empty
- * folder. */
+ * short is simply done again. A restoration that fails leaves the folder empty,
+ * as it was; one that was cut short has harmed nothing but that. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -202,6 +202,37 @@ static void count_name(void *context, const char *name)
 	}
 }
 
+static void add_name(void *context, const char *name)
+{
+	if (strcmp(name, "lost+found") != 0 &&
+	    strcmp(name, "unfinished") != 0) {
+		buffer_append(context, name, strlen(name) + 1);
+	}
+}
+
+/* The folder was empty, and `unfinished` keeps daemons out, for good if not all
+ * can be removed. */
+static void undo(const char *data)
+{
+	struct buffer names = {0};
+	struct buffer unsaid = {0};
+	int rc = folder_list(data, add_name, &names);
+
+	for (size_t at = 0; rc == 0 && at < names.size;) {
+		const char *name = (const char *)names.data + at;
+		char *path = mem_printf("%s/%s", data, name);
+
+		rc = unlink(path) == 0 ? 0 : folder_remove(path);
+		at += strlen(name) + 1;
+		mem_free(path);
+	}
+	if (rc == 0) {
+		(void)finish(data, &unsaid);
+	}
+	buffer_deinit(&names);
+	buffer_deinit(&unsaid);
+}
+
 static int make_folder(const char *data, struct buffer *problem)
 {
 	size_t count = 0;
@@ -270,42 +301,50 @@ static int check_applied(const struct kv *kv, const struct archive *a,
 	return STATUS_CORRUPT;
 }
 
-int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
-		  const char *file, struct kv_backup_info *info,
-		  struct buffer *problem)
+/* Around the state that was placed. */
+static int restore(const struct kv_config *config, const struct kv_below *below,
+		   const struct archive *a, struct buffer *problem)
 {
 	struct kv_config lonely = alone(config);
 	const char *address = address_of(config);
-	struct archive a = {.index = 0};
 	struct kv *kv;
-	int rc = make_folder(config->data, problem);
+	int rc = kv_prepare(&lonely, below, false, &kv, problem);
 
-	if (rc == 0) {
-		rc = begin(config->data, problem);
-	}
-	if (rc == 0) {
-		rc = place_state(config->data, file, &a, problem);
-		if (rc != 0) { /* nothing has begun: it is empty again */
-			struct buffer unsaid = {0};
-
-			(void)finish(config->data, &unsaid);
-			buffer_deinit(&unsaid);
-		}
-	}
-	if (rc == 0) {
-		rc = kv_prepare(&lonely, below, false, &kv, problem);
-	}
 	if (rc != 0) {
 		return rc;
 	}
-	rc = check_applied(kv, &a, problem);
+	rc = check_applied(kv, a, problem);
 	if (rc == 0) {
 		rc = begin_alone(kv, address != NULL ? address : "", problem);
 	}
 	kv_drop(kv);
-	if (rc == 0) {
-		rc = finish(config->data, problem);
+	return rc == 0 ? finish(config->data, problem) : rc;
+}
+
+int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
+		  const char *file, struct kv_backup_info *info,
+		  struct buffer *problem)
+{
+	struct archive a = {.index = 0};
+	struct buffer unsaid = {0};
+	int rc = make_folder(config->data, problem);
+
+	if (rc != 0) {
+		return rc;
 	}
+	rc = begin(config->data, problem);
+	if (rc == 0) {
+		rc = place_state(config->data, file, &a, problem);
+	}
+	if (rc == 0) {
+		rc = restore(config, below, &a, problem);
+	}
+	if (rc == STATUS_EXISTS) { /* another node has come to be there */
+		(void)finish(config->data, &unsaid);
+	} else if (rc != 0 && rc != STATUS_BUSY) {
+		undo(config->data);
+	}
+	buffer_deinit(&unsaid);
 	describe(&a, info);
 	return rc;
 }

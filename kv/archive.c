@@ -29,19 +29,6 @@ enum part { PART_BEGIN = 1, PART_FILE, PART_DATA, PART_END };
 static_assert((int)kv_Backup_size <= (int)RECORD_BYTES_MAX, "it fits");
 static_assert((int)kv_BackupFile_size <= (int)RECORD_BYTES_MAX, "it fits");
 
-/* Errno as a status, with the line. */
-static int failure(struct buffer *problem, const char *what, const char *path)
-{
-	int error = errno;
-
-	buffer_printf(problem, "cannot %s %s: %s", what, path, strerror(error));
-	return error == ENOENT	 ? STATUS_NOT_FOUND
-	       : error == EACCES ? STATUS_DENIED
-	       : error == ENOSPC ? STATUS_NO_SPACE
-	       : error == EEXIST ? STATUS_EXISTS
-				 : STATUS_IO;
-}
-
 /* --- Writing -------------------------------------------------------------- */
 
 struct writer {
@@ -65,7 +52,7 @@ static int write_all(struct writer *w, const uint8_t *data, size_t size)
 			continue;
 		}
 		if (written < 0) {
-			return failure(w->problem, "write", w->path);
+			return status_failed(w->problem, "write", w->path);
 		}
 		data += written;
 		size -= (size_t)written;
@@ -130,7 +117,7 @@ static int write_content(struct writer *w, int fd, const char *path,
 		}
 		if (got <= 0) {
 			errno = got == 0 ? EIO : errno; /* it got shorter */
-			return failure(w->problem, "read", path);
+			return status_failed(w->problem, "read", path);
 		}
 		buffer_grow(&w->frame, (size_t)got);
 		size -= (size_t)got;
@@ -149,7 +136,7 @@ static int write_file(struct writer *w, const char *name)
 
 	CHECK(strlen(name) < sizeof record.name);
 	if (fd < 0 || fstat(fd, &at) != 0) {
-		rc = failure(w->problem, "open", path);
+		rc = status_failed(w->problem, "open", path);
 	}
 	if (rc == 0) {
 		memcpy(record.name, name, strlen(name));
@@ -181,7 +168,7 @@ static int write_parts(struct writer *w)
 	int rc = folder_list(w->folder, add_name, &w->names);
 
 	if (rc != 0) {
-		return failure(w->problem, "read", w->folder);
+		return status_failed(w->problem, "read", w->folder);
 	}
 	rc = write_all(w, (const uint8_t *)magic, sizeof magic);
 	if (rc == 0) {
@@ -198,7 +185,7 @@ static int write_parts(struct writer *w)
 		rc = write_record(w, PART_END, kv_BackupEnd_fields, &end);
 	}
 	if (rc == 0 && fsync(w->fd) != 0) {
-		rc = failure(w->problem, "write", w->path);
+		rc = status_failed(w->problem, "write", w->path);
 	}
 	return rc;
 }
@@ -233,14 +220,15 @@ static int put_in_place(const char *partial, const char *path,
 	int rc = check_place(path, problem);
 
 	if (rc == 0 && rename(partial, path) != 0) {
-		rc = failure(problem, "make", path);
+		rc = status_failed(problem, "make", path);
 	}
 	if (rc != 0) {
 		(void)unlink(partial);
 		return rc;
 	}
-	return folder_sync_name(path) == 0 ? 0
-					   : failure(problem, "write", path);
+	return folder_sync_name(path) == 0
+		       ? 0
+		       : status_failed(problem, "write", path);
 }
 
 /* One that is there is of an earlier try, whosever mode it has. */
@@ -253,7 +241,7 @@ static int open_partial(const char *partial, struct buffer *problem, int *fd)
 	}
 	(void)unlink(partial);
 	*fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return *fd >= 0 ? 0 : failure(problem, "make", partial);
+	return *fd >= 0 ? 0 : status_failed(problem, "make", partial);
 }
 
 int archive_save(const char *path, const char *folder, struct archive *a,
@@ -328,7 +316,7 @@ static int read_all(struct reader *r, uint8_t *data, size_t size)
 			continue;
 		}
 		if (got < 0) {
-			return failure(r->problem, "read", r->path);
+			return status_failed(r->problem, "read", r->path);
 		}
 		if (got == 0) {
 			return damage(r, "it ends too early");
@@ -427,7 +415,7 @@ static int close_file(struct reader *r)
 	}
 	if (r->out >= 0) {
 		if (fsync(r->out) != 0) {
-			rc = failure(r->problem, "write", r->out_name);
+			rc = status_failed(r->problem, "write", r->out_name);
 		}
 		close(r->out);
 		r->out = -1;
@@ -458,7 +446,7 @@ static int open_file(struct reader *r)
 		r->out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			      0600);
 		if (r->out < 0) {
-			rc = failure(r->problem, "make", path);
+			rc = status_failed(r->problem, "make", path);
 		}
 		mem_free(path);
 	}
@@ -477,7 +465,7 @@ static int take_data(struct reader *r)
 		ssize_t written = write(r->out, data.data, data.size);
 
 		if (written < 0 && errno != EINTR) {
-			return failure(r->problem, "write", r->out_name);
+			return status_failed(r->problem, "write", r->out_name);
 		}
 		if (written > 0) {
 			data = bytes_of(data.data + written,
@@ -536,10 +524,10 @@ int archive_load(const char *path, const char *into, struct archive *a,
 
 	r.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (r.fd < 0) {
-		return failure(problem, "read", path);
+		return status_failed(problem, "read", path);
 	}
 	if (into != NULL && folder_make(into) != 0) {
-		rc = failure(problem, "make", into);
+		rc = status_failed(problem, "make", into);
 		close(r.fd);
 		return rc;
 	}
@@ -551,7 +539,7 @@ int archive_load(const char *path, const char *into, struct archive *a,
 	close(r.fd);
 	mem_free(r.bytes);
 	if (rc == 0 && into != NULL && folder_sync(into) != 0) {
-		rc = failure(problem, "write", into);
+		rc = status_failed(problem, "write", into);
 	}
 	if (rc != 0 && into != NULL) {
 		(void)folder_remove(into); /* V3 */

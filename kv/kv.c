@@ -547,10 +547,22 @@ static void end_waiting(struct kv *kv)
 	barriers_tell(&barriers);
 }
 
-void kv_close(struct kv *kv)
+/* What is not flushed, the next start applies from the log once more. */
+static void flush_last(struct kv *kv)
 {
 	struct buffer problem = {0};
+	int rc = kv_flush(kv, &problem);
 
+	if (rc == STATUS_NO_SPACE) {
+		log_warn("%s; nothing is lost", buffer_text(&problem));
+	} else if (rc != 0) {
+		log_error("%s", buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+}
+
+void kv_close(struct kv *kv)
+{
 	end_session(kv);
 	atomic_store(&kv->ending, true);
 	kv_backup_interrupt(kv);
@@ -561,9 +573,6 @@ void kv_close(struct kv *kv)
 	 * the node, which finishes its saves: as long as the disk takes. */
 	end_waiting(kv);
 	node_stop(kv->node);
-	if (kv_flush(kv, &problem) != 0) {
-		log_error("%s", buffer_text(&problem));
-	}
-	buffer_deinit(&problem);
+	flush_last(kv);
 	kv_free(kv);
 }

@@ -250,7 +250,7 @@ struct kv_status {
 			       "joining" ... */
 	uint64_t term;
 	char leader[LIMIT_NODE_NAME_BYTES + 1]; /* empty: unknown */
-	bool quorum;	     /* a leader with a majority is known */
+	bool quorum;	     /* a leader with a majority answers */
 	char why[256];	     /* when not: "no quorum: " and the reason */
 	uint64_t led_ms_ago; /* a leader with a majority was heard;
 				UINT64_MAX: never since the start */

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,17 +14,6 @@
 #include "proto/kv.pb.h"
 
 enum { MARKER_BYTES_MAX = 128, MARKER_KIND = 1 };
-
-static int failure(struct buffer *problem, const char *what, const char *path)
-{
-	int error = errno;
-
-	buffer_printf(problem, "cannot %s %s: %s", what, path, strerror(error));
-	return error == ENOENT	 ? STATUS_NOT_FOUND
-	       : error == EACCES ? STATUS_DENIED
-	       : error == ENOSPC ? STATUS_NO_SPACE
-				 : STATUS_IO;
-}
 
 static int parse(struct bytes file, struct marker *m)
 {
@@ -62,7 +50,7 @@ int marker_load(int folder, const char *data, struct marker *m,
 	if (fd < 0 && errno == ENOENT) {
 		rc = STATUS_NOT_FOUND;
 	} else if (size < 0) {
-		rc = failure(problem, "read", path);
+		rc = status_failed(problem, "read", path);
 	} else {
 		rc = parse(bytes_of(bytes, (size_t)size), m);
 		if (rc != 0) {
@@ -116,7 +104,8 @@ int marker_save(int folder, const char *data, const struct marker *m,
 	errno = 0;
 	if (write_synced(folder, next, buffer_bytes(&file)) != 0 ||
 	    renameat(folder, next, folder, name) != 0 || fsync(folder) != 0) {
-		rc = failure(problem, "write", path);
+		rc = status_failed(problem, "write", path);
+		(void)unlinkat(folder, next, 0);
 	}
 	buffer_deinit(&file);
 	mem_free(path);

@@ -55,11 +55,12 @@ static void set_member(struct kv_member *m, const struct node_member *n,
 					   : 0;
 }
 
-static bool has_quorum(const struct node_status *n, uint64_t now)
+/* Who is cut off knows it before the silence has been long enough. */
+static bool has_quorum(const struct node_status *n, bool cut_off, uint64_t now)
 {
 	const struct raft_status *r = &n->raft;
 
-	if (!n->founded || r->leader == 0) {
+	if (!n->founded || r->leader == 0 || cut_off) {
 		return false;
 	}
 	if (r->role == RAFT_LEADER) {
@@ -74,8 +75,8 @@ static void set_why(struct kv_status *s, const struct node_status *n)
 
 	if (why[0] == '\0') {
 		why = n->raft.role == RAFT_LEADER
-			      ? "this leader hears no majority of the voters"
-			      : "no leader with a majority is heard";
+			      ? "no majority of the voters answers this leader"
+			      : "no leader with a majority answers";
 	}
 	snprintf(s->why, sizeof s->why, "%s%.240s",
 		 strncmp(why, "no quorum", 9) != 0 ? "no quorum: " : "", why);
@@ -104,10 +105,6 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 			: n->led < now ? now - n->led
 				       : 0;
 	s->asking = n->asking;
-	s->quorum = has_quorum(n, now);
-	if (!s->quorum) {
-		set_why(s, n);
-	}
 	set_text(s->listens, sizeof s->listens, n->listens);
 	set_text(s->elsewhere, sizeof s->elsewhere, n->elsewhere);
 	set_text(s->repair, sizeof s->repair, n->damage);
@@ -127,19 +124,26 @@ static void set_node(struct kv_status *s, const struct node_status *n,
 void kv_status(struct kv *kv, struct kv_status *status)
 {
 	struct node_status *node = mem_zalloc(sizeof *node);
+	uint64_t now = kv_now_ms();
+	bool cut_off;
 
 	*status = (struct kv_status){0};
 	node_status(kv->node, node);
 	set_text(status->name, sizeof status->name, kv->name);
-	set_node(status, node, kv_now_ms());
-	mem_free(node);
+	set_node(status, node, now);
 	status->state_bytes = kv->store->ops->bytes(kv->store);
 	status->applied = atomic_load(&kv->applied);
 	pthread_mutex_lock(&kv->lock);
-	status->cut_off = kv->barriers.cut_off || kv->barriers.behind;
+	cut_off = kv->barriers.cut_off;
+	status->cut_off = cut_off || kv->barriers.behind;
 	status->disk_low = node_space_low(kv->node);
 	status->full = kv->full;
 	status->session = kv->proposals.usable ? kv->proposals.session : 0;
 	status->proposals = kv->proposals.count;
 	pthread_mutex_unlock(&kv->lock);
+	status->quorum = has_quorum(node, cut_off, now);
+	if (!status->quorum) {
+		set_why(status, node);
+	}
+	mem_free(node);
 }

@@ -565,35 +565,19 @@ static int opened(struct rocks *r, const char *path, char *error,
 	return 0;
 }
 
-static int folder_status(void)
-{
-	switch (errno) {
-	case EACCES:
-		return STATUS_DENIED;
-	case ENOSPC:
-		return STATUS_NO_SPACE;
-	case EWOULDBLOCK:
-		return STATUS_BUSY;
-	default:
-		return STATUS_IO;
-	}
-}
-
 /* Make it if need be, and lock it. */
 static int open_folder(const char *path, int *folder, struct buffer *problem)
 {
 	int status;
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-		buffer_printf(problem, "cannot make the folder %s: %s", path,
-			      strerror(errno));
-		return folder_status();
+		return status_failed(problem, "make the folder", path);
 	}
 	*folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*folder >= 0 && flock(*folder, LOCK_EX | LOCK_NB) == 0) {
 		return 0;
 	}
-	status = folder_status();
+	status = status_of_errno(errno);
 	buffer_printf(problem, "cannot open the folder %s: %s", path,
 		      status == STATUS_BUSY ? status_text(status)
 					    : strerror(errno));

@@ -22,8 +22,9 @@
  * earlier life, which may still raise the match, let nothing be committed that
  * the proof does not cover.
  *
- * The leader's count: while a member is being repaired only what it has said
- * since is its match, so nothing more is committed by what it had. */
+ * The leader's count: it forgets the match when it hears the number, so that
+ * what is lost counts no more, and is sent again. Should a late reply let some
+ * of it count once more, that is below the proof, as above. */
 #include "raft/state.h"
 
 bool repair_is_on(const struct raft *r)

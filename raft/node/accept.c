@@ -96,6 +96,7 @@ static void welcome(struct node *n, struct conn *c,
 		conn_close(p->in, STATUS_ENDED, "replaced by a newer one");
 	}
 	p->in = c;
+	p->stale = false;
 	p->links++;
 	p->owed = false; /* all that it proposed is offered again */
 	p->boot = hello->boot;
@@ -287,7 +288,7 @@ static void on_peer(struct node *n, struct conn *c, const struct frame *frame)
 		begin_denied(n, c, NULL);
 		return;
 	case WIRE_CHANGE:
-		change_asked(n, p->member.id, &n->message.change);
+		lead_asked(n, p->member.id, &n->message.change);
 		return;
 	case WIRE_CHANGED:
 		change_answered(n, &n->message.changed);

@@ -26,25 +26,6 @@ struct disk_file {
 	int fd;
 };
 
-static int status_of_errno(void)
-{
-	switch (errno) {
-	case ENOSPC:
-	case EDQUOT:
-		return STATUS_NO_SPACE;
-	case ENOENT:
-		return STATUS_NOT_FOUND;
-	case EEXIST:
-		return STATUS_EXISTS;
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		return STATUS_DENIED;
-	default:
-		return STATUS_IO;
-	}
-}
-
 int disk_replace(struct disk *d, const char *name, const char *beside,
 		 struct bytes data)
 {
@@ -78,7 +59,7 @@ const char *disk_status_text(int rc)
 
 static int status_of(int result)
 {
-	return result < 0 ? status_of_errno() : 0;
+	return result < 0 ? status_of_errno(errno) : 0;
 }
 
 static int folder_fd(struct disk *d)
@@ -93,7 +74,7 @@ static int file_open(struct disk *d, const char *name, bool create,
 	int fd = openat(folder_fd(d), name, flags, 0600);
 
 	if (fd < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	*file = mem_alloc(sizeof **file);
 	(*file)->fd = fd;
@@ -113,7 +94,7 @@ static int file_size(struct disk_file *file, uint64_t *size)
 	struct stat st;
 
 	if (fstat(file->fd, &st) < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	*size = (uint64_t)st.st_size;
 	return 0;
@@ -131,7 +112,7 @@ static int file_read(struct disk_file *file, uint64_t at, void *data,
 			continue;
 		}
 		if (got < 0) {
-			return status_of_errno();
+			return status_of_errno(errno);
 		}
 		if (got == 0) {
 			return STATUS_SHORT;
@@ -155,7 +136,7 @@ static int file_write(struct disk_file *file, uint64_t at, const void *data,
 			continue;
 		}
 		if (put < 0) {
-			return status_of_errno();
+			return status_of_errno(errno);
 		}
 		from += put;
 		at += (uint64_t)put;
@@ -194,11 +175,11 @@ static int folder_list(struct disk *d,
 	int rc;
 
 	if (fd < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	dir = fdopendir(fd);
 	if (dir == NULL) {
-		rc = status_of_errno();
+		rc = status_of_errno(errno);
 		(void)close(fd);
 		return rc;
 	}
@@ -207,7 +188,7 @@ static int folder_list(struct disk *d,
 			visit(context, item->d_name);
 		}
 	}
-	rc = errno != 0 ? status_of_errno() : 0;
+	rc = errno != 0 ? status_of_errno(errno) : 0;
 	(void)closedir(dir);
 	return rc;
 }
@@ -219,10 +200,10 @@ static int file_allocate(struct disk *d, const char *name, uint64_t bytes)
 	int rc;
 
 	if (fd < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	errno = posix_fallocate(fd, 0, (off_t)bytes);
-	rc = errno != 0 ? status_of_errno() : 0;
+	rc = errno != 0 ? status_of_errno(errno) : 0;
 	(void)close(fd);
 	if (rc != 0) {
 		(void)unlinkat(folder_fd(d), name, 0);
@@ -235,7 +216,7 @@ static int folder_space(struct disk *d, uint64_t *free, uint64_t *total)
 	struct statvfs st;
 
 	if (fstatvfs(folder_fd(d), &st) < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	*free = (uint64_t)st.f_bavail * st.f_frsize;
 	*total = (uint64_t)st.f_blocks * st.f_frsize;
@@ -274,7 +255,7 @@ int disk_system(const char *path, struct disk **disk)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0) {
-		return status_of_errno();
+		return status_of_errno(errno);
 	}
 	folder = mem_alloc(sizeof *folder);
 	*folder = (struct folder){.disk = {.ops = &ops}, .fd = fd};

@@ -44,17 +44,14 @@ int identity_lock(const char *folder, int *fd, struct buffer *problem)
 
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (*fd < 0) {
-		rc = errno == EACCES ? STATUS_DENIED : STATUS_IO;
-		buffer_printf(problem, "cannot open %s: %s", path,
-			      strerror(errno));
+		rc = status_failed(problem, "open", path);
 	} else if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-		rc = errno == EWOULDBLOCK ? STATUS_BUSY : STATUS_IO;
+		rc = status_of_errno(errno);
 		if (rc == STATUS_BUSY) {
 			buffer_printf(problem, "%s is in use by a running node",
 				      folder);
 		} else {
-			buffer_printf(problem, "cannot lock %s: %s", path,
-				      strerror(errno));
+			rc = status_failed(problem, "lock", path);
 		}
 		close(*fd);
 		*fd = -1;

@@ -23,7 +23,8 @@
  * inbox.c   what other threads ask       publish.c  status
  * mark.c    how far was ever applied  cut.c    how much of the log stays
  * members.c configurations             snap.h    snapshots, both ways
- * change.c  members change           mend.h     repair after damage */
+ * change.c  members change             lead.c     what a leader does for it
+ * mend.h    repair after damage */
 #ifndef RAFT_NODE_INSIDE_H
 #define RAFT_NODE_INSIDE_H
 
@@ -100,6 +101,7 @@ struct peer {
 	bool guest;	  /* of this cluster, but no member as far as is known
 			     here: it may know better */
 	bool seed;	  /* --join: whoever answers there */
+	bool stale;	  /* it has not called since it is a guest */
 	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */
 	uint64_t links;	  /* connections that were either half, ever */
@@ -396,14 +398,19 @@ void members_enforced(struct node *n, raft_index index);
 
 /* change.c */
 void change_request(struct node *n, const struct wire_change *change);
-void change_asked(struct node *n, raft_id from,
-		  const struct wire_change *change);
 void change_answered(struct node *n, const struct wire_changed *changed);
-void change_turn(struct node *n);
+void change_turn(struct node *n);	  /* lead_turn() too */
 raft_ms change_due(const struct node *n); /* a turn is wanted then */
 /* A leader says so: who asked for that knows now. */
 void change_removed(struct node *n);
 void change_stop(struct node *n);
+
+/* lead.c */
+bool node_leads(const struct node *n);
+/* Of this node or another, in a CHANGE: it is answered by a CHANGED. */
+void lead_asked(struct node *n, raft_id from, const struct wire_change *change);
+void lead_turn(struct node *n);
+raft_ms lead_due(const struct node *n);
 
 /* deliver.c */
 void deliver_init(struct delivery *d, raft_index applied);

@@ -195,20 +195,6 @@ int options_take(struct node *n, const struct node_config *config,
 
 /* --- The port ------------------------------------------------------------- */
 
-static int listen_status(void)
-{
-	switch (errno) {
-	case EADDRINUSE:
-		return STATUS_BUSY;
-	case EACCES:
-		return STATUS_DENIED;
-	case EADDRNOTAVAIL:
-		return STATUS_INVALID;
-	default:
-		return STATUS_IO;
-	}
-}
-
 static int bind_one(const struct addrinfo *at)
 {
 	int on = 1;
@@ -282,7 +268,7 @@ int options_listen(const char *text, int *fd, struct buffer *problem)
 	}
 	rc = 0;
 	if (*fd < 0) {
-		rc = listen_status();
+		rc = status_of_errno(errno);
 		buffer_printf(problem, "cannot listen on %s: %s", text,
 			      errno == EADDRINUSE ? "address already in use"
 						  : strerror(errno));
@@ -335,23 +321,13 @@ static int sync_name(const char *path)
 
 int options_folder(const char *path, bool *made, struct buffer *problem)
 {
+	int rc;
+
 	/* Also when it was there: who made it may have come no further. */
 	if (make_folder(path, made) == 0 && sync_name(path) == 0) {
 		return 0;
 	}
-	buffer_printf(problem, "cannot make the folder %s: %s", path,
-		      strerror(errno));
-	switch (errno) {
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		return STATUS_DENIED;
-	case ENOSPC:
-		return STATUS_NO_SPACE;
-	case ENOENT:
-	case ENOTDIR:
-		return STATUS_INVALID;
-	default:
-		return STATUS_IO;
-	}
+	rc = status_failed(problem, "make the folder", path);
+	/* What the path leads through is no folder. */
+	return errno == ENOENT || errno == ENOTDIR ? STATUS_INVALID : rc;
 }

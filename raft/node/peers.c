@@ -228,6 +228,7 @@ void peers_follow(struct node *n)
 		struct peer *p = n->peers[i];
 
 		if (config_of(c, p->member.id) == NULL && p->member.id != 0) {
+			p->stale = p->stale || !p->guest;
 			p->guest = true;
 			p->told = 0;
 		}

@@ -16,11 +16,6 @@ enum { EVENTS_MAX = 4 }; /* batches of one turn, so that it ends */
 
 /* --- The way -------------------------------------------------------------- */
 
-static bool is_leader(const struct node *n)
-{
-	return n->raft.role == RAFT_LEADER;
-}
-
 static struct conn *leader_way(struct node *n)
 {
 	struct peer *p = peer_of(n, n->raft.leader);
@@ -51,7 +46,7 @@ static uint64_t link_to(struct node *n, raft_id leader)
 {
 	struct peer *p = peer_of(n, leader);
 
-	if (is_leader(n)) {
+	if (node_leads(n)) {
 		return 1; /* itself: always the same, and always there */
 	}
 	return p != NULL ? peer_link(p) : 0;
@@ -60,7 +55,7 @@ static uint64_t link_to(struct node *n, raft_id leader)
 static void update_route(struct node *n)
 {
 	struct route *route = &n->route;
-	raft_id leader = is_leader(n) ? n->identity.self : n->raft.leader;
+	raft_id leader = node_leads(n) ? n->identity.self : n->raft.leader;
 	uint64_t link = link_to(n, leader);
 
 	if (route->term != n->raft.term || route->leader != leader ||
@@ -159,7 +154,7 @@ void propose_receive(struct node *n, struct peer *p)
 	const struct wire_message *m = &n->message;
 	struct batch *batch = &n->batch;
 
-	if (n->core == NULL || !is_leader(n)) {
+	if (!node_leads(n)) {
 		refuse(n, p, STATUS_NOT_LEADER); /* P1 */
 		return;
 	}
@@ -230,7 +225,7 @@ static void lead(struct node *n)
 			return;
 		}
 		propose_batch(n);
-		if (!is_leader(n)) {
+		if (!node_leads(n)) {
 			return;
 		}
 	}
@@ -285,7 +280,7 @@ void propose_turn(struct node *n)
 		send_refusal(n->peers[i]);
 	}
 	update_route(n);
-	if (is_leader(n)) {
+	if (node_leads(n)) {
 		lead(n);
 	} else {
 		/* What was received while leading, and leads no more. */

@@ -91,18 +91,6 @@ static void a_reset_buffer_is_empty_and_reusable(void **state)
 	buffer_deinit(&b);
 }
 
-static void every_status_has_a_text(void **state)
-{
-	(void)state;
-
-	for (int s = 0; s >= STATUS_IO; s--) {
-		assert_non_null(status_text(s));
-		assert_string_not_equal(status_text(s), "no such status");
-	}
-	assert_string_equal(status_text(1), "no such status");
-	assert_string_equal(status_text(-1000), "no such status");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,7 +100,6 @@ int main(void)
 		cmocka_unit_test(little_endian_integers_round_trip),
 		cmocka_unit_test(a_buffer_keeps_its_bytes_while_it_grows),
 		cmocka_unit_test(a_reset_buffer_is_empty_and_reusable),
-		cmocka_unit_test(every_status_has_a_text),
 	};
 	return cmocka_run_group_tests_name("base/bytes", tests, NULL, NULL);
 }

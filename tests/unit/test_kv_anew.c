@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: a backup, and what one node has, become a new cluster with that
  * state and no memory of the old one; one that is cut short is not started. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -296,6 +298,61 @@ static void a_damaged_backup_makes_nothing(void **state)
 	buffer_deinit(&problem);
 }
 
+static bool marker_fails; /* it can not be put in place */
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+	if (marker_fails && strcmp(new, "state") == 0) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+static int open_nothing(void *context, const char *path, struct store **store,
+			struct buffer *problem)
+{
+	(void)context;
+	(void)path;
+	(void)store;
+	buffer_printf(problem, "it does not open");
+	return STATUS_NO_SPACE;
+}
+
+/* Wherever it fails, nothing is left, and it can be done again. */
+static void a_restoration_that_fails_leaves_an_empty_folder(void **state)
+{
+	struct world *w = *state;
+	struct kv_config config = config_of(w, "n9", "d2");
+	struct kv_below below = kv_below_rocksdb;
+	struct kv_backup_info info;
+	struct buffer problem = {0};
+	char old[33];
+
+	GIVEN_BACKUP(w, old);
+	close_node(w);
+	assert_int_equal(mkdir(at(w, "d2"), 0700), 0);
+	assert_int_equal(mkdir(at(w, "d2/lost+found"), 0700), 0);
+
+	marker_fails = true;
+	assert_int_equal(kv_restore(&config, at(w, "backup"), &info, &problem),
+			 STATUS_NO_SPACE);
+	marker_fails = false;
+	assert_non_null(strstr(buffer_text(&problem), "d2/state: No space"));
+	assert_false(there(w, "d2/state-1"));
+	assert_int_equal(rmdir(at(w, "d2/lost+found")), 0);
+	assert_int_equal(rmdir(at(w, "d2")), 0);
+
+	below.store_open = open_nothing;
+	assert_int_equal(kv_restore_on(&config, &below, at(w, "backup"), &info,
+				       &problem),
+			 STATUS_NO_SPACE);
+	assert_int_equal(rmdir(at(w, "d2")), 0);
+	assert_int_equal(kv_restore(&config, at(w, "backup"), &info, &problem),
+			 0);
+	buffer_deinit(&problem);
+}
+
 static void backups_are_made_one_at_a_time(void **state)
 {
 	struct world *w = *state;
@@ -461,6 +518,7 @@ int main(void)
 		ANEW_TEST(a_backup_does_not_replace_what_the_node_lives_on),
 		ANEW_TEST(a_backup_goes_into_no_folder_that_is_in_use),
 		ANEW_TEST(a_damaged_backup_makes_nothing),
+		ANEW_TEST(a_restoration_that_fails_leaves_an_empty_folder),
 		ANEW_TEST(backups_are_made_one_at_a_time),
 		ANEW_TEST(a_survivor_becomes_a_new_cluster),
 		ANEW_TEST(what_was_cut_short_is_not_started_but_done_again),

@@ -261,6 +261,32 @@ static void the_status_names_the_lack_of_a_quorum(void **state)
 	free(status);
 }
 
+/* Its leader was heard a moment ago, but a read has waited in vain. */
+static void who_is_cut_off_has_no_quorum(void **state)
+{
+	struct home *h = *state;
+	struct kv_status *status = malloc(sizeof *status);
+	struct waiter a;
+	bool lease;
+
+	GIVEN_FOLLOWER(h);
+	home_barrier(h, &a, "a", KV_READS_STRICT);
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS);
+	assert_told(h, "a=no quorum ");
+
+	kv_status(h->kv, status);
+	assert_true(status->cut_off);
+	assert_false(status->quorum);
+	assert_string_equal(status->why,
+			    "no quorum: no leader with a majority answers");
+
+	fakenode_answer(h->node, fakenode_ticket(h->node, &lease),
+			h->log.commit, 0);
+	kv_status(h->kv, status);
+	assert_true(status->quorum);
+	free(status);
+}
+
 static void while_founding_nobody_leads(void **state)
 {
 	struct home *h = *state;
@@ -450,6 +476,7 @@ int main(void)
 		HOME_TEST(a_barrier_and_a_proposal_share_one_timeout),
 		HOME_TEST(reads_wait_again_once_a_leader_is_heard),
 		HOME_TEST(the_status_names_the_lack_of_a_quorum),
+		HOME_TEST(who_is_cut_off_has_no_quorum),
 		HOME_TEST(while_founding_nobody_leads),
 		HOME_TEST(what_comes_to_stand_at_its_path_is_left_alone),
 		HOME_TEST(nobody_waits_for_the_end_of_the_node),

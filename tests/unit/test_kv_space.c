@@ -5,7 +5,10 @@
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -312,6 +315,42 @@ static void a_snapshot_takes_the_place_of_what_waits_for_room(void **state)
 	other_deinit(&o);
 }
 
+/* What is said as the node ends. */
+static void close_and_hear(struct home *h, char *said, size_t size)
+{
+	int before = dup(STDERR_FILENO);
+	int ends[2];
+	ssize_t count;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	home_close(h);
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	close(before);
+	close(ends[1]);
+	count = read(ends[0], said, size - 1);
+	close(ends[0]);
+	said[count > 0 ? count : 0] = 0;
+}
+
+/* The log has what the state on the disk lacks. */
+static void a_clean_end_on_a_full_disk_is_no_error(void **state)
+{
+	struct home *h = *state;
+	char said[1024];
+
+	GIVEN_FOLLOWER(h);
+	home_done(h, "a", "a=ok:a; ");
+	memstore_fill(h->newest, UINT_MAX);
+	close_and_hear(h, said, sizeof said);
+	assert_non_null(strstr(said, " warn "));
+	assert_non_null(strstr(said, "can not be made durable: no space"));
+	assert_null(strstr(said, " error "));
+
+	GIVEN_OPEN(h);
+	assert_log(h, "a;");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +367,7 @@ int main(void)
 		HOME_TEST(what_fits_into_memory_is_applied_without_any_room),
 		HOME_TEST(a_read_does_not_wait_for_what_waits_for_room),
 		HOME_TEST(a_snapshot_takes_the_place_of_what_waits_for_room),
+		HOME_TEST(a_clean_end_on_a_full_disk_is_no_error),
 	};
 
 	return cmocka_run_group_tests_name("kv/space", tests, NULL, NULL);
