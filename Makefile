@@ -103,6 +103,9 @@ $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 
 # --- Unit tests: no root, network or FUSE device ------------------------------
 UNITS = $(UNIT_BASE) $(UNIT_PROTO) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
+# Those that wait longest begin first, so that none is waited for at the end.
+SLOW_UNITS = $(patsubst %,$(BUILD)/tests/unit/test_%,node_snap node_change node_refuse node_snap_send \
+	node_mend node_cluster kv_cluster node_listen)
 UNIT_BINS = $(patsubst %,$(BUILD)/tests/unit/test_%,$(UNITS))
 unit_bins = $(patsubst %,$(BUILD)/tests/unit/test_%,$(1))
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o
@@ -136,9 +139,9 @@ include $(wildcard tests/*/*.mk)
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE)
+programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
 unit-list:
-	@echo $(UNIT_BINS)
+	@echo $(SLOW_UNITS) $(filter-out $(SLOW_UNITS),$(UNIT_BINS))
 units: $(UNIT_BINS)
 check: ## unit tests, golden scripts, house rules: minutes, no root, network or FUSE
 	@$(RUN) check

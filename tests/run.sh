@@ -53,14 +53,21 @@ report() { # RC NAME SECONDS LOG
 	esac
 }
 
-run_test() { # NAME LIMIT COMMAND...
-	local name=$1 limit=$2 start=$SECONDS left rc log
+# --- Side by side ---------------------------------------------------------------
+#
+# Most tests wait most of their time, for elections and disks. So a machine has
+# places, SLOTS, and a test takes some of them: those of UNIT and SCRIPT keep a
+# core busy for less than a third, one of WHOLE runs alone.
+
+SLOTS=$((8 * JOBS)) WHOLE=$SLOTS UNIT=2 SCRIPT=5
+used=0
+declare -A name_of=() slots_of=() start_of=()
+
+play() { # NAME LIMIT COMMAND...: in a process of its own; its exit code
+	local log=$LOGS/${1//\//-}.log left=$((group_end - SECONDS)) limit=$2 rc
 	shift 2
-	log=$LOGS/${name//\//-}.log
-	left=$((group_end - SECONDS))
 	if [ "$left" -le 0 ]; then
 		echo "the time limit of the group was over before it began" >"$log"
-		report 1 "$name" 0 "$log"
 		return 1
 	fi
 	[ "$limit" -le "$left" ] || limit=$left
@@ -71,72 +78,85 @@ run_test() { # NAME LIMIT COMMAND...
 	[ "$rc" != 124 ] || echo "time limit of $limit s reached" >>"$log"
 	tests/lib/reap.sh "$CLUSTER_STATE" >>"$log" 2>&1
 	rm -f "$CLUSTER_STATE"
-	report "$rc" "$name" "$((SECONDS - start))" "$log"
 	return "$rc"
 }
 
-run_scripts() { # GROUP FOLDER: each script of the folder that needs no word
-	local script
+collect() { # the next one that ends
+	local pid rc=0 name
+	wait -n -p pid "${!name_of[@]}" || rc=$?
+	name=${name_of[$pid]}
+	used=$((used - slots_of[$pid]))
+	report "$rc" "$name" $((SECONDS - start_of[$pid])) \
+		"$LOGS/${name//\//-}.log"
+	unset "name_of[$pid]" "slots_of[$pid]" "start_of[$pid]"
+	return "$rc"
+}
+drain() { # all that run
+	while [ "${#name_of[@]}" -gt 0 ]; do
+		collect
+	done
+}
+queue() { # SLOTS NAME LIMIT COMMAND...: as soon as there is room
+	local slots=$1
+	shift
+	while [ $((used + slots)) -gt "$SLOTS" ]; do
+		collect
+	done
+	play "$@" &
+	name_of[$!]=$1 slots_of[$!]=$slots start_of[$!]=$SECONDS
+	used=$((used + slots))
+}
+
+# The longest first, so that no core is idle at the end.
+queue_scripts() { # GROUP FOLDER: each script of the folder that needs no word
+	local script limit
 	for script in "$2"/*.sh; do
 		[ -x "$script" ] && ! grep -q '^# usage: ' "$script" || continue
-		run_test "$1/$(basename "$script" .sh)" "$(limit_of "$script")" \
-			"$script"
+		echo "$(limit_of "$script") $script"
+	done | sort -s -rn >"$LOGS/$1.list"
+	while read -r limit script; do
+		queue "$SCRIPT" "$1/$(basename "$script" .sh)" "$limit" "$script"
+	done <"$LOGS/$1.list"
+}
+queue_units() { # GROUP BUILD
+	local bin
+	for bin in $("$MAKE" --no-print-directory -s BUILD="$2" unit-list); do
+		queue "$UNIT" "$1/${bin##*/test_}" 300 "$bin"
 	done
 }
 
-build() { # NAME MAKE-ARGUMENTS...: a failing build is a failing test
+# A failing build is a failing test; it may take long on a slow machine, but not
+# for ever. Nothing runs beside it, and what was built is not built again.
+build() { # NAME MAKE-ARGUMENTS...
 	local name=$1
 	shift
-	# A build may take long on a slow machine, but not for ever.
-	run_test "$name" 900 "$MAKE" --no-print-directory -j"$JOBS" "$@"
+	[ -z "${built[$*]:-}" ] || return 0
+	drain
+	queue "$WHOLE" "$name" 900 "$MAKE" --no-print-directory -j"$JOBS" "$@"
+	collect && built[$*]=1
 }
-
-# Unit tests need nothing of each other: as many at a time as there are cores.
-run_units() { # GROUP BUILD
-	local bins bin name rc took
-	mapfile -t bins < <("$MAKE" --no-print-directory -s BUILD="$2" \
-		unit-list | tr ' ' '\n')
-	for bin in "${bins[@]}"; do
-		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do
-			wait -n
-		done
-		name=$LOGS/$1-${bin##*/test_}
-		(
-			start=$SECONDS
-			timeout --kill-after=15 300 "$bin" >"$name.log" 2>&1 \
-				</dev/null
-			echo "$? $((SECONDS - start))" >"$name.rc"
-		) &
-	done
-	wait
-	for bin in "${bins[@]}"; do
-		name=$LOGS/$1-${bin##*/test_}
-		read -r rc took <"$name.rc" || rc=1 took=0
-		rm -f "$name.rc"
-		report "$rc" "$1/${bin##*/test_}" "$took" "$name.log"
-	done
-}
+declare -A built=()
 
 group_check() {
 	build check/build all programs units || return
-	run_units unit "$BUILD"
-	run_test check/golden 120 "$MAKE" --no-print-directory golden
-	run_test check/pure 120 "$MAKE" --no-print-directory pure
-	run_scripts explore tests/explore
-	run_scripts check tests/check
+	queue_units unit "$BUILD"
+	queue "$SCRIPT" check/golden 120 "$MAKE" --no-print-directory golden
+	queue "$SCRIPT" check/pure 120 "$MAKE" --no-print-directory pure
+	queue_scripts explore tests/explore
+	queue_scripts check tests/check
 }
 
-# Unit tests, scenarios and one round of the cluster under a sanitizer.
+# Unit tests, scenarios and rounds of the cluster under a sanitizer. It costs
+# speed: a test takes twice the places, a round asks for fewer changes.
 sanitized() { # GROUP FLAGS
 	local dir=$BUILD-$1
+	build "$1/tools" all programs || return # rounds.sh judges with plain ones
 	build "$1/build" BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$2" \
 		all programs units || return
-	run_units "$1" "$dir"
-	run_test "$1/golden" 300 "$MAKE" --no-print-directory BUILD="$dir" \
-		CFLAGS='-O1 -g' SANITIZE="$2" golden
-	build "$1/tools" programs || return # rounds.sh judges with plain ones
-	# A sanitizer costs speed, so a round asks for fewer changes here.
-	run_test "$1/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
+	UNIT=4 queue_units "$1" "$dir"
+	queue "$SCRIPT" "$1/golden" 300 "$MAKE" --no-print-directory \
+		BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$2" golden
+	queue "$WHOLE" "$1/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
 		MINIMUM=150 tests/cluster/rounds.sh
 }
 
@@ -144,7 +164,7 @@ group_asan() {
 	export ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 	sanitized asan '-fsanitize=address,undefined -fno-sanitize-recover=all'
-	run_test asan/sim 600 "$MAKE" --no-print-directory -j"$JOBS" \
+	queue "$WHOLE" asan/sim 600 "$MAKE" --no-print-directory -j"$JOBS" \
 		BUILD="$BUILD-asan" CFLAGS='-O1 -g' FROM=20001 COUNT=150 \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' sim
 	unset ASAN_OPTIONS UBSAN_OPTIONS
@@ -156,33 +176,34 @@ group_tsan() {
 	export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=0
 	export RANDOM_COUNT=100 # of the core, where there is one thread only
 	sanitized tsan '-fsanitize=thread'
-	run_test tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
+	queue "$SCRIPT" tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
 	unset TSAN_OPTIONS RANDOM_COUNT
 }
 
 # Whole clusters in one process, by seeds: with floors for what they count.
 group_sim() {
 	build sim/build build-sim || return
-	run_test sim/seeds 600 "$MAKE" --no-print-directory sim
+	queue "$WHOLE" sim/seeds 600 "$MAKE" --no-print-directory sim
 }
 
 group_cluster() {
 	build cluster/build all programs || return
-	run_scripts cluster tests/cluster
+	queue_scripts cluster tests/cluster
 }
 group_posix() {
 	build posix/build all programs || return
-	run_scripts posix tests/posix
+	queue_scripts posix tests/posix
 }
 group_docker() {
-	run_scripts docker tests/docker
+	queue_scripts docker tests/docker
 }
 group_fuzz() {
-	run_test fuzz/short 900 env SECONDS_EACH="${SECONDS_EACH:-10}" \
+	queue "$SCRIPT" fuzz/short 900 env SECONDS_EACH="${SECONDS_EACH:-10}" \
 		tests/fuzz/run.sh
 }
 
-# Seconds a group may take in all; far above what it needs.
+# A test of a group begins and ends within so many seconds after the group came
+# to its turn; far above what it needs.
 limit_of_group() {
 	case $1 in
 	check) echo 600 ;;
@@ -202,6 +223,7 @@ main() {
 		group_end=$((SECONDS + $(limit_of_group "$group")))
 		"group_$group"
 	done
+	drain
 
 	if [ "$skipped" -gt 0 ]; then
 		echo "skipped:"

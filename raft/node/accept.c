@@ -100,7 +100,6 @@ static void welcome(struct node *n, struct conn *c,
 	p->links++;
 	p->owed = false; /* all that it proposed is offered again */
 	p->boot = hello->boot;
-	p->knows = hello->config;
 	p->repairing = hello->repairing;
 	p->heard = clock_ms();
 	c->peer = p;

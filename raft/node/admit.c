@@ -27,7 +27,7 @@ static bool is_guest(const struct admit_self *self,
 	const struct configs *c = self->configs;
 
 	return config_invited(&c->now, hello->name) != NULL ||
-	       hello->config > c->index || /* A2 */
+	       (!self->decides && hello->config > c->index) || /* A2 */
 	       (!self->committed && c->before_index > 0 &&
 		config_of(&c->before, hello->id) != NULL); /* A1 */
 }

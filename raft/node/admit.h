@@ -5,7 +5,8 @@
  *       that may come back, is heard: its vote may be needed (raft.md row 13)
  *   A2  whoever may know better than this node is heard
  *   A3  only a leader that has just been confirmed denies for good: a node
- *       that lags behind does not end another one
+ *       that lags behind does not end another one. Nobody knows better than
+ *       it: what a log has beyond its own was never committed (Raft 5.4)
  *   A4  an incarnation that is no member is never taken for one of its name
  *       (row 31): it joins, if its name is invited, or is told why not */
 #ifndef RAFT_NODE_ADMIT_H

@@ -102,7 +102,6 @@ struct peer {
 			     here: it may know better */
 	bool seed;	  /* --join: whoever answers there */
 	bool stale;	  /* it has not called since it is a guest */
-	raft_index knows; /* the newest configuration it had when it called */
 	unsigned idle;	  /* sweeps as a guest that has not called */
 	bool empty;	  /* UP, but not handed the founding record yet */
 	uint64_t links;	  /* connections that were either half, ever */

@@ -208,7 +208,8 @@ static bool promote_learners(struct node *n, bool *begun)
 	return changed;
 }
 
-/* Removed ones are told, so that they end instead of asking for ever. */
+/* Removed ones are told, so that they end instead of asking for ever: whatever
+ * configuration their log ends with, who decides has the newest (admit.h). */
 static void dismiss(struct node *n)
 {
 	struct wire_hello hello = {0};
@@ -217,7 +218,7 @@ static void dismiss(struct node *n)
 		struct peer *p = n->peers[i - 1];
 		struct conn *way = peer_way(p);
 
-		if (!p->guest || way == NULL || p->knows > n->configs.index ||
+		if (!p->guest || way == NULL ||
 		    config_invited(&n->configs.now, p->member.name) != NULL ||
 		    !accept_decides(n)) {
 			continue;

@@ -106,7 +106,8 @@ static struct wire_hello hello_of(const struct kit_node *from)
 }
 
 static void hello_for(const struct kit_node *from, const struct kit_node *to,
-		      enum wire_purpose purpose, struct buffer *out)
+		      enum wire_purpose purpose, raft_index config,
+		      struct buffer *out)
 {
 	struct wire_hello hello = hello_of(from);
 	struct node_identity identity;
@@ -116,13 +117,20 @@ static void hello_for(const struct kit_node *from, const struct kit_node *to,
 	hello.founded = true;
 	hello.target_id = to->id;
 	hello.purpose = purpose;
+	hello.config = config;
 	add_hello(from, to, &hello, out);
 }
 
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out)
 {
-	hello_for(from, to, WIRE_FOR_LINK, out);
+	hello_for(from, to, WIRE_FOR_LINK, 0, out);
+}
+
+void caller_hello_config(const struct kit_node *from, const struct kit_node *to,
+			 raft_index config, struct buffer *out)
+{
+	hello_for(from, to, WIRE_FOR_LINK, config, out);
 }
 
 void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
@@ -138,7 +146,7 @@ void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
 void caller_hello_snapshot(const struct kit_node *from,
 			   const struct kit_node *to, struct buffer *out)
 {
-	hello_for(from, to, WIRE_FOR_SNAPSHOT, out);
+	hello_for(from, to, WIRE_FOR_SNAPSHOT, 0, out);
 }
 
 int caller_called(const struct kit_node *k)

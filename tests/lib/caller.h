@@ -20,6 +20,10 @@ bool caller_is_closed(int fd);
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out);
 
+/* The same of one whose newest configuration is of this entry. */
+void caller_hello_config(const struct kit_node *from, const struct kit_node *to,
+			 raft_index config, struct buffer *out);
+
 /* Of one with the name of a member whose data is gone, and an id of its own. */
 void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
 			struct buffer *out);

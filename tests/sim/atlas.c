@@ -18,6 +18,8 @@ static struct {
 	struct config settled; /* the newest that is known to be committed */
 	uint64_t leaves_until[SIM_NODES_MAX]; /* ns */
 	raft_id stays[SIM_NODES_MAX]; /* its removal was refused; 0: not */
+	raft_id goes[SIM_NODES_MAX];  /* its removal was said to be done */
+	raft_id been[SIM_NODES_MAX];  /* it was seen as a member; 0: not */
 } atlas;
 
 void atlas_reset(void)
@@ -81,6 +83,18 @@ static void check_stays(const struct raft_members *m)
 	}
 }
 
+static void note_members(const struct raft_members *m)
+{
+	for (int i = 0; i < (int)sim_nodes(); i++) {
+		raft_id id = sim.hosts[i].id;
+
+		if (id != 0 && (is_in(m->voters, m->voter_count, id) ||
+				is_in(m->learners, m->learner_count, id))) {
+			atlas.been[i] = id;
+		}
+	}
+}
+
 void atlas_saw(const struct raft *core)
 {
 	struct raft_status s;
@@ -104,6 +118,7 @@ void atlas_saw(const struct raft *core)
 		CHECK(atlas.count < CONFIGS_MAX);
 		atlas.at[atlas.count++] = c;
 		check_stays(&c.members);
+		note_members(&c.members);
 	}
 	if (s.members_committed) {
 		c.index = s.members_index;
@@ -172,8 +187,15 @@ bool atlas_leaves(int node)
 
 void atlas_answered(int node, bool refused)
 {
+	raft_id id = sim.hosts[node].id;
+
 	atlas.leaves_until[node] = 0;
-	atlas.stays[node] = refused ? sim.hosts[node].id : 0;
+	if (!refused) {
+		atlas.goes[node] = id;
+	}
+	/* A joint configuration that is committed is left at some time, whoever
+	 * asks, and of whom, until then. */
+	atlas.stays[node] = refused && atlas.goes[node] != id ? id : 0;
 }
 
 /* Of the nodes that are being removed, those of the nth set are gone; false:
@@ -287,15 +309,33 @@ bool atlas_is_member(int node)
 	return false;
 }
 
-/* A learner is made a voter by a leader that does not know what it has lost. */
+/* On its way in: no configuration has had it yet. */
+static bool is_newcomer(int node)
+{
+	const struct host *h = &sim.hosts[node];
+
+	return h->in_use && h->joins &&
+	       (h->id == 0 || h->id != atlas.been[node]);
+}
+
+/* One without data yet has nothing to lose, unless it is this one's turn. */
+static bool is_sound(int newcomer, int lost)
+{
+	return newcomer != lost && is_newcomer(newcomer) &&
+	       !sim.hosts[newcomer].is_damaged;
+}
+
+/* A newcomer or a learner is made a voter by a leader that does not know what
+ * it has lost. */
 static struct raft_members promoted(const struct raft_members *m, int node)
 {
 	struct raft_members all = *m;
 	raft_id id = sim.hosts[node].id;
+	bool comes = is_newcomer(node);
 
-	if (is_in(m->learners, m->learner_count, id) &&
+	if ((comes || is_in(m->learners, m->learner_count, id)) &&
 	    all.voter_count < COUNT_OF(all.voters)) {
-		all.voters[all.voter_count++] = id;
+		all.voters[all.voter_count++] = comes ? ~(raft_id)node : id;
 	}
 	return all;
 }
@@ -311,7 +351,7 @@ bool atlas_can_lose(int node)
 		struct raft_members m = atlas.at[i].members;
 
 		for (int n = 0; n < (int)sim_nodes(); n++) {
-			m = fit[n] ? m : promoted(&m, n);
+			m = fit[n] || is_sound(n, node) ? m : promoted(&m, n);
 		}
 		if (!is_quorum_always(&m, fit)) {
 			return false;

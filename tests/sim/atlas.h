@@ -19,7 +19,8 @@ void atlas_saw(const struct raft *core);
  * earlier one, whose outcome was never heard. */
 bool atlas_leaves(int node);
 /* It was answered. Refused, the member must not be removed by it any more: the
- * run fails if it is before somebody asks again. */
+ * run fails if it is before somebody asks again; unless an earlier one was said
+ * to be done. */
 void atlas_answered(int node, bool refused);
 
 /* Are these hosts a quorum of each configuration? Or of any? */

@@ -23,15 +23,16 @@ struct votes {
 
 struct member {
 	struct trail trail;
-	bool is_damaged; /* something rotted since it booted last */
-	bool is_mending; /* it has lost what it had, and is not whole yet */
-	bool is_alive;	 /* status is of this life */
+	bool is_damaged;   /* something rotted that no boot has read yet */
+	unsigned rot_life; /* in which it did: it may have read it before */
+	bool is_mending;   /* it has lost what it had, and is not whole yet */
+	bool is_alive;	   /* status is of this life */
 	struct raft_status status;
 	struct votes votes;
 	struct raft_hard told; /* the newest term, and the vote in it */
-	/* Entry of the first configuration it was seen in since it was in none.
-	 */
-	raft_index since;
+	/* Entry of the first configuration it was seen in since it was in none;
+	 * index 0: in none. */
+	struct raft_pos since;
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -314,6 +315,14 @@ static void note_leader(int node, const struct raft *core, raft_term term)
 	}
 }
 
+/* Of what a core has cut away it does not know the term. */
+static raft_term term_of(const struct raft *core, raft_index index)
+{
+	raft_term term = raft_term_at(core, index);
+
+	return term != 0 ? term : law_term(index);
+}
+
 /* L8, of one peer. A peer that has gone on to a later term may have cut off
  * what it once acknowledged to this leader. */
 static void check_match(int node, const struct raft *core,
@@ -321,8 +330,8 @@ static void check_match(int node, const struct raft *core,
 {
 	int at = node_of(id);
 	const struct trail *t;
+	struct raft_pos *since;
 	struct raft_peer_status peer;
-	raft_term term;
 
 	if (at < 0 || raft_peer(core, id, &peer) != 0 ||
 	    law.member[at].is_mending) {
@@ -332,22 +341,20 @@ static void check_match(int node, const struct raft *core,
 	if (t->hard.term > s->term) {
 		return;
 	}
-	/* Of what it has cut away it does not know the term. */
-	term = raft_term_at(core, peer.match);
-	if (term == 0) {
-		term = law_term(peer.match);
-	}
-	if (peer.match > t->last || !trail_has(t, peer.match, term)) {
+	if (peer.match > t->last ||
+	    !trail_has(t, peer.match, term_of(core, peer.match))) {
 		sim_fail("L8 %s takes entry %lu as matched on %s, which has "
 			 "saved up to %lu",
 			 sim_name(node), (unsigned long)peer.match,
 			 sim_name(at), (unsigned long)t->last);
 	}
 	/* What was settled before it came it never had. */
-	if (law.member[at].since == 0) {
-		law.member[at].since = s->members_index;
+	since = &law.member[at].since;
+	if (since->index == 0) {
+		since->index = s->members_index;
+		since->term = term_of(core, s->members_index);
 	}
-	if (s->settled > t->last && s->settled > law.member[at].since) {
+	if (s->settled > t->last && s->settled > since->index) {
 		sim_fail("L8 %s takes entry %lu as settled, %s has saved up "
 			 "to %lu",
 			 sim_name(node), (unsigned long)s->settled,
@@ -372,16 +379,19 @@ static bool is_member(const struct raft_members *m, raft_id id)
 	       is_in(m->learners, m->learner_count, id);
 }
 
-/* Who was removed and is added again comes as anyone else does. */
+/* Who was removed and is added again comes as anyone else does, and so does
+ * who was in a configuration that was lost. */
 static void note_removed(const struct raft_members *members,
 			 const struct raft_status *s)
 {
 	for (int i = 0; i < (int)sim_nodes(); i++) {
-		struct member *m = &law.member[i];
+		struct raft_pos *since = &law.member[i].since;
+		raft_term committed = law_term(since->index);
 
-		if (m->since != 0 && m->since < s->members_index &&
-		    !is_member(members, m->trail.id)) {
-			m->since = 0;
+		if ((since->index < s->members_index &&
+		     !is_member(members, law.member[i].trail.id)) ||
+		    (committed != 0 && committed != since->term)) {
+			*since = (struct raft_pos){0};
 		}
 	}
 }
@@ -538,16 +548,12 @@ static uint64_t hash_members(const struct raft_members *m)
 /* L12: the configuration in force is that of the entry at index. */
 static void note_members(int node, const struct raft *core, raft_index index)
 {
-	raft_term term = raft_term_at(core, index);
 	uint64_t hash = hash_members(raft_members(core));
-	struct sighting *seen;
+	struct sighting *seen =
+		index != 0 ? sighting_of(index, term_of(core, index)) : NULL;
 
-	if (index == 0) {
-		return;
-	}
-	seen = sighting_of(index, term != 0 ? term : law_term(index));
 	if (seen == NULL) {
-		return; /* below the base, and never seen as an entry */
+		return; /* none, or below the base and never seen as an entry */
 	}
 	if (seen->members != 0 && seen->members != hash) {
 		sim_fail("L12 %s takes another configuration from entry %lu "
@@ -602,7 +608,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 	if (m->trail.id != s.self) {
 		m->votes = (struct votes){0};
 		m->told = (struct raft_hard){0};
-		m->since = 0;
+		m->since = (struct raft_pos){0};
 	} else {
 		check_told(node, boot); /* whatever has rotted */
 	}
@@ -616,7 +622,9 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 			 (unsigned long)was.hard.term, (unsigned long)was.last,
 			 (unsigned long)was.commit);
 	}
-	m->is_damaged = false;
+	if (boot->repair != 0 || sim_life(node) > m->rot_life) {
+		m->is_damaged = false;
+	}
 	m->is_mending = boot->repair != 0;
 	m->is_alive = true;
 	m->ticket_count = 0;
@@ -687,4 +695,5 @@ void law_died(int node)
 void law_damaged(int node)
 {
 	law.member[node].is_damaged = true;
+	law.member[node].rot_life = sim_life(node);
 }

@@ -520,7 +520,9 @@ const char *sim_name(int node)
 
 struct kv *sim_kv(int node)
 {
-	return sim.hosts[node].state == SIM_UP ? sim.hosts[node].kv : NULL;
+	const struct host *h = &sim.hosts[node];
+
+	return h->state == SIM_UP || h->state == SIM_STOPPING ? h->kv : NULL;
 }
 
 const struct raft *sim_core(int node)

@@ -197,8 +197,9 @@ enum sim_state sim_state(int node);
 unsigned sim_life(int node);
 unsigned sim_nodes(void); /* numbers are 0 ... sim_nodes() - 1 */
 const char *sim_name(int node);
-/* The node's map while it is SIM_UP or SIM_PAUSED, else NULL. Only its tasks
- * may call it (sim_call); kv_newest() may be read by the world too. */
+/* The node's map while it is SIM_UP or SIM_PAUSED, and in a clean stop while
+ * somebody is within a call; else NULL. Only its tasks may call it (sim_call);
+ * kv_newest() may be read by the world too. */
 struct kv *sim_kv(int node);
 /* The core, for looking; NULL: none yet. */
 const struct raft *sim_core(int node);

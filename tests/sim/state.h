@@ -12,6 +12,7 @@ struct state_disk {
 	LIST_ENTRY(state_disk) link;
 	uint64_t id;
 	struct memdisk *memory; /* NULL: in RocksDB */
+	bool is_held;		/* its number is in the folder, durably */
 };
 
 /* All that a node's folders hold, or have held. */

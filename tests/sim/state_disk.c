@@ -221,7 +221,11 @@ int state_disk_open(struct state *state, const char *path, struct store **store,
 	d = id != 0 ? find(state, id) : NULL;
 	if (d == NULL) {
 		rc = add(state, path, &d, problem);
-		rc = rc == 0 ? write_id(disk, d->id) : rc;
+	}
+	/* Who opened it first may have ended before that was durable. */
+	if (rc == 0 && !d->is_held) {
+		rc = write_id(disk, d->id);
+		d->is_held = rc == 0;
 	}
 	disk->ops->free(disk);
 	return rc == 0 ? open_held(state, d, store, problem) : rc;

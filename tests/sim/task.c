@@ -358,12 +358,13 @@ struct call {
 static void run_call(void *context)
 {
 	struct call *call = context;
+	struct host *h = &sim.hosts[tasks.current->node];
 
 	/* It may have been told to stop since. */
-	if (sim_kv(tasks.current->node) != NULL) {
-		sim.hosts[tasks.current->node].calls++;
+	if (h->state == SIM_UP) {
+		h->calls++;
 		call->main(call->context);
-		sim.hosts[tasks.current->node].calls--;
+		h->calls--;
 		call->returned = true;
 	}
 }
@@ -373,7 +374,7 @@ bool sim_call(int node, void (*main)(void *context), void *context)
 	struct call call = {main, context, false};
 	struct sim_task *t;
 
-	if (sim_kv(node) == NULL) {
+	if (sim.hosts[node].state != SIM_UP) {
 		return false;
 	}
 	t = task_new(node, "call", run_call, &call);

@@ -160,6 +160,17 @@ static void who_may_know_better_is_a_guest(void **state)
 	assert_admits(&self, &n9, ADMIT_GUEST);
 }
 
+/* What others have beyond it is not committed, and never will be. */
+static void nobody_knows_better_than_a_leader_that_decides(void **state)
+{
+	struct admit_self self = GIVEN_LEADER();
+	struct wire_hello n9 = GIVEN_HELLO("n9", 9, true);
+	(void)state;
+
+	n9.config = 6; /* this node has 5 */
+	assert_denies(&self, &n9, WIRE_DENIED_REMOVED);
+}
+
 /* Its vote may be needed: the removal may be truncated yet. */
 static void a_member_until_just_now_is_a_guest(void **state)
 {
@@ -228,6 +239,8 @@ int main(void)
 		cmocka_unit_test(an_unknown_name_is_told_by_the_leader),
 		cmocka_unit_test(a_removed_member_is_told_by_the_leader),
 		cmocka_unit_test(who_may_know_better_is_a_guest),
+		cmocka_unit_test(
+			nobody_knows_better_than_a_leader_that_decides),
 		cmocka_unit_test(a_member_until_just_now_is_a_guest),
 		cmocka_unit_test(each_line_has_the_command_to_run),
 	};

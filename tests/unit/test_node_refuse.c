@@ -41,31 +41,50 @@ static void a_member_that_lost_its_data_is_told_to_be_replaced(void **state)
 	assert_int_equal(kit_applied(k), 0);
 }
 
-/* An answer to a call of this node; true: it was then denied. */
-static bool is_denied_when_called(struct kit_node *k, struct kit_node *by)
-{
+/* A call to the place of k, of that node: the answer to its HELLO is said. */
+static struct caller_ear GIVEN_CALL(struct kit_node *k, struct kit_node *by,
+				    struct bytes answer) {
 	struct wire_message *m = mem_alloc(sizeof *m);
-	struct buffer answer = {0};
+	struct caller_ear ear;
 	struct bytes body;
-	bool denied, theirs;
+	bool theirs;
 
-	caller_hello_empty(k, by, &answer);
 	do {
-		struct caller_ear ear = {.fd = caller_called(k)};
-
+		ear = (struct caller_ear){.fd = caller_called(k)};
 		assert_true(caller_hears(&ear, WIRE_HELLO, &body));
 		assert_int_equal(wire_decode(body, WIRE_HELLO, m), 0);
 		theirs = strcmp(m->hello.name, by->name) == 0;
-		if (theirs) {
-			caller_say(ear.fd, buffer_bytes(&answer));
+		if (!theirs) {
+			buffer_deinit(&ear.in);
+			close(ear.fd);
 		}
-		denied = theirs && caller_hears(&ear, WIRE_DENIED, &body);
-		buffer_deinit(&ear.in);
-		close(ear.fd);
 	} while (!theirs);
-	buffer_deinit(&answer);
+	caller_say(ear.fd, answer);
 	mem_free(m);
+	return ear;
+}
+
+/* Ends the call. */
+static bool
+is_denied(struct caller_ear *ear)
+{
+	struct bytes body;
+	bool denied = caller_hears(ear, WIRE_DENIED, &body);
+
+	buffer_deinit(&ear->in);
+	close(ear->fd);
 	return denied;
+}
+
+static bool is_denied_when_called(struct kit_node *k, struct kit_node *by)
+{
+	struct buffer answer = {0};
+	struct caller_ear ear;
+
+	caller_hello_empty(k, by, &answer);
+	ear = GIVEN_CALL(k, by, buffer_bytes(&answer));
+	buffer_deinit(&answer);
+	return is_denied(&ear);
 }
 
 /* The leader still calls the lost one when its successor is there already. */
@@ -86,6 +105,57 @@ static void who_is_invited_is_not_denied_where_the_lost_one_was(void **state)
 			 0);
 
 	assert_false(is_denied_when_called(k, kit_leader(kit)));
+}
+
+/* n3 has led, and its log ends with a configuration that nobody else has. */
+static void GIVEN_N3_AWAY(struct kit *kit, struct kit_node **leader,
+			  struct buffer *hello)
+{
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(&kit->nodes[2]);
+	*leader = kit_leader(kit);
+	caller_hello_config(&kit->nodes[2], *leader, 1000, hello);
+}
+
+static void a_removed_member_is_told_whatever_its_log_ends_with(void **state)
+{
+	struct kit *kit = *state;
+	struct buffer hello = {0};
+	struct kit_node *leader;
+	struct caller_ear ear = {0};
+
+	GIVEN_N3_AWAY(kit, &leader, &hello);
+	assert_int_equal(
+		kit_change(leader, NODE_REMOVE, "n3", NULL, NULL, false), 0);
+
+	ear.fd = caller_dial(leader);
+	caller_say(ear.fd, buffer_bytes(&hello));
+
+	assert_true(is_denied(&ear));
+	buffer_deinit(&hello);
+}
+
+static void who_is_removed_is_told_whatever_it_called_with(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	struct buffer hello = {0};
+	struct kit_node *leader;
+	struct caller_ear ear;
+	int fd;
+
+	GIVEN_N3_AWAY(kit, &leader, &hello);
+	fd = caller_dial(leader);
+	caller_say(fd, buffer_bytes(&hello));
+	ear = GIVEN_CALL(k, leader, buffer_bytes(&hello));
+
+	assert_int_equal(
+		kit_change(leader, NODE_REMOVE, k->name, NULL, NULL, false), 0);
+
+	assert_true(is_denied(&ear));
+	buffer_deinit(&hello);
+	close(fd);
 }
 
 static void a_name_the_cluster_does_not_know_is_told_so(void **state)
@@ -407,6 +477,10 @@ int main(void)
 			 a_member_that_lost_its_data_is_told_to_be_replaced),
 		KIT_TEST(GIVEN_THREE,
 			 who_is_invited_is_not_denied_where_the_lost_one_was),
+		KIT_TEST(GIVEN_THREE,
+			 a_removed_member_is_told_whatever_its_log_ends_with),
+		KIT_TEST(GIVEN_THREE,
+			 who_is_removed_is_told_whatever_it_called_with),
 		KIT_TEST(GIVEN_FOUR,
 			 a_name_the_cluster_does_not_know_is_told_so),
 		KIT_TEST(GIVEN_THREE, a_member_of_another_cluster_is_left_out),
