@@ -9,5 +9,7 @@
 bool words_is_for_others(const char *word);
 /* libfuse or the kernel takes it. */
 bool words_is_for_fuse(const char *word);
+/* Why one that FUSE knows is refused here; NULL: it is not known either. */
+const char *words_refusal(const char *word);
 
 #endif

@@ -317,10 +317,11 @@ static bool wait_end(int timeout_ms)
 	return poll(&wait, 1, timeout_ms) > 0;
 }
 
-static int open_mount(struct daemon *d, struct buffer *problem)
+static struct mount_config mount_of(const struct daemon *d)
 {
 	const struct options *o = &d->options;
-	struct mount_config config = {
+
+	return (struct mount_config){
 		.kv = d->kv,
 		.mountpoint = o->mountpoint,
 		.source = o->source,
@@ -329,6 +330,12 @@ static int open_mount(struct daemon *d, struct buffer *problem)
 		.timeout_ms = o->timeout_ms,
 		.debug = o->debug,
 	};
+}
+
+static int open_mount(struct daemon *d, struct buffer *problem)
+{
+	const struct options *o = &d->options;
+	struct mount_config config = mount_of(d);
 	int rc = mount_open(&config, &d->mount, problem);
 
 	if (rc != 0) {
@@ -489,12 +496,13 @@ static int run(struct daemon *d)
 static int launch_and_run(struct daemon *d)
 {
 	const struct options *o = &d->options;
+	struct mount_config mount = mount_of(d);
 	struct buffer problem = {0};
 	int rc = 0;
 
 	log_setup(o->id, o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!o->no_mount) {
-		rc = mount_prepare(o->mountpoint, &problem);
+		rc = mount_prepare(&mount, &problem);
 	}
 	if (rc != 0) {
 		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
