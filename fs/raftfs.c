@@ -293,6 +293,11 @@ static int recover(struct daemon *d)
 		}
 		say_survivor(&s, d->options.data);
 	}
+	if (rc == 0 && !go && (fflush(stdout) != 0 || ferror(stdout))) {
+		fprintf(stderr, "raftfsctl: recover: writing stdout: %s\n",
+			strerror(errno));
+		rc = STATUS_IO; /* who goes on has not seen it */
+	}
 	buffer_deinit(&problem);
 	return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
@@ -522,6 +527,15 @@ static int launch_and_run(struct daemon *d)
 	return rc;
 }
 
+static int print(const char *text)
+{
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0) {
+		return EXIT_OK;
+	}
+	fprintf(stderr, "raftfs: writing stdout: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder = -1};
@@ -537,9 +551,9 @@ int main(int argc, char **argv)
 			buffer_text(&problem));
 		rc = EXIT_USAGE;
 	} else if (d.options.action == OPTIONS_HELP) {
-		printf("%s", options_help());
+		rc = print(options_help());
 	} else if (d.options.action == OPTIONS_VERSION) {
-		printf("raftfs %s\n", RAFTFS_VERSION);
+		rc = print("raftfs " RAFTFS_VERSION "\n");
 	} else if (d.options.action != OPTIONS_RUN) {
 		rc = recover(&d);
 	} else {

@@ -54,9 +54,63 @@ users() { # what is for root
 	chmod 700 "$CLUSTER_DIR"
 }
 
+full() { # stdout takes nothing
+	local command
+	for command in "$RAFTFS --help" "$RAFTFS --version" \
+		"$RAFTFSCTL --help" "$RAFTFSCTL -V" "$RAFTFSCTL get --help" \
+		"$RAFTFSCTL recover --help"; do
+		refused "$command to a full disk" \
+			'writing stdout: No space left on device' \
+			bash -c "exec $command >/dev/full"
+	done
+	node_launch 1
+	wait_for 15 node_is_up 1 || fail "n1 did not start"
+	must within 5 touch "${MNT[1]}/file"
+	for command in status "member list" "ls /"; do
+		refused "raftfsctl $command to a full disk" \
+			'No space left on device .writing stdout' \
+			bash -c "exec $RAFTFSCTL --data ${DATA[1]} $command >/dev/full"
+	done
+	must node_stop 1
+}
+
+gone() { # the daemon goes away while it is asked
+	local asker rc=0
+	node_launch 1
+	wait_for 15 node_is_up 1 || fail "n1 did not start"
+	node_freeze 1
+	within 20 "$RAFTFSCTL" --data "${DATA[1]}" member remove n3 \
+		2>"$CLUSTER_DIR/err" &
+	asker=$!
+	wait_for 5 is_asked || fail "nobody asks"
+	node_kill9 1
+	wait "$asker" || rc=$?
+	umount -l "${MNT[1]}"
+	[ "$rc" = 1 ] || fail "exit code $rc"
+	[ "$(cat "$CLUSTER_DIR/err")" = "raftfsctl: member remove n3: Connection \
+reset by peer (the daemon is ending, or ended)" ] || fail "$(cat "$CLUSTER_DIR/err")"
+	cat "$CLUSTER_DIR/err"
+}
+is_asked() { # besides the socket that listens, there is one that was not accepted
+	[ "$(grep -c -- "${DATA[1]}/control" /proc/net/unix)" -gt 1 ]
+}
+
+unfounded() { # a node whose cluster was never founded has nothing to recover
+	local peers="n1=${ADDR[1]},n2=${ADDR[1]%.*}.2:7420"
+	"$RAFTFS" -f --id n1 --data "$where/lone" --peers "$peers" --no-mount \
+		>"${LOG[1]}" 2>&1 </dev/null &
+	PID[1]=$!
+	cluster_state "pid $! $where/lone"
+	wait_for 10 test -S "$where/lone/control" || fail "it does not start"
+	must node_stop 1
+	refused "recovering what was never founded" \
+		'has never been a member of a cluster' \
+		"$RAFTFSCTL" --data "$where/lone" recover --yes
+}
+
 cluster_begin 1
 where=$CLUSTER_DIR/where
 mkdir "$where" "$where/mnt"
-for part in ${PARTS:-mounts users}; do
+for part in ${PARTS:-mounts users full gone unfounded}; do
 	"$part"
 done
