@@ -287,21 +287,6 @@ static void pass_on(struct options *o, const char *word)
 	o->fuse_options = longer;
 }
 
-static int refuse_word(const char *word, struct buffer *problem)
-{
-	const char *why = words_refusal(word);
-
-	if (why != NULL) {
-		buffer_printf(problem, "no mount option '%s' here: %s", word,
-			      why);
-	} else {
-		buffer_printf(problem,
-			      "unknown mount option '%s'; see raftfs --help",
-			      word);
-	}
-	return STATUS_INVALID;
-}
-
 /* One word of -o, KEY or KEY=VALUE. */
 static int read_word(struct options *o, char *word, struct buffer *problem)
 {
@@ -330,7 +315,8 @@ static int read_word(struct options *o, char *word, struct buffer *problem)
 	} else if (words_is_for_fuse(word)) {
 		pass_on(o, word);
 	} else if (!words_is_for_others(word)) {
-		return refuse_word(word, problem);
+		words_refuse(word, problem);
+		return STATUS_INVALID;
 	}
 	return 0;
 }

@@ -5,9 +5,9 @@
 
 #include "base/check.h"
 
-static const char words_stale[] = "the kernel would answer from what it keeps, "
-				  "stale once another node has changed it";
-static const char words_owners[] =
+static const char stale[] = "the kernel would answer from what it keeps, "
+			    "stale once another node has changed it";
+static const char owners[] =
 	"modes and owners are the tree's, equal on all nodes";
 
 /* What mount(8) and fstab say to others than us. Of access times there is
@@ -74,28 +74,28 @@ bool words_is_for_fuse(const char *word)
 	return false;
 }
 
-const char *words_refusal(const char *word)
+static const char *why_not(const char *word)
 {
 	static const struct {
 		const char *word; /* ends with '=': with any value */
 		const char *why;
 	} refusals[] = {
-		{"kernel_cache", words_stale},
-		{"auto_cache", words_stale},
-		{"ac_attr_timeout=", words_stale},
-		{"attr_timeout=", words_stale},
-		{"entry_timeout=", words_stale},
-		{"negative_timeout=", words_stale},
-		{"writeback_cache", words_stale},
+		{"kernel_cache", stale},
+		{"auto_cache", stale},
+		{"ac_attr_timeout=", stale},
+		{"attr_timeout=", stale},
+		{"entry_timeout=", stale},
+		{"negative_timeout=", stale},
+		{"writeback_cache", stale},
 		{"direct_io", "caching is raftfs's own to choose"},
 		{"subtype=", "it is always raftfs"},
 		{"max_read=", "raftfs agrees on sizes with the kernel itself"},
 		{"max_write=", "raftfs agrees on sizes with the kernel itself"},
 		{"blksize=", "this is no block device"},
 		{"blkdev", "this is no block device"},
-		{"umask=", words_owners},
-		{"uid=", words_owners},
-		{"gid=", words_owners},
+		{"umask=", owners},
+		{"uid=", owners},
+		{"gid=", owners},
 		{"nonempty", "a mount point is an empty folder"},
 		{"remount", "unmount and mount again"},
 	};
@@ -111,4 +111,18 @@ const char *words_refusal(const char *word)
 		}
 	}
 	return NULL;
+}
+
+void words_refuse(const char *word, struct buffer *problem)
+{
+	const char *why = why_not(word);
+
+	if (why != NULL) {
+		buffer_printf(problem, "no mount option '%s' here: %s", word,
+			      why);
+	} else {
+		buffer_printf(problem,
+			      "unknown mount option '%s'; see raftfs --help",
+			      word);
+	}
 }
