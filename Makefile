@@ -139,7 +139,7 @@ include $(wildcard tests/*/*.mk)
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
+programs: $(PROGRAMS) $(NOSYNC) $(NODBSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
 unit-list:
 	@echo $(SLOW_UNITS) $(filter-out $(SLOW_UNITS),$(UNIT_BINS))
 units: $(UNIT_BINS)
