@@ -143,7 +143,7 @@ programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
 unit-list:
 	@echo $(SLOW_UNITS) $(filter-out $(SLOW_UNITS),$(UNIT_BINS))
 units: $(UNIT_BINS)
-check: ## unit tests, golden scripts, house rules: minutes, no root, network or FUSE
+check: ## unit tests, golden scripts, house rules: about a minute, no root, network or FUSE
 	@$(RUN) check
 test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
 	@$(RUN) check sim asan tsan cluster posix docker fuzz
