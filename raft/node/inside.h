@@ -531,5 +531,7 @@ void node_leave_turn(struct node *n);
 /* publish.c */
 void publish_lease(struct node *n);
 void publish_status(struct node *n);
+/* Was that incarnation heard lately, as the status has it? Itself: always. */
+bool publish_hears(struct node *n, const struct wire_member *member);
 
 #endif

@@ -387,6 +387,37 @@ static int carry_transfer(struct node *n, const struct asked *a,
 	return rc;
 }
 
+/* Nobody is replaced under its own name while it runs: there would be two of
+ * it. What is heard only some time after it was asked for was not under way
+ * from one that had ended by then. */
+static int refuse_running(struct node *n, const struct asked *a,
+			  struct buffer *problem)
+{
+	const struct wire_change *change = &a->change;
+	const struct wire_config *now = &n->configs.now;
+
+	for (size_t i = 0; i < now->count; i++) {
+		const struct wire_member *m = &now->members[i];
+
+		if (change->kind != WIRE_CHANGE_REPLACE || m->id == 0 ||
+		    strcmp(change->old, change->name) != 0 ||
+		    strcmp(change->name, m->name) != 0 ||
+		    !publish_hears(n, m)) {
+			continue;
+		}
+		if (m->id != n->identity.self &&
+		    peer_of(n, m->id)->heard < a->began + SWEEP_MS) {
+			return STATUS_PENDING;
+		}
+		buffer_printf(problem,
+			      "%s is running and answers: stop it first, or "
+			      "remove it",
+			      m->name);
+		return STATUS_BUSY;
+	}
+	return 0;
+}
+
 static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 {
 	const struct wire_change *change = &a->change;
@@ -410,6 +441,9 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	}
 	n->draft = *now;
 	rc = config_change(&n->draft, change, problem);
+	if (rc == 0) {
+		rc = refuse_running(n, a, problem);
+	}
 	if (rc != 0 || memcmp(&n->draft, now, sizeof *now) == 0) {
 		return rc;
 	}

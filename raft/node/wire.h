@@ -125,6 +125,7 @@ enum wire_change_kind {
 	WIRE_CHANGE_REPLACE,
 	WIRE_CHANGE_ADDRESS,
 	WIRE_CHANGE_TRANSFER,
+	WIRE_CHANGE_UNINVITE, /* who is invited in its own place */
 };
 
 struct wire_change {

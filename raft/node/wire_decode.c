@@ -299,7 +299,7 @@ bool wire_change_valid(const struct wire_change *change)
 	bool name = kind != WIRE_CHANGE_TRANSFER || change->name[0] != 0;
 
 	return change->ticket != 0 && kind >= WIRE_CHANGE_ADD &&
-	       kind <= WIRE_CHANGE_TRANSFER && word_valid(change->name, name) &&
+	       kind <= WIRE_CHANGE_UNINVITE && word_valid(change->name, name) &&
 	       word_valid(change->old, replace) &&
 	       (change->address[0] != 0) == address &&
 	       address_valid(change->address) &&
@@ -311,7 +311,7 @@ static bool decode_change(pb_istream_t *stream, struct wire_change *out)
 	raft_Change message = raft_Change_init_zero;
 
 	if (!pb_decode(stream, raft_Change_fields, &message) ||
-	    message.kind > WIRE_CHANGE_TRANSFER) {
+	    message.kind > WIRE_CHANGE_UNINVITE) {
 		return false;
 	}
 	*out = (struct wire_change){

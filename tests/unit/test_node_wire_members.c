@@ -117,7 +117,11 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 	assert_int_equal(change_through(&change), STATUS_MALFORMED);
 	change.kind = WIRE_CHANGE_TRANSFER;
 	assert_int_equal(change_through(&change), 0);
-	change.kind = (enum wire_change_kind)(WIRE_CHANGE_TRANSFER + 1);
+	change.kind = WIRE_CHANGE_UNINVITE;
+	assert_int_equal(change_through(&change), STATUS_MALFORMED);
+	strcpy(change.name, "n4");
+	assert_int_equal(change_through(&change), 0);
+	change.kind = (enum wire_change_kind)(WIRE_CHANGE_UNINVITE + 1);
 	assert_int_equal(change_through(&change), STATUS_MALFORMED);
 }
 
