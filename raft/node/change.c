@@ -77,6 +77,11 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 		if (r->change.ticket != changed->ticket) {
 			continue;
 		}
+		/* To another start of this node, or before it asked again: what
+		 * it is told last is what is done (X1). */
+		if (!r->sent || changed->asked + 1 != r->change.asked) {
+			return;
+		}
 		n->dirty = true;
 		if (changed->status == STATUS_NOT_LEADER) {
 			r->sent = false; /* there will be another */
@@ -221,7 +226,7 @@ static void ask(struct node *n, struct request *r)
 	r->sent = true;
 	r->term = n->raft.term;
 	r->link = link;
-	r->change.again = true; /* X2 */
+	r->change.asked++; /* X2 */
 	if (node_leads(n)) {
 		lead_asked(n, n->identity.self, &change);
 	} else {

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "raft/node/clock.h"
+#include "raft/node/wire.h"
 #include "tests/lib/caller.h"
 #include "tests/lib/nodetest.h"
 
@@ -194,6 +196,139 @@ static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 	assert_true(kit_await(leader, 100));
 }
 
+/* --- Asked again -------------------------------------------------------------
+ */
+
+static struct wire_message message;
+
+/* n3 has ended, and its leader knows: it is spoken for by hand. */
+static struct kit_node *GIVEN_N3_BY_HAND(struct kit *kit)
+{
+	struct kit_node *leader = GIVEN_CLUSTER(kit);
+
+	assert_true(kit_await_status(leader, hears, 3));
+	kit_stop(&kit->nodes[2]);
+	leader = kit_leader(kit);
+	assert_true(kit_await_status(leader, hears, 2));
+	return leader;
+}
+
+/* n3's way to a node, as of that start of it. */
+static int GIVEN_CALL(struct kit *kit, struct kit_node *to, uint64_t boot)
+{
+	struct buffer hello = {0};
+	int fd = caller_dial(to);
+
+	caller_hello_of(&kit->nodes[2], to, boot, 0, &hello);
+	caller_say(fd, buffer_bytes(&hello));
+	buffer_deinit(&hello);
+	return fd;
+}
+
+/* And the way back. */
+static struct caller_ear GIVEN_EAR(struct kit *kit, struct kit_node *of) {
+	struct buffer hello = {0};
+	struct caller_ear ear;
+
+	caller_hello(&kit->nodes[2], of, &hello);
+	ear = caller_called_by(&kit->nodes[2], of, buffer_bytes(&hello));
+	buffer_deinit(&hello);
+	return ear;
+}
+
+static void
+ask_to_remove(int fd, uint64_t number, uint64_t ticket, uint32_t asked,
+	      const char *name)
+{
+	struct wire_change change = {
+		.ticket = ticket, .kind = WIRE_CHANGE_REMOVE, .asked = asked};
+	struct buffer body = {0};
+
+	strcpy(change.name, name);
+	wire_encode_change(&body, &change);
+	caller_say_frame(fd, &number, WIRE_CHANGE, &body);
+}
+
+static const struct wire_changed *hear_answer(struct caller_ear *ear)
+{
+	struct bytes body;
+
+	assert_true(caller_hears(ear, WIRE_CHANGED, &body));
+	assert_int_equal(wire_decode(body, WIRE_CHANGED, &message), 0);
+	return &message.changed;
+}
+
+/* X1: else the one is refused, and the other carried out a moment later. */
+static void who_asks_again_is_answered_once(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	const char *other = other_than(kit, leader)->name;
+	int fd = GIVEN_CALL(kit, leader, 1);
+	struct caller_ear ear = GIVEN_EAR(kit, leader);
+
+	ask_to_remove(fd, 1, 5, 0, other);
+	ask_to_remove(fd, 2, 5, 1, other);
+
+	assert_int_equal(hear_answer(&ear)->ticket, 5);
+	assert_int_equal(message.changed.status, STATUS_INVALID);
+	assert_int_equal(message.changed.asked, 1);
+
+	ask_to_remove(fd, 3, 6, 0, "n9");
+
+	assert_int_equal(hear_answer(&ear)->ticket, 6);
+	caller_ends(&ear);
+	close(fd);
+}
+
+/* Their tickets may be the same. */
+static void what_an_earlier_start_asked_for_is_forgotten(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	int old = GIVEN_CALL(kit, leader, 1);
+	struct caller_ear ear = GIVEN_EAR(kit, leader);
+	int fd;
+
+	ask_to_remove(old, 1, 5, 0, other_than(kit, leader)->name);
+	fd = GIVEN_CALL(kit, leader, 2);
+	ask_to_remove(fd, 1, 6, 0, "n9");
+
+	assert_int_equal(hear_answer(&ear)->ticket, 6);
+	assert_true(caller_is_closed(old));
+	caller_ends(&ear);
+	close(fd);
+}
+
+/* What it proposes after it has asked comes later. */
+static void GIVEN_ASKED(struct kit_node *k)
+{
+	kit_change_begin(k, NODE_REMOVE, k->name, NULL, NULL, false);
+	kit_propose(k, 0, 10, 100);
+	assert_true(kit_await(k, 10));
+}
+
+static void an_answer_to_an_earlier_question_is_not_taken(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	struct kit_node *k = other_than(kit, leader);
+	struct wire_changed changed = {.status = STATUS_INVALID, .asked = 7};
+	int fd = GIVEN_CALL(kit, k, 1);
+	struct buffer body = {0};
+	uint64_t number = 1;
+
+	GIVEN_ASKED(k);
+	changed.ticket = k->change_ticket;
+	strcpy(changed.text, "of another time");
+	wire_encode_changed(&body, &changed);
+	caller_say_frame(fd, &number, WIRE_CHANGED, &body);
+
+	assert_int_equal(kit_change_end(k), STATUS_INVALID);
+	assert_non_null(strstr(k->change_text, "only 1 of the 2 voters"));
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +339,11 @@ int main(void)
 			 who_asked_for_a_transfer_is_told_that_it_failed),
 		KIT_TEST(GIVEN_THREE,
 			 a_removal_that_leaves_a_silent_majority_is_refused),
+		KIT_TEST(GIVEN_THREE, who_asks_again_is_answered_once),
+		KIT_TEST(GIVEN_THREE,
+			 what_an_earlier_start_asked_for_is_forgotten),
+		KIT_TEST(GIVEN_THREE,
+			 an_answer_to_an_earlier_question_is_not_taken),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/lead", tests, NULL, NULL);
