@@ -33,7 +33,7 @@ KV = $(call room,kv,anew apply archive backup batch change client clock command 
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
-	op_read point reply request thread trunc virt worker)
+	op_read point reply request thread trunc user virt worker)
 CONTROL = $(call room,fs/control,client command control job json member message names socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 CLI = fs/raftfsctl.c fs/recover.c fs/options_peer.c
@@ -47,16 +47,16 @@ UNIT_PROTO = proto_codec
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random \
 	raft_read raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_admit node_change node_cluster node_config node_configs node_cut \
-	node_disk node_found node_identity node_listen node_log node_log_crash node_log_reset node_mark \
-	node_mend node_open node_peers node_promise node_propose node_refuse node_reserve \
-	node_saver node_segment node_snap node_snap_copy node_snap_intake node_snap_pace \
-	node_snap_receive node_snap_send node_snap_stage node_snap_wire node_snap_work node_tail \
-	node_trace node_wire node_wire_members
+	node_disk node_found node_identity node_lead node_lead_replace node_listen node_log \
+	node_log_crash node_log_reset node_mark node_mend node_open node_peers node_promise \
+	node_propose node_refuse node_reserve node_saver node_segment node_snap node_snap_copy \
+	node_snap_intake node_snap_pace node_snap_receive node_snap_send node_snap_stage \
+	node_snap_wire node_snap_work node_tail node_trace node_wire node_wire_members
 UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install \
 	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
-UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
+UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc mount_user
 UNIT_CONTROL = control_control control_job control_member control_message control_names control_status
 
 # $(call link,LIBRARIES): the recipe of a program.
@@ -143,7 +143,7 @@ programs: $(PROGRAMS) $(NOSYNC) $(NODBSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
 unit-list:
 	@echo $(SLOW_UNITS) $(filter-out $(SLOW_UNITS),$(UNIT_BINS))
 units: $(UNIT_BINS)
-check: ## unit tests, golden scripts, house rules: minutes, no root, network or FUSE
+check: ## unit tests, golden scripts, house rules: about a minute, no root, network or FUSE
 	@$(RUN) check
 test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
 	@$(RUN) check sim asan tsan cluster posix docker fuzz

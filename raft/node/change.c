@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "raft/node/address.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 
@@ -36,6 +37,10 @@ void change_request(struct node *n, const struct wire_change *change)
 		.change = *change,
 		.until = clock_ms() + CHANGE_MS,
 	};
+	if (change->kind == WIRE_CHANGE_REMOVE &&
+	    config_successor(&n->configs.now, change->name) != NULL) {
+		r->change.kind = WIRE_CHANGE_UNINVITE;
+	}
 	n->request_count++;
 	n->dirty = true;
 }
@@ -60,7 +65,8 @@ static bool may_be_done(const struct request *r)
 static bool says_nothing(const struct request *r, int status)
 {
 	return (r->accepted || r->open) &&
-	       (status == STATUS_PENDING || status == STATUS_FULL);
+	       (status == STATUS_PENDING || status == STATUS_FULL ||
+		status == STATUS_BUSY);
 }
 
 void change_answered(struct node *n, const struct wire_changed *changed)
@@ -70,6 +76,11 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 
 		if (r->change.ticket != changed->ticket) {
 			continue;
+		}
+		/* To another start of this node, or before it asked again: what
+		 * it is told last is what is done (X1). */
+		if (!r->sent || changed->asked + 1 != r->change.asked) {
+			return;
 		}
 		n->dirty = true;
 		if (changed->status == STATUS_NOT_LEADER) {
@@ -94,6 +105,36 @@ static void say_promoted_later(const struct wire_member *m, struct buffer *out)
 						  : "caught up");
 }
 
+/* A node of that name that lost its data was started somehow: so it may again.
+ * from: where this node is called; or NULL. */
+static void say_invited(const struct wire_change *change, const char *from,
+			struct buffer *out)
+{
+	bool again = change->kind == WIRE_CHANGE_REPLACE &&
+		     strcmp(change->old, change->name) == 0;
+	bool open = (from != NULL && !address_is_loopback(from)) ||
+		    !address_is_loopback(change->address);
+
+	buffer_printf(out,
+		      "%s is invited; start it%s: raftfs --id %s%s --join %s "
+		      "...",
+		      change->name, again ? " as before, or" : "", change->name,
+		      open ? " --insecure" : "",
+		      from != NULL ? from : "HOST:PORT");
+}
+
+static void say_uninvited(const struct wire_member *m, const char *name,
+			  struct buffer *out)
+{
+	buffer_printf(out, "the invitation of %s is taken back", name);
+	if (m != NULL) {
+		buffer_printf(out,
+			      "; %s itself stays a %s, which the same command "
+			      "removes",
+			      name, config_standing_text(m->standing));
+	}
+}
+
 /* Is it as it was asked for? A line for whoever asked is in out then. */
 static bool shows(struct node *n, const struct request *r, struct buffer *out)
 {
@@ -115,11 +156,7 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 	switch (change->kind) {
 	case WIRE_CHANGE_ADD:
 	case WIRE_CHANGE_REPLACE:
-		buffer_printf(out,
-			      "%s is invited; start it: raftfs --id %s --join "
-			      "%s ...",
-			      change->name, change->name,
-			      own != NULL ? own->address : "HOST:PORT");
+		say_invited(change, own != NULL ? own->address : NULL, out);
 		break;
 	case WIRE_CHANGE_PROMOTE:
 		if (m != NULL && m->standing == WIRE_INVITED && !m->stay) {
@@ -133,6 +170,9 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 		if (m != NULL && m == own && own->standing == WIRE_OUTGOING) {
 			return true; /* it will not hear of the end */
 		}
+		break;
+	case WIRE_CHANGE_UNINVITE:
+		say_uninvited(m, change->name, out);
 		break;
 	default:
 		buffer_printf(out, "%s is called at %s from now on",
@@ -186,7 +226,7 @@ static void ask(struct node *n, struct request *r)
 	r->sent = true;
 	r->term = n->raft.term;
 	r->link = link;
-	r->change.again = true; /* X2 */
+	r->change.asked++; /* X2 */
 	if (node_leads(n)) {
 		lead_asked(n, n->identity.self, &change);
 	} else {
