@@ -6,7 +6,8 @@
  *        '--- answered ---'
  *
  *   X1  a request is answered when the configuration it asks for is committed
- *       as far as this node knows, when it was refused, or when its time is
+ *       as far as this node knows, and no older than what the leader judged it
+ *       by or made of it, when it was refused, or when its time is
  *       over: exactly once; refused only if no leader that was asked for it can
  *       have begun it
  *   X2  it is asked again of each new leader, or over each new link, saying
@@ -93,6 +94,7 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 			     changed->text);
 		} else {
 			r->accepted = true;
+			r->at = changed->index;
 		}
 		return;
 	}
@@ -150,7 +152,9 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 			       : n->raft.leader != 0 &&
 					 n->raft.leader != r->leader;
 	}
-	if (!n->raft.members_committed || n->configs.index == 0) {
+	/* An earlier one may look the same: of before it was otherwise. */
+	if (!n->raft.members_committed || n->configs.index == 0 ||
+	    n->configs.index < r->at) {
 		return false;
 	}
 	switch (change->kind) {

@@ -184,6 +184,7 @@ struct request {
 	struct wire_change change;
 	raft_ms until;
 	bool accepted; /* a leader has it under way, or had */
+	raft_index at; /* then: no earlier configuration shows it */
 	bool sent;     /* on the way below, and not answered */
 	bool open;     /* so was an earlier one, and will not be any more */
 	raft_ms rest;  /* not asked again before */

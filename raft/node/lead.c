@@ -251,6 +251,7 @@ static void answer(struct node *n, raft_id to, const struct wire_change *change,
 		.ticket = change->ticket,
 		.status = status,
 		.asked = change->asked,
+		.index = status == 0 ? n->configs.index : 0,
 	};
 	struct peer *p = peer_of(n, to);
 	struct conn *way = p != NULL ? peer_way(p) : NULL;

@@ -181,6 +181,7 @@ void wire_encode_changed(struct buffer *out, const struct wire_changed *changed)
 		.ticket = changed->ticket,
 		.status = changed->status,
 		.asked = changed->asked,
+		.index = changed->index,
 	};
 
 	name_copy(message.text, sizeof message.text, changed->text);

@@ -142,6 +142,9 @@ struct wire_changed {
 	uint64_t ticket;
 	int status;
 	uint32_t asked; /* of the change that it answers */
+	/* status 0: entry of the leader's newest configuration then; earlier
+	 * ones tell nothing about the change. */
+	raft_index index;
 	char text[WIRE_TEXT_BYTES + 1];
 };
 

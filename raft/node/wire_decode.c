@@ -332,7 +332,7 @@ static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)
 
 	if (!pb_decode(stream, raft_Changed_fields, &message) ||
 	    message.ticket == 0 || message.status > 0 ||
-	    message.status < STATUS_IO) {
+	    message.status < STATUS_IO || !number_valid(message.index)) {
 		return false;
 	}
 	for (const char *at = message.text; *at != 0; at++) {
@@ -344,6 +344,7 @@ static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)
 		.ticket = message.ticket,
 		.status = message.status,
 		.asked = message.asked,
+		.index = message.index,
 	};
 	name_copy(out->text, sizeof out->text, message.text);
 	return true;

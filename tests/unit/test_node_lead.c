@@ -329,6 +329,36 @@ static void an_answer_to_an_earlier_question_is_not_taken(void **state)
 	close(fd);
 }
 
+/* X1: one that lags may have a configuration of before it was made otherwise,
+ * which looks as if it were done. */
+static void what_is_done_is_not_seen_in_an_earlier_configuration(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	struct kit_node *k = other_than(kit, leader);
+	struct wire_changed changed = {.index = 1000000};
+	raft_ms asked = clock_ms();
+	int fd = GIVEN_CALL(kit, k, 1);
+	struct buffer body = {0};
+	uint64_t number = 1;
+
+	kit_change_begin(leader, NODE_REMOVE, k->name, NULL, NULL, false);
+	kit_propose(leader, 0, 10, 100); /* later: so that comes first */
+	assert_true(kit_await(leader, 10));
+	kit_change_begin(k, NODE_ADDRESS, "n3", NULL, kit->nodes[2].address,
+			 false);
+	kit_propose(k, 10, 10, 100);
+	assert_true(kit_await(k, 20));
+	changed.ticket = k->change_ticket;
+	wire_encode_changed(&body, &changed);
+	caller_say_frame(fd, &number, WIRE_CHANGED, &body);
+
+	assert_int_equal(kit_change_end(k), 0); /* the leader's own answer */
+	assert_true(clock_ms() - asked >= 2 * (raft_ms)KIT_ELECTION_MS);
+	assert_int_equal(kit_change_end(leader), STATUS_INVALID); /* first */
+	close(fd);
+}
+
 /* --- A leader of which nothing is committed yet ------------------------------
  */
 
@@ -436,6 +466,8 @@ int main(void)
 			 an_answer_to_an_earlier_question_is_not_taken),
 		KIT_TEST(GIVEN_THREE,
 			 a_new_leader_refuses_nothing_before_its_first_commit),
+		KIT_TEST(GIVEN_THREE,
+			 what_is_done_is_not_seen_in_an_earlier_configuration),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/lead", tests, NULL, NULL);
