@@ -451,6 +451,9 @@ static int prepare(const struct kv_config *config, const struct kv_below *below,
 					    problem) == 0;
 	}
 	if (rc != 0) {
+		if (kv->node != NULL) {
+			node_forget(kv->node);
+		}
 		kv_free(kv);
 		return rc;
 	}
@@ -495,6 +498,7 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	}
 	rc = start(kv, problem);
 	if (rc != 0) {
+		node_forget(kv->node);
 		kv_free(kv);
 		return rc;
 	}
