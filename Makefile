@@ -33,7 +33,7 @@ KV = $(call room,kv,anew apply archive backup batch change client clock command 
 TREE = $(call room,fs/tree,block change check chunk counters cut dentry inode key machine note \
 	op op_make op_remove op_rename op_write orphan read record)
 MOUNT = $(call room,fs/mount,errmap fuse gate handle init notify op_change op_dir op_file \
-	op_read point reply request thread trunc virt worker)
+	op_read point reply request thread trunc user virt worker)
 CONTROL = $(call room,fs/control,client command control job json member message names socket status)
 DAEMON = $(call room,fs,raftfs launch options options_path options_peer options_words)
 CLI = fs/raftfsctl.c fs/recover.c fs/options_peer.c
@@ -56,7 +56,7 @@ UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command 
 	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
-UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc
+UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc mount_user
 UNIT_CONTROL = control_control control_job control_member control_message control_names control_status
 
 # $(call link,LIBRARIES): the recipe of a program.
@@ -139,7 +139,7 @@ include $(wildcard tests/*/*.mk)
 
 # --- Tests: one line each here, the work is in tests/run.sh --------------------
 RUN = BUILD=$(BUILD) tests/run.sh
-programs: $(PROGRAMS) $(NOSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
+programs: $(PROGRAMS) $(NOSYNC) $(NODBSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
 unit-list:
 	@echo $(SLOW_UNITS) $(filter-out $(SLOW_UNITS),$(UNIT_BINS))
 units: $(UNIT_BINS)

@@ -64,7 +64,8 @@ enum {
 	LIMIT_BARRIER_MS = 1000,  /* a read waits no longer for a leader */
 	LIMIT_TIMEOUT_MS = 5000,  /* --timeout */
 	LIMIT_SESSION_MS = 10000, /* --session-timeout */
-	LIMIT_TRUNCATE_MS = 100,  /* a deferred O_TRUNC waits no longer */
+	LIMIT_SESSION_MS_MIN = 2000,
+	LIMIT_TRUNCATE_MS = 100, /* a deferred O_TRUNC waits no longer */
 	LIMIT_ORPHAN_MS =
 		10000, /* an unlinked inode lives at least this long */
 	LIMIT_STAMP_SKEW_MS = 10000, /* time never goes back by less */
@@ -78,6 +79,9 @@ static_assert((int)LIMIT_SEGMENT_BYTES >= 2 * (int)LIMIT_FRAME_BYTES,
 	      "one save fits in a segment");
 static_assert((int)LIMIT_ELECTION_MS >= 4 * (int)LIMIT_HEARTBEAT_MS,
 	      "a few heartbeats may be lost before an election");
+static_assert((int)LIMIT_SESSION_MS_MIN >=
+		      2 * (int)LIMIT_ELECTION_MS + 4 * (int)LIMIT_HEARTBEAT_MS,
+	      "a session outlives an election");
 static_assert(LIMIT_INLINE_BYTES <= LIMIT_BLOCK_BYTES,
 	      "inline content fits in the first block");
 

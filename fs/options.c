@@ -109,6 +109,22 @@ static int set_ms(uint32_t *ms, const char *name, const char *value,
 	return 0;
 }
 
+/* A shorter one ends with each election: of nodes that are there. */
+static int set_session(uint32_t *ms, const char *value, struct buffer *problem)
+{
+	int rc = set_ms(ms, "session timeout", value, problem);
+
+	if (rc == 0 && *ms < LIMIT_SESSION_MS_MIN) {
+		buffer_printf(problem,
+			      "bad session timeout '%s': want at least %d "
+			      "seconds, longer than the election of a leader "
+			      "takes",
+			      value, LIMIT_SESSION_MS_MIN / 1000);
+		rc = STATUS_INVALID;
+	}
+	return rc;
+}
+
 static int set_rate(uint64_t *rate, const char *value, struct buffer *problem)
 {
 	size_t digits = strspn(value, "0123456789");
@@ -178,6 +194,7 @@ enum setting {
 	SET_RATE,
 	SET_INSECURE,
 	SET_NO_MOUNT,
+	SET_SOURCE,
 };
 
 static const struct {
@@ -200,6 +217,7 @@ static const struct {
 	{"snapshot-rate", "snapshot_rate", true, SET_RATE},
 	{"insecure", "insecure", false, SET_INSECURE},
 	{"no-mount", NULL, false, SET_NO_MOUNT},
+	{NULL, "fsname", true, SET_SOURCE},
 };
 
 static int set(struct options *o, enum setting setting, const char *value,
@@ -233,8 +251,7 @@ static int set(struct options *o, enum setting setting, const char *value,
 	case SET_TIMEOUT:
 		return set_ms(&o->timeout_ms, "timeout", value, problem);
 	case SET_SESSION:
-		return set_ms(&o->session_ms, "session timeout", value,
-			      problem);
+		return set_session(&o->session_ms, value, problem);
 	case SET_RATE:
 		return set_rate(&o->snapshot_rate, value, problem);
 	case SET_INSECURE:
@@ -242,6 +259,14 @@ static int set(struct options *o, enum setting setting, const char *value,
 		return 0;
 	case SET_NO_MOUNT:
 		o->no_mount = true;
+		return 0;
+	case SET_SOURCE:
+		if (*value == '\0') {
+			buffer_printf(problem,
+				      "mount option 'fsname=' wants a value");
+			return STATUS_INVALID;
+		}
+		replace(&o->source, value);
 		return 0;
 	}
 	return 0;
@@ -290,9 +315,7 @@ static int read_word(struct options *o, char *word, struct buffer *problem)
 	} else if (words_is_for_fuse(word)) {
 		pass_on(o, word);
 	} else if (!words_is_for_others(word)) {
-		buffer_printf(problem,
-			      "unknown mount option '%s'; see raftfs --help",
-			      word);
+		words_refuse(word, problem);
 		return STATUS_INVALID;
 	}
 	return 0;
@@ -487,7 +510,9 @@ static int read_places(struct options *o, int argc, char **argv,
 			      argv[optind + 2]);
 		return STATUS_INVALID;
 	}
-	o->source = mem_strdup(count == 2 ? argv[optind] : "raftfs");
+	if (o->source == NULL) {
+		o->source = mem_strdup(count == 2 ? argv[optind] : "raftfs");
+	}
 	if (*argv[argc - 1] == '\0') {
 		buffer_printf(problem, "no mount point; see raftfs --help");
 		return STATUS_INVALID;

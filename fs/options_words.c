@@ -5,7 +5,13 @@
 
 #include "base/check.h"
 
-/* What mount(8) and fstab say to others than us. */
+static const char stale[] = "the kernel would answer from what it keeps, "
+			    "stale once another node has changed it";
+static const char owners[] =
+	"modes and owners are the tree's, equal on all nodes";
+
+/* What mount(8) and fstab say to others than us. Of access times there is
+ * nothing to choose: they never move by themselves. */
 bool words_is_for_others(const char *word)
 {
 	static const char *const words[] = {
@@ -13,7 +19,8 @@ bool words_is_for_others(const char *word)
 		"nouser",      "users",	   "owner",	 "group",
 		"nofail",      "_netdev",  "relatime",	 "norelatime",
 		"strictatime", "lazytime", "nolazytime", "noiversion",
-		"iversion",    "silent",   "loud",
+		"iversion",    "silent",   "loud",	 "nodiratime",
+		"diratime",
 	};
 	size_t i;
 
@@ -29,8 +36,7 @@ bool words_is_for_others(const char *word)
 	return false;
 }
 
-/* What libfuse 3.14 and the kernel take. fsname, subtype and
- * default_permissions are the mount's own. */
+/* What libfuse 3.14 and the kernel take; test_fs_options asks libfuse. */
 bool words_is_for_fuse(const char *word)
 {
 	static const char *const words[] = {
@@ -47,8 +53,6 @@ bool words_is_for_fuse(const char *word)
 		"dirsync",
 		"noatime",
 		"atime",
-		"nodiratime",
-		"diratime",
 		"allow_other",
 		"allow_root",
 		"auto_unmount",
@@ -68,4 +72,57 @@ bool words_is_for_fuse(const char *word)
 		}
 	}
 	return false;
+}
+
+static const char *why_not(const char *word)
+{
+	static const struct {
+		const char *word; /* ends with '=': with any value */
+		const char *why;
+	} refusals[] = {
+		{"kernel_cache", stale},
+		{"auto_cache", stale},
+		{"ac_attr_timeout=", stale},
+		{"attr_timeout=", stale},
+		{"entry_timeout=", stale},
+		{"negative_timeout=", stale},
+		{"writeback_cache", stale},
+		{"direct_io", "caching is raftfs's own to choose"},
+		{"subtype=", "it is always raftfs"},
+		{"max_read=", "raftfs agrees on sizes with the kernel itself"},
+		{"max_write=", "raftfs agrees on sizes with the kernel itself"},
+		{"blksize=", "this is no block device"},
+		{"blkdev", "this is no block device"},
+		{"umask=", owners},
+		{"uid=", owners},
+		{"gid=", owners},
+		{"nonempty", "a mount point is an empty folder"},
+		{"remount", "unmount and mount again"},
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT_OF(refusals); i++) {
+		size_t size = strlen(refusals[i].word);
+
+		if (refusals[i].word[size - 1] == '='
+			    ? strncmp(word, refusals[i].word, size) == 0
+			    : strcmp(word, refusals[i].word) == 0) {
+			return refusals[i].why;
+		}
+	}
+	return NULL;
+}
+
+void words_refuse(const char *word, struct buffer *problem)
+{
+	const char *why = why_not(word);
+
+	if (why != NULL) {
+		buffer_printf(problem, "no mount option '%s' here: %s", word,
+			      why);
+	} else {
+		buffer_printf(problem,
+			      "unknown mount option '%s'; see raftfs --help",
+			      word);
+	}
 }

@@ -293,6 +293,11 @@ static int recover(struct daemon *d)
 		}
 		say_survivor(&s, d->options.data);
 	}
+	if (rc == 0 && !go && (fflush(stdout) != 0 || ferror(stdout))) {
+		fprintf(stderr, "raftfsctl: recover: writing stdout: %s\n",
+			strerror(errno));
+		rc = STATUS_IO; /* who goes on has not seen it */
+	}
 	buffer_deinit(&problem);
 	return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
@@ -317,10 +322,11 @@ static bool wait_end(int timeout_ms)
 	return poll(&wait, 1, timeout_ms) > 0;
 }
 
-static int open_mount(struct daemon *d, struct buffer *problem)
+static struct mount_config mount_of(const struct daemon *d)
 {
 	const struct options *o = &d->options;
-	struct mount_config config = {
+
+	return (struct mount_config){
 		.kv = d->kv,
 		.mountpoint = o->mountpoint,
 		.source = o->source,
@@ -329,6 +335,12 @@ static int open_mount(struct daemon *d, struct buffer *problem)
 		.timeout_ms = o->timeout_ms,
 		.debug = o->debug,
 	};
+}
+
+static int open_mount(struct daemon *d, struct buffer *problem)
+{
+	const struct options *o = &d->options;
+	struct mount_config config = mount_of(d);
 	int rc = mount_open(&config, &d->mount, problem);
 
 	if (rc != 0) {
@@ -489,12 +501,13 @@ static int run(struct daemon *d)
 static int launch_and_run(struct daemon *d)
 {
 	const struct options *o = &d->options;
+	struct mount_config mount = mount_of(d);
 	struct buffer problem = {0};
 	int rc = 0;
 
 	log_setup(o->id, o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!o->no_mount) {
-		rc = mount_prepare(o->mountpoint, &problem);
+		rc = mount_prepare(&mount, &problem);
 	}
 	if (rc != 0) {
 		fprintf(stderr, "raftfs: %s\n", buffer_text(&problem));
@@ -514,6 +527,15 @@ static int launch_and_run(struct daemon *d)
 	return rc;
 }
 
+static int print(const char *text)
+{
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0) {
+		return EXIT_OK;
+	}
+	fprintf(stderr, "raftfs: writing stdout: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder = -1};
@@ -529,9 +551,9 @@ int main(int argc, char **argv)
 			buffer_text(&problem));
 		rc = EXIT_USAGE;
 	} else if (d.options.action == OPTIONS_HELP) {
-		printf("%s", options_help());
+		rc = print(options_help());
 	} else if (d.options.action == OPTIONS_VERSION) {
-		printf("raftfs %s\n", RAFTFS_VERSION);
+		rc = print("raftfs " RAFTFS_VERSION "\n");
 	} else if (d.options.action != OPTIONS_RUN) {
 		rc = recover(&d);
 	} else {

@@ -20,6 +20,16 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* All that was printed is written, or it is no success. */
+static int finish_stdout(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout)) {
+		return EXIT_SUCCESS;
+	}
+	fprintf(stderr, "raftfsctl: writing stdout: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 /* What is to be done, as the command line has it. */
 struct task {
 	char *socket;	  /* owned */
@@ -148,10 +158,10 @@ static int parse_where(struct task *task, int argc, char **argv)
 			break;
 		case 'h':
 			print_help();
-			exit(EXIT_SUCCESS);
+			exit(finish_stdout());
 		case 'V':
 			puts("raftfsctl " RAFTFS_VERSION);
-			exit(EXIT_SUCCESS);
+			exit(finish_stdout());
 		default: /* getopt has said it */
 			exit(EXIT_USAGE);
 		}
@@ -162,7 +172,7 @@ static int parse_where(struct task *task, int argc, char **argv)
 		     strcmp(argv[optind + 1], "-h") == 0)) {
 			print_command_help("recover", recover_usage,
 					   recover_help);
-			exit(EXIT_SUCCESS);
+			exit(finish_stdout());
 		}
 		if (task->socket && !task->data) {
 			usage_error("recover takes --data DIR, the folder of a "
@@ -218,7 +228,7 @@ static bool take_option(struct task *task, const char *word)
 	}
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
 		print_command_help(c->name, c->usage, c->help);
-		exit(EXIT_SUCCESS);
+		exit(finish_stdout());
 	}
 	if (id == COMMAND_STATUS && strcmp(word, "--json") == 0) {
 		task->json = true;
@@ -288,22 +298,41 @@ static void parse_command(struct task *task, int argc, char **argv, int at)
 /* One line: what was asked, what went wrong, and why if that is known. */
 static int complain(const struct task *task, int error, const char *reason)
 {
-	if (task->command->words) { /* the reason says it all */
-		fprintf(stderr, "raftfsctl: %s", task->command->name);
-		for (size_t i = 0; i < task->word_count; i++) {
-			fprintf(stderr, " %s", task->words[i]);
-		}
-		fprintf(stderr, ": %s\n", reason[0] ? reason : strerror(error));
-		return EXIT_FAILURE;
+	fprintf(stderr, "raftfsctl: %s%s%s", task->command->name,
+		task->path ? " " : "", task->path ? task->path : "");
+	for (size_t i = 0; i < task->word_count; i++) {
+		fprintf(stderr, " %s", task->words[i]);
 	}
-	fprintf(stderr, "raftfsctl: %s%s%s: %s", task->command->name,
-		task->path ? " " : "", task->path ? task->path : "",
-		strerror(error));
+	fprintf(stderr, ": %s", strerror(error));
 	if (reason[0]) {
 		fprintf(stderr, " (%s)", reason);
 	}
 	fputc('\n', stderr);
 	return EXIT_FAILURE;
+}
+
+/* What the daemon said; of members and the leader the reason says it all. */
+static int complain_refused(const struct task *task,
+			    const struct message_response *response)
+{
+	if (!task->command->words || !response->reason[0]) {
+		return complain(task, response->error, response->reason);
+	}
+	fprintf(stderr, "raftfsctl: %s", task->command->name);
+	for (size_t i = 0; i < task->word_count; i++) {
+		fprintf(stderr, " %s", task->words[i]);
+	}
+	fprintf(stderr, ": %s\n", response->reason);
+	return EXIT_FAILURE;
+}
+
+/* The daemon went away, or is not to be understood. */
+static int complain_silent(const struct task *task, int error)
+{
+	return complain(task, error,
+			error == ECONNRESET  ? "the daemon is ending, or ended"
+			: error == ETIMEDOUT ? "the daemon does not answer"
+					     : "speaking with the daemon");
 }
 
 /* All of stdin, or one byte more than fits. */
@@ -373,10 +402,10 @@ static int take_answer(const struct task *task, struct client *client,
 	do {
 		rc = client_receive(client, &response);
 		if (rc != 0) {
-			return complain(task, -rc, "from the daemon");
+			return complain_silent(task, -rc);
 		}
 		if (response.error != 0) {
-			return complain(task, response.error, response.reason);
+			return complain_refused(task, &response);
 		}
 		if (response.reason[0]) {
 			fprintf(stderr, "raftfsctl: %s: %s\n",
@@ -413,7 +442,7 @@ static int ask(const struct task *task, struct client *client,
 	request.word_count = task->word_count;
 	rc = client_send(client, &request);
 	if (rc != 0) {
-		return complain(task, -rc, "to the daemon");
+		return complain_silent(task, -rc);
 	}
 	rc = take_answer(task, client, &names);
 	buffer_deinit(&names);

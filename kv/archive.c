@@ -155,11 +155,10 @@ static int write_file(struct writer *w, const char *name)
 	return rc;
 }
 
-static void add_name(void *context, const char *name)
+static int add_name(void *context, const char *name)
 {
-	struct buffer *names = context;
-
-	buffer_append(names, name, strlen(name) + 1);
+	buffer_append(context, name, strlen(name) + 1);
+	return 0;
 }
 
 static int write_parts(struct writer *w)

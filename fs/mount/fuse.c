@@ -24,7 +24,9 @@
 #include "fs/mount/gate.h"
 #include "fs/mount/init.h"
 #include "fs/mount/ops.h"
+#include "fs/mount/point.h"
 #include "fs/mount/thread.h"
+#include "fs/mount/user.h"
 
 enum { DRAIN_SECONDS = 3, NUDGE_NS = 10000000 };
 
@@ -110,23 +112,41 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* --- libfuse's messages ----------------------------------------------------*/
 
-static _Thread_local struct buffer *hint; /* what it said while mounting */
+/* What it said while mounting; it says one line in several pieces. */
+static _Thread_local struct buffer *hint;
 
 static void on_fuse_log(enum fuse_log_level level, const char *format,
 			va_list args)
 {
-	char line[512];
+	char piece[512];
 
-	vsnprintf(line, sizeof line, format, args);
-	line[strcspn(line, "\n")] = '\0';
+	vsnprintf(piece, sizeof piece, format, args);
 	if (hint != NULL) {
-		if (hint->size == 0) {
-			buffer_printf(hint, "%s", line);
-		}
-	} else if (level >= FUSE_LOG_INFO) {
-		log_debug("%s", line);
+		buffer_printf(hint, "%s", piece);
+		return;
+	}
+	piece[strcspn(piece, "\n")] = '\0';
+	if (level >= FUSE_LOG_INFO) {
+		log_debug("%s", piece);
 	} else {
-		log_warn("%s", line);
+		log_warn("%s", piece);
+	}
+}
+
+/* All of it, as one line. */
+static void say_hint(struct buffer *problem, const struct buffer *said)
+{
+	size_t size = said->size;
+
+	while (size > 0 && said->data[size - 1] == '\n') {
+		size--;
+	}
+	for (size_t i = 0; i < size; i++) {
+		if (said->data[i] == '\n') {
+			buffer_printf(problem, "; ");
+		} else {
+			buffer_append(problem, said->data + i, 1);
+		}
 	}
 }
 
@@ -313,31 +333,75 @@ static void mount_free(struct mount *m)
 	mem_free(m);
 }
 
+int mount_prepare(const struct mount_config *config, struct buffer *problem)
+{
+	const struct mount_user user = {
+		.is_root = geteuid() == 0,
+		.has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0,
+		.fuse_conf = "/etc/fuse.conf",
+	};
+	struct mount untold = {.config = *config};
+	struct buffer said = {0};
+	struct fuse_session *session;
+	int rc = user_allowed(&user, config->options, problem);
+
+	if (rc != 0) {
+		return rc;
+	}
+	hint = &said;
+	fuse_set_log_func(on_fuse_log);
+	session = session_new(&untold);
+	hint = NULL;
+	if (session != NULL) {
+		fuse_session_destroy(session);
+	} else {
+		buffer_printf(problem, "libfuse refuses the options: ");
+		say_hint(problem, &said);
+		rc = STATUS_INVALID;
+	}
+	buffer_deinit(&said);
+	return rc == 0 ? point_prepare(config->mountpoint, problem) : rc;
+}
+
+/* problem: one line of what libfuse said, or of errno. */
+static int mount_now(struct mount *m, struct buffer *problem)
+{
+	struct buffer said = {0};
+	int rc = 0;
+
+	hint = &said;
+	fuse_set_log_func(on_fuse_log);
+	m->session = session_new(m);
+	if (m->session == NULL ||
+	    fuse_session_mount(m->session, m->config.mountpoint) != 0) {
+		int error = errno;
+
+		rc = error == EPERM || error == EACCES ? STATUS_DENIED
+						       : STATUS_IO;
+		buffer_printf(problem,
+			      "mounting at %s failed: ", m->config.mountpoint);
+		if (said.size > 0) {
+			say_hint(problem, &said);
+		} else {
+			buffer_printf(problem, "%s", strerror(error));
+		}
+	}
+	hint = NULL;
+	buffer_deinit(&said);
+	return rc;
+}
+
 int mount_open(const struct mount_config *config, struct mount **mount,
 	       struct buffer *problem)
 {
-	struct buffer said = {0};
 	struct mount *m;
-	int rc = mount_prepare(config->mountpoint, problem);
+	int rc = mount_prepare(config, problem);
 
 	if (rc != 0) {
 		return rc;
 	}
 	m = mount_new(config);
-	hint = &said;
-	fuse_set_log_func(on_fuse_log);
-	m->session = session_new(m);
-	if (m->session == NULL ||
-	    fuse_session_mount(m->session, config->mountpoint) != 0) {
-		rc = errno == EPERM || errno == EACCES ? STATUS_DENIED
-						       : STATUS_IO;
-		buffer_printf(problem, "mounting at %s failed: %s",
-			      config->mountpoint,
-			      said.size > 0 ? buffer_text(&said)
-					    : strerror(errno));
-	}
-	hint = NULL;
-	buffer_deinit(&said);
+	rc = mount_now(m, problem);
 	if (rc == 0 && init_hook(m) != 0) {
 		rc = STATUS_IO;
 		buffer_printf(problem, "libfuse refused the device");

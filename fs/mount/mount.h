@@ -23,11 +23,14 @@ struct mount_config {
 
 struct mount;
 
-/* What stands in the way of mounting at `mountpoint`; a dead mount of an
- * earlier run is cleared. Changes nothing else.
- * STATUS_NOT_FOUND, STATUS_INVALID (not a directory, not empty), STATUS_BUSY
- * (mounted by someone alive), STATUS_DENIED; problem: one line. */
-MUST_USE int mount_prepare(const char *mountpoint, struct buffer *problem);
+/* What stands in the way of that mount: the device, the options, the rights of
+ * this user, the mount point; a dead mount of an earlier run is cleared.
+ * Changes nothing else, and needs no kv yet.
+ * STATUS_NOT_FOUND, STATUS_INVALID (not a directory, not empty, an option that
+ * is not known), STATUS_BUSY (mounted by someone alive), STATUS_DENIED;
+ * problem: one line. */
+MUST_USE int mount_prepare(const struct mount_config *config,
+			   struct buffer *problem);
 /* Mount; the tree is visible on return. Errors as above. */
 MUST_USE int mount_open(const struct mount_config *config, struct mount **mount,
 			struct buffer *problem);

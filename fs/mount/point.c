@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "fs/mount/mount.h"
+#include "fs/mount/point.h"
 
 static const char own_type[] = "fuse.raftfs";
 
@@ -144,11 +144,18 @@ static int refuse_content(const char *mountpoint, struct buffer *problem)
 	return rc;
 }
 
-/* The device must be there: the container or the kernel may lack it. */
+/* The container or the kernel may lack it, or the user the right to it. */
 static int refuse_device(struct buffer *problem)
 {
-	if (access("/dev/fuse", F_OK) == 0) {
+	if (access("/dev/fuse", R_OK | W_OK) == 0) {
 		return 0;
+	}
+	if (errno == EACCES) {
+		buffer_printf(problem,
+			      "no right to open /dev/fuse: this user must be "
+			      "able to read and write it (usually its mode is "
+			      "0666)");
+		return STATUS_DENIED;
 	}
 	buffer_printf(problem,
 		      "/dev/fuse is missing: load the fuse module (modprobe "
@@ -156,7 +163,20 @@ static int refuse_device(struct buffer *problem)
 	return STATUS_NOT_FOUND;
 }
 
-int mount_prepare(const char *mountpoint, struct buffer *problem)
+/* fusermount3 mounts for a user only where that one may write. */
+static int refuse_user(const char *mountpoint, struct buffer *problem)
+{
+	if (geteuid() == 0 || access(mountpoint, W_OK) == 0) {
+		return 0;
+	}
+	buffer_printf(problem,
+		      "no right to mount at %s: a user must be able to write "
+		      "there",
+		      mountpoint);
+	return STATUS_DENIED;
+}
+
+int point_prepare(const char *mountpoint, struct buffer *problem)
 {
 	struct stat st;
 	int rc = refuse_device(problem);
@@ -189,5 +209,6 @@ int mount_prepare(const char *mountpoint, struct buffer *problem)
 			      mountpoint);
 		return STATUS_BUSY;
 	}
-	return refuse_content(mountpoint, problem);
+	rc = refuse_user(mountpoint, problem);
+	return rc == 0 ? refuse_content(mountpoint, problem) : rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "raft/node/address.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -87,4 +88,21 @@ int address_parse(const char *text, struct address *address)
 	address->host[size] = 0;
 	name_copy(address->port, sizeof address->port, colon + 1);
 	return 0;
+}
+
+bool address_is_loopback(const char *text)
+{
+	struct address address;
+	struct in_addr four;
+	struct in6_addr six;
+
+	if (address_parse(text, &address) != 0) {
+		return false;
+	}
+	if (inet_pton(AF_INET, address.host, &four) == 1) {
+		return ntohl(four.s_addr) >> 24 == 127;
+	}
+	return strcmp(address.host, "localhost") == 0 ||
+	       (inet_pton(AF_INET6, address.host, &six) == 1 &&
+		IN6_IS_ADDR_LOOPBACK(&six));
 }

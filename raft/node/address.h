@@ -24,4 +24,8 @@ void name_copy(char *to, size_t to_size, const char *from);
 /* Split HOST:PORT or [IPv6]:PORT. STATUS_INVALID: anything else. */
 MUST_USE int address_parse(const char *text, struct address *address);
 
+/* Does HOST:PORT say by itself that it is this machine's alone: 127.0.0.0/8,
+ * ::1, localhost? Nobody is asked what another name means. */
+bool address_is_loopback(const char *text);
+
 #endif

@@ -27,6 +27,12 @@ int node_name_in(const char *data, char name[LIMIT_NODE_NAME_BYTES + 1],
 		buffer_printf(problem, "%s is no data folder of a node", data);
 	} else if (rc != 0) {
 		buffer_printf(problem, " in %s", data);
+	} else if (!id.founded) {
+		buffer_printf(problem,
+			      "%s in %s has never been a member of a cluster: "
+			      "there is nothing to recover",
+			      id.name, data);
+		rc = STATUS_NOT_READY;
 	} else {
 		name_copy(name, LIMIT_NODE_NAME_BYTES + 1, id.name);
 	}

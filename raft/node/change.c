@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "raft/node/address.h"
 #include "raft/node/clock.h"
 #include "raft/node/inside.h"
 
@@ -111,6 +112,24 @@ static void say_uninvited(const struct wire_member *m, const char *name,
 	}
 }
 
+/* A node of that name that lost its data was started somehow: so it may again.
+ * from: where this node is called; or NULL. */
+static void say_invited(const struct wire_change *change, const char *from,
+			struct buffer *out)
+{
+	bool again = change->kind == WIRE_CHANGE_REPLACE &&
+		     strcmp(change->old, change->name) == 0;
+	bool open = (from != NULL && !address_is_loopback(from)) ||
+		    !address_is_loopback(change->address);
+
+	buffer_printf(out,
+		      "%s is invited; start it%s: raftfs --id %s%s --join %s "
+		      "...",
+		      change->name, again ? " as before, or" : "", change->name,
+		      open ? " --insecure" : "",
+		      from != NULL ? from : "HOST:PORT");
+}
+
 /* Is it as it was asked for? A line for whoever asked is in out then. */
 static bool shows(struct node *n, const struct request *r, struct buffer *out)
 {
@@ -132,11 +151,7 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 	switch (change->kind) {
 	case WIRE_CHANGE_ADD:
 	case WIRE_CHANGE_REPLACE:
-		buffer_printf(out,
-			      "%s is invited; start it: raftfs --id %s --join "
-			      "%s ...",
-			      change->name, change->name,
-			      own != NULL ? own->address : "HOST:PORT");
+		say_invited(change, own != NULL ? own->address : NULL, out);
 		break;
 	case WIRE_CHANGE_PROMOTE:
 		if (m != NULL && m->standing == WIRE_INVITED && !m->stay) {

@@ -199,6 +199,14 @@ struct asked {
 	raft_ms began, until;
 };
 
+/* The transfer that this leader has begun because it was asked to. */
+struct handing {
+	raft_id from;
+	uint64_t ticket;
+	raft_id target; /* 0: none */
+	raft_term term;
+};
+
 /* A learner's round: all up to target is there when it ends. */
 struct catching {
 	raft_id id;
@@ -335,6 +343,7 @@ struct node {
 			  is */
 	struct asked asked[CHANGES_ASKED_MAX];
 	size_t asked_count;
+	struct handing handing;
 	struct catching catching[LIMIT_PEERS];
 	struct configs configs;
 	bool follow;	   /* links must follow another one */

@@ -9,7 +9,7 @@
  *
  * Changes are carried out one after the other, each when the one before it is
  * committed; a request is answered once it is under way, or refused (change.c
- * has the rest of its way). */
+ * has the rest of its way), and a transfer once more if it comes to nothing. */
 #include <stdio.h>
 #include <string.h>
 
@@ -293,10 +293,11 @@ static int refuse_unserved(const struct node *n, const struct asked *a)
 		       : STATUS_INVALID;
 }
 
-/* Of a voter that could lead: others are refused for what they are. */
-static bool is_silent(const struct node *n, const struct wire_member *m)
+/* One that could do what it is to: others are refused for what they are. */
+static bool is_silent(const struct node *n, const struct wire_member *m,
+		      enum wire_standing standing)
 {
-	return m != NULL && m->id != 0 && m->standing == WIRE_VOTER &&
+	return m != NULL && m->id != 0 && m->standing == standing &&
 	       !is_there(n, m->id);
 }
 
@@ -309,15 +310,47 @@ static bool has_gone(const struct node *n, raft_id id)
 	       n->now - status.heard > 2 * (raft_ms)n->config.election_ms;
 }
 
-static void say_silent(struct node *n, const struct wire_member *m,
-		       struct buffer *problem)
+static void say_why(struct node *n, raft_id id, struct buffer *problem)
 {
-	const struct peer *p = peer_of(n, m->id);
+	const struct peer *p = peer_of(n, id);
 
-	buffer_printf(problem, "%s does not answer", m->name);
 	if (p != NULL && p->problem[0] != 0) {
 		buffer_printf(problem, ": %s", p->problem);
 	}
+}
+
+/* Not what it is asked to be for as long as it is silent. */
+static int refuse_silent(struct node *n, const struct asked *a,
+			 const struct wire_member *m, struct buffer *problem)
+{
+	buffer_printf(problem, "%s does not answer", m->name);
+	say_why(n, m->id, problem);
+	if (m->standing == WIRE_LEARNER && !m->stay) {
+		buffer_printf(problem, "; it will be a voter as soon as it has "
+				       "caught up");
+	}
+	return has_gone(n, m->id) ? STATUS_INVALID : refuse_unserved(n, a);
+}
+
+/* A transfer that this leader began is over, and it still leads: whoever asked
+ * for it hears so. Another leader is asked again, or is what was wanted. */
+static void settle_transfer(struct node *n)
+{
+	const struct handing *h = &n->handing;
+	struct buffer problem = {0};
+
+	if (h->target == 0 || n->raft.transfer_target != 0) {
+		return;
+	}
+	if (h->term == n->raft.term) {
+		buffer_printf(&problem, "%s did not take over in time",
+			      node_name_of(n, h->target));
+		say_why(n, h->target, &problem);
+		answer(n, h->from, h->ticket, STATUS_UNKNOWN,
+		       buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	n->handing = (struct handing){0};
 }
 
 /* STATUS_NOT_READY, STATUS_PENDING: not now. */
@@ -337,14 +370,20 @@ static int carry_transfer(struct node *n, const struct asked *a,
 	if (m != NULL && m->id == n->identity.self) {
 		return 0; /* it leads */
 	}
-	if (is_silent(n, m)) {
-		say_silent(n, m, problem);
-		return has_gone(n, m->id) ? STATUS_INVALID
-					  : refuse_unserved(n, a);
+	if (is_silent(n, m, WIRE_VOTER)) {
+		return refuse_silent(n, a, m, problem);
 	}
 	ev.transfer.target = m != NULL ? m->id : 0;
 	rc = m != NULL && m->id == 0 ? STATUS_NOT_FOUND : drive_step(n, &ev);
 	transfer_text(rc, change->name, problem);
+	if (rc == 0) {
+		n->handing = (struct handing){
+			.from = a->from,
+			.ticket = change->ticket,
+			.target = n->raft.transfer_target,
+			.term = n->raft.term,
+		};
+	}
 	return rc;
 }
 
@@ -383,6 +422,7 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 {
 	const struct wire_change *change = &a->change;
 	const struct wire_config *now = &n->configs.now;
+	const struct wire_member *m;
 	int rc;
 
 	if (change->kind == WIRE_CHANGE_TRANSFER) {
@@ -393,6 +433,11 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	}
 	if (change->again && config_shows(now, change)) {
 		return 0; /* X2 */
+	}
+	m = config_named(now, change->name);
+	if (change->kind == WIRE_CHANGE_PROMOTE &&
+	    is_silent(n, m, WIRE_LEARNER)) {
+		return refuse_silent(n, a, m, problem);
 	}
 	n->draft = *now;
 	rc = config_change(&n->draft, change, problem);
@@ -462,7 +507,10 @@ static void do_due(struct node *n)
 void lead_turn(struct node *n)
 {
 	if (node_leads(n)) {
+		settle_transfer(n);
 		do_due(n);
+	} else {
+		n->handing.target = 0;
 	}
 	while (!node_leads(n) && n->asked_count > 0) {
 		const struct asked *a = &n->asked[--n->asked_count];

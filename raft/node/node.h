@@ -117,6 +117,7 @@ struct node_identity {
 };
 
 /* Whose data folder it is. Nothing is changed. STATUS_NOT_FOUND: nobody's;
+ * STATUS_NOT_READY: of one that has never been a member of a cluster;
  * STATUS_CORRUPT, STATUS_VERSION, STATUS_DENIED, STATUS_IO; a line in problem.
  */
 MUST_USE int node_name_in(const char *data,

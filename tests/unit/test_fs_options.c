@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/status.h"
+#include "fs/mount/adapter.h"
 #include "fs/options.h"
 #include "fs/options_peer.h"
 
@@ -230,6 +232,14 @@ static void unknown_options_are_named(void **state)
 	assert_refused("-o foo /m",
 		       "unknown mount option 'foo'; see raftfs --help");
 	assert_refused("--id", "option '--id' wants a value");
+	assert_refused("-o kernel_cache /m",
+		       "no mount option 'kernel_cache' here: the kernel would "
+		       "answer from what it keeps, stale once another node has "
+		       "changed it");
+	assert_refused("-o ro,umask=022 /m",
+		       "no mount option 'umask=022' here: modes and owners are "
+		       "the tree's, equal on all nodes");
+	assert_refused("-o fsname= /m", "mount option 'fsname=' wants a value");
 	assert_refused("-o id /m", "mount option 'id' wants a value");
 	assert_refused("-o insecure=1 /m",
 		       "mount option 'insecure=1' takes no value");
@@ -269,6 +279,12 @@ static void a_bad_value_is_named(void **state)
 		       "bad timeout '0': want seconds, up to 3600");
 	assert_refused("--timeout 1.2345 /m",
 		       "bad timeout '1.2345': want seconds, up to 3600");
+	assert_refused("--session-timeout 0.001 /m",
+		       "bad session timeout '0.001': want at least 2 seconds, "
+		       "longer than the election of a leader takes");
+	assert_refused("-o session_timeout=1.999 /m",
+		       "bad session timeout '1.999': want at least 2 seconds, "
+		       "longer than the election of a leader takes");
 	assert_refused("--id a/b /m", "bad id 'a/b': 1 to 63 letters, digits, "
 				      "'.', '_' or '-'");
 	assert_refused("--listen 127.0.0.1 --id a /m",
@@ -336,6 +352,56 @@ static void addresses_are_checked(void **state)
 	assert_false(peer_address_is_loopback("127.host:7"));
 }
 
+/* As mount(8) would say them; libfuse is asked as the mount asks it. */
+static void libfuse_knows_whatever_is_passed_on(void **state)
+{
+	static const char *const words[] = {
+		"rw",	       "ro",	       "suid",
+		"nosuid",      "dev",	       "nodev",
+		"exec",	       "noexec",       "async",
+		"sync",	       "dirsync",      "noatime",
+		"atime",       "nodiratime",   "diratime",
+		"relatime",    "norelatime",   "defaults",
+		"strictatime", "lazytime",     "allow_other",
+		"allow_root",  "auto_unmount", "default_permissions",
+	};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		const struct fuse_lowlevel_ops none = {.lookup = NULL};
+		struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+		struct fuse_session *session;
+		char line[64];
+		struct options o;
+
+		snprintf(line, sizeof line, "-o ro,%s /m", words[i]);
+		GIVEN_PARSED(&o, line);
+		assert_int_equal(fuse_opt_add_arg(&args, "raftfs"), 0);
+		assert_int_equal(fuse_opt_add_arg(&args, "-o"), 0);
+		assert_int_equal(fuse_opt_add_arg(&args, o.fuse_options), 0);
+		session = fuse_session_new(&args, &none, sizeof none, NULL);
+		if (session == NULL) {
+			fail_msg("libfuse does not know %s", words[i]);
+		}
+		fuse_session_destroy(session);
+		fuse_opt_free_args(&args);
+		options_deinit(&o);
+	}
+}
+
+static void the_source_is_named_in_either_way(void **state)
+{
+	struct options o;
+	(void)state;
+
+	GIVEN_PARSED(&o, "none /m");
+	assert_string_equal(o.source, "none");
+	options_deinit(&o);
+	GIVEN_PARSED(&o, "-o fsname=tree none /m");
+	assert_string_equal(o.source, "tree");
+	options_deinit(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +421,8 @@ int main(void)
 		cmocka_unit_test(
 			neighbours_with_a_common_beginning_are_no_parents),
 		cmocka_unit_test(addresses_are_checked),
+		cmocka_unit_test(libfuse_knows_whatever_is_passed_on),
+		cmocka_unit_test(the_source_is_named_in_either_way),
 	};
 
 	return cmocka_run_group_tests_name("fs/options", tests, NULL, NULL);

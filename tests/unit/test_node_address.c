@@ -56,12 +56,31 @@ static void names_are_words(void **state)
 				"012345678901234567890123"));
 }
 
+static void loopback_is_what_says_so_itself(void **state)
+{
+	static const char *const own[] = {"127.0.0.1:1", "127.200.3.4:7",
+					  "[::1]:7", "localhost:7"};
+	static const char *const open[] = {"10.0.0.1:1", "0.0.0.0:1",
+					   "[::]:1",	 "[fe80::1]:1",
+					   "n1:1",	 "127.n1:1",
+					   "nonsense"};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT_OF(own); i++) {
+		assert_true(address_is_loopback(own[i]));
+	}
+	for (size_t i = 0; i < COUNT_OF(open); i++) {
+		assert_false(address_is_loopback(open[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(host_and_port_are_told_apart),
 		cmocka_unit_test(bad_addresses_are_refused),
 		cmocka_unit_test(names_are_words),
+		cmocka_unit_test(loopback_is_what_says_so_itself),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/address", tests, NULL,

@@ -130,6 +130,46 @@ static void who_listens_on_loopback_only_is_not_called_beyond(void **state)
 	k->node = NULL;
 }
 
+/* What the invitation says is what works. */
+static void an_invitation_says_how_to_start_it(void **state)
+{
+	struct kit *kit = *state;
+	const struct kit_node *first = &kit->nodes[0];
+	struct kit_node *k = &kit->nodes[0];
+	struct buffer line = {0};
+
+	kit->count = 3;
+	GIVEN_CLUSTER(kit);
+	buffer_printf(&line,
+		      "n4 is invited; start it: raftfs --id n4 --join "
+		      "%s ...",
+		      first->address);
+	assert_int_equal(kit_change(k, NODE_ADD, "n4", NULL,
+				    kit->nodes[3].address, false),
+			 0);
+	assert_string_equal(k->change_text, buffer_text(&line));
+
+	buffer_reset(&line);
+	buffer_printf(&line,
+		      "n5 is invited; start it: raftfs --id n5 "
+		      "--insecure --join %s ...",
+		      first->address);
+	assert_int_equal(
+		kit_change(k, NODE_ADD, "n5", NULL, "192.0.2.1:7420", true), 0);
+	assert_string_equal(k->change_text, buffer_text(&line));
+
+	buffer_reset(&line);
+	buffer_printf(&line,
+		      "n3 is invited; start it as before, or: raftfs "
+		      "--id n3 --join %s ...",
+		      first->address);
+	assert_int_equal(kit_change(k, NODE_REPLACE, "n3", "n3",
+				    kit->nodes[2].address, false),
+			 0);
+	assert_string_equal(k->change_text, buffer_text(&line));
+	buffer_deinit(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +184,7 @@ int main(void)
 			 what_is_asked_for_by_itself_wins_and_is_said),
 		KIT_TEST(GIVEN_FOUR,
 			 an_address_of_no_machine_here_gives_way_to_peers),
+		KIT_TEST(GIVEN_FOUR, an_invitation_says_how_to_start_it),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/listen", tests, NULL,
