@@ -77,6 +77,11 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 		if (r->change.ticket != changed->ticket) {
 			continue;
 		}
+		/* To another start of this node, or before it asked again: what
+		 * it is told last is what is done (X1). */
+		if (!r->sent || changed->asked + 1 != r->change.asked) {
+			return;
+		}
 		n->dirty = true;
 		if (changed->status == STATUS_NOT_LEADER) {
 			r->sent = false; /* there will be another */
@@ -100,18 +105,6 @@ static void say_promoted_later(const struct wire_member *m, struct buffer *out)
 						  : "caught up");
 }
 
-static void say_uninvited(const struct wire_member *m, const char *name,
-			  struct buffer *out)
-{
-	buffer_printf(out, "the invitation of %s is taken back", name);
-	if (m != NULL) {
-		buffer_printf(out,
-			      "; %s itself stays a %s, which the same command "
-			      "removes",
-			      name, config_standing_text(m->standing));
-	}
-}
-
 /* A node of that name that lost its data was started somehow: so it may again.
  * from: where this node is called; or NULL. */
 static void say_invited(const struct wire_change *change, const char *from,
@@ -128,6 +121,18 @@ static void say_invited(const struct wire_change *change, const char *from,
 		      change->name, again ? " as before, or" : "", change->name,
 		      open ? " --insecure" : "",
 		      from != NULL ? from : "HOST:PORT");
+}
+
+static void say_uninvited(const struct wire_member *m, const char *name,
+			  struct buffer *out)
+{
+	buffer_printf(out, "the invitation of %s is taken back", name);
+	if (m != NULL) {
+		buffer_printf(out,
+			      "; %s itself stays a %s, which the same command "
+			      "removes",
+			      name, config_standing_text(m->standing));
+	}
 }
 
 /* Is it as it was asked for? A line for whoever asked is in out then. */
@@ -221,7 +226,7 @@ static void ask(struct node *n, struct request *r)
 	r->sent = true;
 	r->term = n->raft.term;
 	r->link = link;
-	r->change.again = true; /* X2 */
+	r->change.asked++; /* X2 */
 	if (node_leads(n)) {
 		lead_asked(n, n->identity.self, &change);
 	} else {

@@ -202,7 +202,7 @@ struct asked {
 /* The transfer that this leader has begun because it was asked to. */
 struct handing {
 	raft_id from;
-	uint64_t ticket;
+	struct wire_change change;
 	raft_id target; /* 0: none */
 	raft_term term;
 };
@@ -418,6 +418,8 @@ void change_stop(struct node *n);
 bool node_leads(const struct node *n);
 /* Of this node or another, in a CHANGE: it is answered by a CHANGED. */
 void lead_asked(struct node *n, raft_id from, const struct wire_change *change);
+/* Who asked has ended, and its next start waits for other answers. */
+void lead_forget(struct node *n, raft_id from);
 void lead_turn(struct node *n);
 raft_ms lead_due(const struct node *n);
 

@@ -235,10 +235,14 @@ static void dismiss(struct node *n)
 /* --- Asked of the leader ---------------------------------------------------
  */
 
-static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
-		   const char *text)
+static void answer(struct node *n, raft_id to, const struct wire_change *change,
+		   int status, const char *text)
 {
-	struct wire_changed changed = {.ticket = ticket, .status = status};
+	struct wire_changed changed = {
+		.ticket = change->ticket,
+		.status = status,
+		.asked = change->asked,
+	};
 	struct peer *p = peer_of(n, to);
 	struct conn *way = p != NULL ? peer_way(p) : NULL;
 	size_t start;
@@ -252,27 +256,59 @@ static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
 	}
 }
 
+static struct asked *asked_before(struct node *n, raft_id from, uint64_t ticket)
+{
+	for (size_t i = 0; i < n->asked_count; i++) {
+		struct asked *a = &n->asked[i];
+
+		if (a->from == from && a->change.ticket == ticket) {
+			return a;
+		}
+	}
+	return NULL;
+}
+
 void lead_asked(struct node *n, raft_id from, const struct wire_change *change)
 {
-	struct asked *a = &n->asked[n->asked_count];
+	struct asked *a = asked_before(n, from, change->ticket);
 
 	if (!node_leads(n)) {
-		answer(n, from, change->ticket, STATUS_NOT_LEADER, "");
+		answer(n, from, change, STATUS_NOT_LEADER, "");
+		return;
+	}
+	/* Over another link: it is done once, or refused (X1). */
+	if (a != NULL) {
+		a->change = *change;
+		a->until = clock_ms() + ASKED_MS;
 		return;
 	}
 	if (n->asked_count == CHANGES_ASKED_MAX) {
-		answer(n, from, change->ticket, STATUS_FULL,
+		answer(n, from, change, STATUS_FULL,
 		       "too many changes are under way");
 		return;
 	}
-	*a = (struct asked){
+	n->asked[n->asked_count++] = (struct asked){
 		.from = from,
 		.change = *change,
 		.began = clock_ms(),
 		.until = clock_ms() + ASKED_MS,
 	};
-	n->asked_count++;
 	n->dirty = true;
+}
+
+void lead_forget(struct node *n, raft_id from)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->asked_count; i++) {
+		if (n->asked[i].from != from) {
+			n->asked[kept++] = n->asked[i];
+		}
+	}
+	n->asked_count = kept;
+	if (n->handing.from == from) {
+		n->handing = (struct handing){0};
+	}
 }
 
 static void transfer_text(int rc, const char *name, struct buffer *out)
@@ -346,7 +382,7 @@ static void settle_transfer(struct node *n)
 		buffer_printf(&problem, "%s did not take over in time",
 			      node_name_of(n, h->target));
 		say_why(n, h->target, &problem);
-		answer(n, h->from, h->ticket, STATUS_UNKNOWN,
+		answer(n, h->from, &h->change, STATUS_UNKNOWN,
 		       buffer_text(&problem));
 	}
 	buffer_deinit(&problem);
@@ -379,7 +415,7 @@ static int carry_transfer(struct node *n, const struct asked *a,
 	if (rc == 0) {
 		n->handing = (struct handing){
 			.from = a->from,
-			.ticket = change->ticket,
+			.change = *change,
 			.target = n->raft.transfer_target,
 			.term = n->raft.term,
 		};
@@ -431,7 +467,7 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	if (!is_settled(n) || now->joint) {
 		return STATUS_PENDING;
 	}
-	if (change->again && config_shows(now, change)) {
+	if (change->asked > 0 && config_shows(now, change)) {
 		return 0; /* X2 */
 	}
 	m = config_named(now, change->name);
@@ -473,7 +509,7 @@ static void carry_asked(struct node *n)
 		n->asked_count--;
 		memmove(n->asked, n->asked + 1,
 			n->asked_count * sizeof n->asked[0]);
-		answer(n, first.from, first.change.ticket, rc,
+		answer(n, first.from, &first.change, rc,
 		       rc == STATUS_PENDING ? "another change is under way"
 					    : buffer_text(&problem));
 		n->dirty = true;
@@ -515,7 +551,7 @@ void lead_turn(struct node *n)
 	while (!node_leads(n) && n->asked_count > 0) {
 		const struct asked *a = &n->asked[--n->asked_count];
 
-		answer(n, a->from, a->change.ticket, STATUS_NOT_LEADER, "");
+		answer(n, a->from, &a->change, STATUS_NOT_LEADER, "");
 	}
 }
 

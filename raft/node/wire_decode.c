@@ -318,7 +318,7 @@ static bool decode_change(pb_istream_t *stream, struct wire_change *out)
 		.ticket = message.ticket,
 		.kind = (enum wire_change_kind)message.kind,
 		.stay = message.stay,
-		.again = message.again,
+		.asked = message.asked,
 	};
 	name_copy(out->name, sizeof out->name, message.name);
 	name_copy(out->old, sizeof out->old, message.old);
@@ -343,6 +343,7 @@ static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)
 	*out = (struct wire_changed){
 		.ticket = message.ticket,
 		.status = message.status,
+		.asked = message.asked,
 	};
 	name_copy(out->text, sizeof out->text, message.text);
 	return true;

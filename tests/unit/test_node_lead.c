@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promised: a leader refuses what can not be done, as soon as it knows, and
- * whoever asked is told why; it replaces whoever has just ended, and takes back
- * an invitation without the member. */
+ * whoever asked is told why. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <cmocka.h>
 
 #include "raft/node/clock.h"
+#include "raft/node/wire.h"
 #include "tests/lib/caller.h"
 #include "tests/lib/nodetest.h"
 
@@ -196,153 +196,137 @@ static void a_removal_that_leaves_a_silent_majority_is_refused(void **state)
 	assert_true(kit_await(leader, 100));
 }
 
-/* --- Replacing, and invitations
- * -----------------------------------------------
+/* --- Asked again -------------------------------------------------------------
  */
 
-#define THREE "n1:voter n2:voter n3:voter"
+static struct wire_message message;
 
-static int replace(struct kit_node *by, const struct kit_node *old,
-		   const struct kit_node *k)
+/* n3 has ended, and its leader knows: it is spoken for by hand. */
+static struct kit_node *GIVEN_N3_BY_HAND(struct kit *kit)
 {
-	return kit_change(by, NODE_REPLACE, k->name, old->name, k->address,
-			  false);
-}
-
-static int take_away(struct kit_node *by, const char *name)
-{
-	return kit_change(by, NODE_REMOVE, name, NULL, NULL, false);
-}
-
-static void assert_runs(struct kit_node *by, const struct kit_node *k)
-{
-	char line[96];
-
-	assert_int_equal(replace(by, k, k), STATUS_BUSY);
-	(void)snprintf(line, sizeof line,
-		       "%s is running and answers: stop it first, or remove it",
-		       k->name);
-	assert_string_equal(by->change_text, line);
-}
-
-/* n3 was invited in its own place, and has come back with all its data. */
-static struct kit_node *GIVEN_INVITED_AND_RUNNING(struct kit *kit)
-{
-	struct kit_node *k = &kit->nodes[2];
-
-	GIVEN_CLUSTER(kit);
-	kit_stop(k);
-	assert_int_equal(replace(kit_leader(kit), k, k), 0);
-	kit_start(k);
-	for (size_t i = 0; i < 3; i++) {
-		assert_true(kit_await_members(
-			&kit->nodes[i],
-			"n1:voter n2:voter n3:voter n3:invited"));
-	}
-	return k;
-}
-
-static void who_runs_is_not_replaced_under_its_name(void **state)
-{
-	struct kit *kit = *state;
 	struct kit_node *leader = GIVEN_CLUSTER(kit);
-	struct kit_node *other = other_than(kit, leader);
 
-	assert_runs(leader, leader);
-	assert_runs(other, leader);
-	assert_runs(leader, other);
-	assert_runs(other, other);
-
-	assert_true(kit_await_members(leader, THREE));
-	assert_true(kit_await_members(other, THREE));
+	assert_true(kit_await_status(leader, hears, 3));
+	kit_stop(&kit->nodes[2]);
+	leader = kit_leader(kit);
+	assert_true(kit_await_status(leader, hears, 2));
+	return leader;
 }
 
-static void a_learner_that_runs_is_not_replaced_either(void **state)
+/* n3's way to a node, as of that start of it. */
+static int GIVEN_CALL(struct kit *kit, struct kit_node *to, uint64_t boot)
 {
-	struct kit *kit = *state;
-	struct kit_node *first = GIVEN_LEARNER(kit);
-	struct kit_node *k = &kit->nodes[1];
-
-	assert_runs(first, k);
-
-	kit_stop(k);
-	kit_wipe(k);
-	assert_int_equal(replace(first, k, k), 0);
-	kit_start(k);
-	assert_true(kit_await_members(k, "n1:voter n2:learner"));
-}
-
-/* Heard a moment ago, as one that was killed; the leader's link is up, as to a
- * machine that has lost its power. */
-static void who_has_just_ended_is_replaced(void **state)
-{
-	struct kit *kit = *state;
-	struct kit_node *k = &kit->nodes[2];
-	struct kit_node *leader;
 	struct buffer hello = {0};
+	int fd = caller_dial(to);
+
+	caller_hello_of(&kit->nodes[2], to, boot, 0, &hello);
+	caller_say(fd, buffer_bytes(&hello));
+	buffer_deinit(&hello);
+	return fd;
+}
+
+/* And the way back. */
+static struct caller_ear GIVEN_EAR(struct kit *kit, struct kit_node *of) {
+	struct buffer hello = {0};
+	struct caller_ear ear;
+
+	caller_hello(&kit->nodes[2], of, &hello);
+	ear = caller_called_by(&kit->nodes[2], of, buffer_bytes(&hello));
+	buffer_deinit(&hello);
+	return ear;
+}
+
+static void
+ask_to_remove(int fd, uint64_t number, uint64_t ticket, uint32_t asked,
+	      const char *name)
+{
+	struct wire_change change = {
+		.ticket = ticket, .kind = WIRE_CHANGE_REMOVE, .asked = asked};
+	struct buffer body = {0};
+
+	strcpy(change.name, name);
+	wire_encode_change(&body, &change);
+	caller_say_frame(fd, &number, WIRE_CHANGE, &body);
+}
+
+static const struct wire_changed *hear_answer(struct caller_ear *ear)
+{
+	struct bytes body;
+
+	assert_true(caller_hears(ear, WIRE_CHANGED, &body));
+	assert_int_equal(wire_decode(body, WIRE_CHANGED, &message), 0);
+	return &message.changed;
+}
+
+/* X1: else the one is refused, and the other carried out a moment later. */
+static void who_asks_again_is_answered_once(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	const char *other = other_than(kit, leader)->name;
+	int fd = GIVEN_CALL(kit, leader, 1);
+	struct caller_ear ear = GIVEN_EAR(kit, leader);
+
+	ask_to_remove(fd, 1, 5, 0, other);
+	ask_to_remove(fd, 2, 5, 1, other);
+
+	assert_int_equal(hear_answer(&ear)->ticket, 5);
+	assert_int_equal(message.changed.status, STATUS_INVALID);
+	assert_int_equal(message.changed.asked, 1);
+
+	ask_to_remove(fd, 3, 6, 0, "n9");
+
+	assert_int_equal(hear_answer(&ear)->ticket, 6);
+	caller_ends(&ear);
+	close(fd);
+}
+
+/* Their tickets may be the same. */
+static void what_an_earlier_start_asked_for_is_forgotten(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	int old = GIVEN_CALL(kit, leader, 1);
+	struct caller_ear ear = GIVEN_EAR(kit, leader);
 	int fd;
 
-	GIVEN_CLUSTER(kit);
-	kit_stop(k);
-	leader = kit_leader(kit);
-	fd = caller_dial(leader);
-	caller_hello(k, leader, &hello);
-	caller_say(fd, buffer_bytes(&hello));
-	kit_wipe(k);
+	ask_to_remove(old, 1, 5, 0, other_than(kit, leader)->name);
+	fd = GIVEN_CALL(kit, leader, 2);
+	ask_to_remove(fd, 1, 6, 0, "n9");
 
-	assert_int_equal(replace(leader, k, k), 0);
-
-	k->join = leader->address;
-	kit_start(k);
-	assert_true(kit_await_members(k, THREE));
+	assert_int_equal(hear_answer(&ear)->ticket, 6);
+	assert_true(caller_is_closed(old));
+	caller_ends(&ear);
 	close(fd);
-	buffer_deinit(&hello);
 }
 
-/* It goes when the other one has come: no vote is missed on the way. */
-static void who_runs_may_be_replaced_by_another_name(void **state)
+/* What it proposes after it has asked comes later. */
+static void GIVEN_ASKED(struct kit_node *k)
 {
-	struct kit *kit = *state;
-	struct kit_node *first = &kit->nodes[0];
-	struct kit_node *old = &kit->nodes[1];
-	struct kit_node *k = &kit->nodes[2];
-
-	first->alone = true;
-	kit_start(first);
-	assert_true(kit_await_members(first, "n1:voter"));
-	assert_int_equal(kit_change(first, NODE_ADD, "n2", NULL, old->address,
-				    false),
-			 0);
-	old->join = k->join = first->address;
-	kit_start(old);
-	assert_true(kit_await_members(old, "n1:voter n2:voter"));
-
-	assert_int_equal(replace(first, old, k), 0);
-
-	kit_start(k);
-	assert_true(kit_await_members(k, "n1:voter n3:voter"));
-	assert_true(kit_await_failed(old, "was removed"));
-}
-
-static void an_invitation_is_taken_back_without_the_member(void **state)
-{
-	struct kit *kit = *state;
-	struct kit_node *k = GIVEN_INVITED_AND_RUNNING(kit);
-	struct kit_node *leader = kit_leader(kit);
-
-	assert_int_equal(take_away(other_than(kit, leader), "n3"), 0);
-	assert_string_equal(
-		other_than(kit, leader)->change_text,
-		"the invitation of n3 is taken back; n3 itself stays a voter, "
-		"which the same command removes");
-	assert_true(kit_await_members(leader, THREE));
-	assert_true(kit_await_members(k, THREE));
+	kit_change_begin(k, NODE_REMOVE, k->name, NULL, NULL, false);
 	kit_propose(k, 0, 10, 100);
-	assert_all_have(kit, 10);
+	assert_true(kit_await(k, 10));
+}
 
-	assert_int_equal(take_away(&kit->nodes[0], "n3"), 0);
-	assert_string_equal(kit->nodes[0].change_text, "n3 is removed");
-	assert_true(kit_await_failed(k, "was removed"));
+static void an_answer_to_an_earlier_question_is_not_taken(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *leader = GIVEN_N3_BY_HAND(kit);
+	struct kit_node *k = other_than(kit, leader);
+	struct wire_changed changed = {.status = STATUS_INVALID, .asked = 7};
+	int fd = GIVEN_CALL(kit, k, 1);
+	struct buffer body = {0};
+	uint64_t number = 1;
+
+	GIVEN_ASKED(k);
+	changed.ticket = k->change_ticket;
+	strcpy(changed.text, "of another time");
+	wire_encode_changed(&body, &changed);
+	caller_say_frame(fd, &number, WIRE_CHANGED, &body);
+
+	assert_int_equal(kit_change_end(k), STATUS_INVALID);
+	assert_non_null(strstr(k->change_text, "only 1 of the 2 voters"));
+	close(fd);
 }
 
 int main(void)
@@ -355,12 +339,11 @@ int main(void)
 			 who_asked_for_a_transfer_is_told_that_it_failed),
 		KIT_TEST(GIVEN_THREE,
 			 a_removal_that_leaves_a_silent_majority_is_refused),
-		KIT_TEST(GIVEN_THREE, who_runs_is_not_replaced_under_its_name),
-		KIT_TEST(GIVEN_TWO, a_learner_that_runs_is_not_replaced_either),
-		KIT_TEST(GIVEN_THREE, who_has_just_ended_is_replaced),
-		KIT_TEST(GIVEN_THREE, who_runs_may_be_replaced_by_another_name),
+		KIT_TEST(GIVEN_THREE, who_asks_again_is_answered_once),
 		KIT_TEST(GIVEN_THREE,
-			 an_invitation_is_taken_back_without_the_member),
+			 what_an_earlier_start_asked_for_is_forgotten),
+		KIT_TEST(GIVEN_THREE,
+			 an_answer_to_an_earlier_question_is_not_taken),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/lead", tests, NULL, NULL);

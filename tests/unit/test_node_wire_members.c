@@ -97,7 +97,7 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 		.name = "n4",
 		.old = "n3",
 		.address = "h:4",
-		.again = true,
+		.asked = 3,
 	};
 	(void)state;
 
@@ -127,7 +127,7 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 
 static void the_answer_to_a_change_is_fit_to_be_printed(void **state)
 {
-	struct wire_changed changed = {5, STATUS_EXISTS, "n4 is a member"};
+	struct wire_changed changed = {5, STATUS_EXISTS, 3, "n4 is a member"};
 	struct buffer body = {0};
 	(void)state;
 
