@@ -53,6 +53,7 @@ static void remove_folder(struct node *n)
 		(void)n->disk->ops->remove(n->disk, "identity.new");
 		(void)n->disk->ops->remove(n->disk, "identity");
 		(void)n->disk->ops->remove(n->disk, "reserve");
+		(void)n->disk->ops->remove(n->disk, "reserve-start");
 		(void)n->disk->ops->remove(n->disk, "promise");
 		(void)n->disk->ops->remove(n->disk, "committed");
 		(void)n->disk->ops->remove(n->disk, "lock");
@@ -271,7 +272,7 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 		return rc;
 	}
 	reserve_open(&n->reserve, n->disk);
-	(void)reserve_has(&n->reserve, START_BYTES);
+	reserve_begin(&n->reserve, START_BYTES);
 	is_new = n->identity.boot == 0;
 	if (n->configured_count > 0) {
 		found_init(&n->found, name, n->identity.self, n->configured,
