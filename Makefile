@@ -54,7 +54,7 @@ UNIT_NODE = node_address node_admit node_change node_cluster node_config node_co
 	node_snap_stage node_snap_wire node_snap_work node_tail node_trace node_wire \
 	node_wire_members
 UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install \
-	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_swap
+	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_store_full kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
 	tree_read tree_rename
 UNIT_MOUNT = fs_options mount_errmap mount_gate mount_handle mount_notify mount_trunc mount_user
@@ -102,7 +102,7 @@ $(BUILD)/raftfs: $(call objects,$(DAEMON)) $(DAEMON_LIBS)
 $(BUILD)/raftfsctl: $(call objects,$(CLI)) $(A_CONTROL) $(A_PROTO) $(A_BASE)
 	$(call link,-lprotobuf-nanopb -lxxhash -pthread)
 
-# --- Unit tests: no root, network or FUSE device ------------------------------
+# --- Unit tests: no network or FUSE device; without root one is skipped -------
 UNITS = $(UNIT_BASE) $(UNIT_PROTO) $(UNIT_RAFT) $(UNIT_NODE) $(UNIT_KV) $(UNIT_TREE) $(UNIT_MOUNT) $(UNIT_CONTROL)
 # Those that wait longest begin first, so that none is waited for at the end.
 SLOW_UNITS = $(patsubst %,$(BUILD)/tests/unit/test_%,node_snap node_change node_refuse node_snap_send \

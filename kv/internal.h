@@ -43,6 +43,11 @@ enum {
 	KV_FLUSH_REMOVED_MS = 10000, /* ... its space is wanted back */
 	KV_FULL_MS = 200,	     /* between two tries on a full disk */
 	KV_ENTRY_BYTES = 1 << 10,    /* of the state, beside its content */
+	KV_MEND_MS = 10000,	     /* a store fails, ... */
+	KV_MEND_COUNT = 5,	     /* ... so often twice as long; ... */
+	KV_MEND_GAP_MS = 5000,	     /* without a failure: it goes on */
+	KV_MEND_QUIET_MS = 60000,    /* ... until it did not for so long */
+	KV_MEND_BYTES = 16 << 20,    /* room for what it tries then */
 	KV_OPEN_BYTES = 4 << 20,     /* that opening the state writes at most */
 };
 
@@ -75,6 +80,14 @@ struct kv_below {
 	uint64_t flush_entries, flush_ms; /* 0: KV_FLUSH_... */
 };
 
+/* Of a store whose own threads fail. */
+struct kv_mending {
+	uint64_t failures; /* as seen last */
+	uint64_t since_ms; /* they have been going on; 0: they have not */
+	uint64_t last_ms;  /* the last, or its opening anew */
+	unsigned count;	   /* openings, since it last failed for long */
+};
+
 /* A backup under way. */
 struct backup {
 	bool runs;    /* lock */
@@ -103,6 +116,7 @@ struct kv {
 	pthread_mutex_t marker_lock;
 	struct marker marker;	      /* marker_lock */
 	bool flush_failed;	      /* keeper: for want of room, try again */
+	struct kv_mending mending;    /* keeper */
 	struct applier applier;	      /* apply */
 	uint64_t unlooked;	      /* apply: bytes since the last look */
 	struct feed feed;	      /* apply; watchers come and go */

@@ -18,6 +18,7 @@
  * its own changes on top of the database. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,7 @@ enum {
 	INFO_LOG_FATAL = 4,
 	INFO_LOGS = 2,
 	INFO_LOG_BYTES = 1 << 20,
+	FULL_MS = 200, /* between two tries on a full disk */
 };
 
 struct rocks {
@@ -375,16 +377,32 @@ static int rocks_checkpoint(struct store *s, const char *folder)
 	return rc;
 }
 
+static uint64_t property(struct rocks *r, const char *name)
+{
+	uint64_t value = 0;
+
+	if (rocksdb_property_int(r->db, name, &value) != 0) {
+		return 0;
+	}
+	return value;
+}
+
+static uint64_t rocks_failures(struct store *s)
+{
+	return property(rocks_of(s), "rocksdb.background-errors");
+}
+
 /* Where something was removed, a file has deletions; the tables below it that
  * hold what was removed are merged with it, and what is left is written anew:
- * so little space is needed at a time. */
+ * so little space is needed at a time. One that fails takes a second. */
 static void rocks_shrink(struct store *s)
 {
 	struct rocks *r = rocks_of(s);
+	uint64_t failures = rocks_failures(s);
 	const rocksdb_livefiles_t *files = rocksdb_livefiles(r->db);
 	int count = rocksdb_livefiles_count(files);
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count && rocks_failures(s) == failures; i++) {
 		size_t from;
 		size_t to;
 		const char *first =
@@ -396,16 +414,6 @@ static void rocks_shrink(struct store *s)
 		}
 	}
 	rocksdb_livefiles_destroy(files);
-}
-
-static uint64_t property(struct rocks *r, const char *name)
-{
-	uint64_t value = 0;
-
-	if (rocksdb_property_int(r->db, name, &value) != 0) {
-		return 0;
-	}
-	return value;
 }
 
 static uint64_t rocks_bytes(struct store *s)
@@ -478,6 +486,42 @@ static void rocks_close(struct store *s)
 	rocks_free(r);
 }
 
+/* Into r->db; else what RocksDB says, to be freed. */
+static char *open_database(struct rocks *r)
+{
+	char *error = NULL;
+	char name[32]; /* S5 */
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", r->folder);
+	r->db = rocksdb_open(r->options, name, &error);
+	return error;
+}
+
+static int rocks_reopen(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	int rc = rocks_flush(s);
+
+	CHECK(!r->batch_open);
+	if (rc != 0) {
+		return rc;
+	}
+	rocksdb_close(r->db);
+	do {
+		char *error = open_database(r);
+
+		rc = error == NULL ? 0 : unreadable("open", error);
+		if (rc == STATUS_NO_SPACE) {
+			(void)poll(NULL, 0, FULL_MS);
+		}
+	} while (rc == STATUS_NO_SPACE);
+	if (rc != 0) {
+		log_fatal("the state database does not open again: %s",
+			  status_text(rc));
+	}
+	return 0;
+}
+
 static const struct store_ops rocks_ops = {
 	.view = rocks_view_open,
 	.view_close = rocks_view_close,
@@ -487,6 +531,8 @@ static const struct store_ops rocks_ops = {
 	.flush = rocks_flush,
 	.checkpoint = rocks_checkpoint,
 	.shrink = rocks_shrink,
+	.failures = rocks_failures,
+	.reopen = rocks_reopen,
 	.bytes = rocks_bytes,
 	.need = rocks_need,
 	.slack = rocks_slack,
@@ -609,24 +655,21 @@ int store_open_rocksdb(const char *path, struct store **store,
 {
 	struct rocks *r;
 	char *error = NULL;
-	char name[32]; /* S5 */
 	int folder = -1;
 	int rc = open_folder(path, &folder, problem);
 
 	if (rc != 0) {
 		return rc;
 	}
-	snprintf(name, sizeof name, "/proc/self/fd/%d", folder);
 	r = rocks_new(path);
 	r->folder = folder;
-	r->db = rocksdb_open(r->options, name, &error);
+	error = open_database(r);
 	if (r->db == NULL && strstr(error, "ompression") != NULL) {
 		/* A build of the library without lz4. */
 		rocksdb_free(error);
-		error = NULL;
 		rocksdb_options_set_compression(r->options,
 						rocksdb_no_compression);
-		r->db = rocksdb_open(r->options, name, &error);
+		error = open_database(r);
 	}
 	return opened(r, path, error, store, problem);
 }

@@ -21,10 +21,11 @@ static const char *const before[] = {
 };
 /* And then; what ends in a '-' or '.' begins a name. */
 static const char *const ours[] = {
-	"identity", "log",	 "promise", "promise.", "committed",
-	"reserve",  "state",	 "state-",  "state.",	"snapshot-",
-	"incoming", "incoming.", "saving",  "saving.",	"unfinished",
-	"repair",   "repair.",	 "damaged", "damaged.", "log.",
+	"identity",   "log",	       "promise",   "promise.", "committed",
+	"reserve",    "reserve-start", "state",	    "state-",	"state.",
+	"snapshot-",  "incoming",      "incoming.", "saving",	"saving.",
+	"unfinished", "repair",	       "repair.",   "damaged",	"damaged.",
+	"log.",
 };
 /* Not a node's, or the last to go. */
 static const char *const kept[] = {

@@ -267,7 +267,7 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	}
 	found_alone(n);
 	reserve_open(&n->reserve, n->disk, false);
-	(void)reserve_has(&n->reserve, START_BYTES);
+	reserve_begin(&n->reserve, START_BYTES);
 	n->identity.boot++;
 	if (is_new) { /* before the log: a log without it is damage */
 		rc = identity_save(n->disk, &n->identity, problem);

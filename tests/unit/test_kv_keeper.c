@@ -342,6 +342,63 @@ static void what_removes_much_is_flushed_soon(void **state)
 	assert_true(looks > 0);
 }
 
+/* The keeper looks about once a second. */
+static void let_it_look(void)
+{
+	(void)poll(NULL, 0, 1500);
+}
+
+static bool is_reopened(struct home *h, unsigned count)
+{
+	int looks = 1000;
+
+	while (memstore_reopened(h->newest) < count && --looks > 0) {
+		(void)poll(NULL, 0, 10);
+	}
+	return memstore_reopened(h->newest) == count;
+}
+
+/* It may hold on to a full disk that is none any more. */
+static void a_store_that_keeps_failing_is_opened_anew(void **state)
+{
+	struct home *h = *state;
+
+	GIVEN_FOLLOWER(h);
+	home_done(h, "a", "a=ok:a; ");
+	memstore_strain(h->newest, true);
+	fakenode_roomless(h->node, true);
+	let_it_look();
+	fakenode_sleep(h->node, KV_MEND_MS);
+	let_it_look();
+	assert_int_equal(memstore_reopened(h->newest), 0); /* it is right */
+	fakenode_roomless(h->node, false);
+	assert_true(is_reopened(h, 1));
+
+	let_it_look();
+	fakenode_sleep(h->node, KV_MEND_MS);
+	let_it_look();
+	assert_int_equal(memstore_reopened(h->newest), 1); /* more seldom */
+	fakenode_sleep(h->node, KV_MEND_MS);
+	assert_true(is_reopened(h, 2));
+	assert_log(h, "a;");
+}
+
+static void a_store_that_has_failed_and_goes_on_is_left_alone(void **state)
+{
+	struct home *h = *state;
+
+	GIVEN_FOLLOWER(h);
+	memstore_strain(h->newest, true);
+	let_it_look();
+	memstore_strain(h->newest, false);
+	fakenode_sleep(h->node, KV_MEND_MS);
+	let_it_look();
+	memstore_strain(h->newest, true);
+	let_it_look();
+
+	assert_int_equal(memstore_reopened(h->newest), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +414,8 @@ int main(void)
 		HOME_TEST(without_a_majority_a_leader_has_no_duties),
 		HOME_TEST(without_a_lease_the_duties_go_on),
 		HOME_TEST(what_removes_much_is_flushed_soon),
+		HOME_TEST(a_store_that_keeps_failing_is_opened_anew),
+		HOME_TEST(a_store_that_has_failed_and_goes_on_is_left_alone),
 	};
 
 	return cmocka_run_group_tests_name("kv/keeper", tests, NULL, NULL);
