@@ -118,6 +118,48 @@ static void look_at_space(struct kv *kv)
 	}
 }
 
+/* A store whose threads have failed for want of room may hold on to that: it
+ * compacts no more, gives no space back, and at last takes nothing in. While
+ * it goes on failing although there is room, the reserve if need be, it is
+ * opened anew; more and more seldom, for it may be right. */
+static void look_at_store(struct kv *kv)
+{
+	const struct store_ops *ops = kv->store->ops;
+	uint64_t failures = ops->failures(kv->store);
+	struct kv_mending *m = &kv->mending;
+	uint64_t now = kv_now_ms();
+	int rc;
+
+	if (failures != m->failures) {
+		m->since_ms = m->since_ms == 0 ? now : m->since_ms;
+		m->last_ms = now;
+		m->failures = failures;
+	} else if (kv_elapsed(m->last_ms, now) >= KV_MEND_GAP_MS) {
+		m->since_ms = 0;
+		if (kv_elapsed(m->last_ms, now) >= KV_MEND_QUIET_MS) {
+			m->count = 0;
+		}
+	}
+	if (m->since_ms == 0 ||
+	    kv_elapsed(m->since_ms, now) < ((uint64_t)KV_MEND_MS << m->count) ||
+	    !node_space_has(kv->node, ops->need(kv->store) + KV_MEND_BYTES)) {
+		return;
+	}
+	rc = ops->reopen(kv->store);
+	if (rc == STATUS_BUSY || rc == STATUS_NO_SPACE) {
+		return; /* soon again */
+	}
+	if (rc != 0) {
+		log_fatal("the state database can not be opened anew: %s",
+			  status_text(rc));
+	}
+	log_info("the state database failed for want of room: opened anew");
+	m->failures = ops->failures(kv->store);
+	m->since_ms = 0;
+	m->last_ms = now;
+	m->count += m->count < KV_MEND_COUNT ? 1 : 0;
+}
+
 /* Lock held. How long what is applied may wait for its flush. On a disk that
  * runs full the log is cut by it; and the space of what was removed is given
  * back some time after it. */
@@ -346,6 +388,7 @@ void *kv_keeper_main(void *context)
 		pthread_mutex_unlock(&kv->lock);
 		if (!stopping) {
 			look_at_space(kv);
+			look_at_store(kv);
 		}
 		if (duty) {
 			kv_duties(kv);

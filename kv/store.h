@@ -44,6 +44,15 @@ struct store_ops {
 	 * so that it takes little itself: on a disk that is nearly full.
 	 * Blocks, for seconds; any thread. */
 	void (*shrink)(struct store *s);
+	/* How often its own threads failed, since it was opened: for want of
+	 * room, say. Then they try again about once a second. */
+	uint64_t (*failures)(struct store *s);
+	/* Close it and open it anew, for one that keeps failing: it may hold
+	 * on to an error whose cause is gone. What was committed is durable
+	 * then. No view, batch or call of another is under way. Blocks; without
+	 * room to open it, until there is. STATUS_BUSY, of one that knows: it
+	 * is in use. STATUS_NO_SPACE, STATUS_IO, ...: it is as it was. */
+	int (*reopen)(struct store *s);
 	uint64_t (*bytes)(struct store *s); /* on disk, about */
 	/* Room on the disk that a flush would need now, and more for its own
 	 * accounts: with less, nothing should be committed. */

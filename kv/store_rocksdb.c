@@ -18,6 +18,7 @@
  * its own changes on top of the database. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,7 @@ enum {
 	INFO_LOG_FATAL = 4,
 	INFO_LOGS = 2,
 	INFO_LOG_BYTES = 1 << 20,
+	FULL_MS = 200, /* between two tries on a full disk */
 };
 
 struct rocks {
@@ -77,20 +79,36 @@ struct rocks_batch {
 	void *context;
 };
 
+static int status_of(const char *error)
+{
+	if (strncmp(error, "Corruption", strlen("Corruption")) == 0) {
+		return STATUS_CORRUPT;
+	}
+	if (strstr(error, "No space left on device") != NULL) {
+		return STATUS_NO_SPACE;
+	}
+	if (strstr(error, "Permission denied") != NULL) {
+		return STATUS_DENIED;
+	}
+	return strstr(error, "lock ") != NULL ? STATUS_BUSY : STATUS_IO;
+}
+
+/* The same of what was only read: a file that is missing or does not read is
+ * damage, as is one that reads wrong. */
+static int status_of_read(const char *error)
+{
+	bool is_gone = strstr(error, "No such file or directory") != NULL ||
+		       strstr(error, "Input/output error") != NULL;
+	int status = status_of(error);
+
+	return status == STATUS_IO && is_gone ? STATUS_CORRUPT : status;
+}
+
 /* Log what RocksDB said, free it, and give it a status. */
 static int failure(const char *what, char *error)
 {
-	int status = STATUS_IO;
+	int status = status_of(error);
 
-	if (strncmp(error, "Corruption", strlen("Corruption")) == 0) {
-		status = STATUS_CORRUPT;
-	} else if (strstr(error, "No space left on device") != NULL) {
-		status = STATUS_NO_SPACE;
-	} else if (strstr(error, "Permission denied") != NULL) {
-		status = STATUS_DENIED;
-	} else if (strstr(error, "lock ") != NULL) {
-		status = STATUS_BUSY;
-	}
 	if (status == STATUS_NO_SPACE) { /* tried again; the caller tells */
 		log_debug("state database: %s failed: %s", what, error);
 	} else {
@@ -100,15 +118,12 @@ static int failure(const char *what, char *error)
 	return status;
 }
 
-/* The same of what was only read: a file that is missing or does not read is
- * damage, as is one that reads wrong. */
 static int unreadable(const char *what, char *error)
 {
-	bool is_gone = strstr(error, "No such file or directory") != NULL ||
-		       strstr(error, "Input/output error") != NULL;
-	int status = failure(what, error);
+	int status = status_of_read(error);
 
-	return status == STATUS_IO && is_gone ? STATUS_CORRUPT : status;
+	(void)failure(what, error);
+	return status;
 }
 
 /* --- Reading -------------------------------------------------------------- */
@@ -362,16 +377,32 @@ static int rocks_checkpoint(struct store *s, const char *folder)
 	return rc;
 }
 
+static uint64_t property(struct rocks *r, const char *name)
+{
+	uint64_t value = 0;
+
+	if (rocksdb_property_int(r->db, name, &value) != 0) {
+		return 0;
+	}
+	return value;
+}
+
+static uint64_t rocks_failures(struct store *s)
+{
+	return property(rocks_of(s), "rocksdb.background-errors");
+}
+
 /* Where something was removed, a file has deletions; the tables below it that
  * hold what was removed are merged with it, and what is left is written anew:
- * so little space is needed at a time. */
+ * so little space is needed at a time. One that fails takes a second. */
 static void rocks_shrink(struct store *s)
 {
 	struct rocks *r = rocks_of(s);
+	uint64_t failures = rocks_failures(s);
 	const rocksdb_livefiles_t *files = rocksdb_livefiles(r->db);
 	int count = rocksdb_livefiles_count(files);
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count && rocks_failures(s) == failures; i++) {
 		size_t from;
 		size_t to;
 		const char *first =
@@ -383,16 +414,6 @@ static void rocks_shrink(struct store *s)
 		}
 	}
 	rocksdb_livefiles_destroy(files);
-}
-
-static uint64_t property(struct rocks *r, const char *name)
-{
-	uint64_t value = 0;
-
-	if (rocksdb_property_int(r->db, name, &value) != 0) {
-		return 0;
-	}
-	return value;
 }
 
 static uint64_t rocks_bytes(struct store *s)
@@ -465,6 +486,42 @@ static void rocks_close(struct store *s)
 	rocks_free(r);
 }
 
+/* Into r->db; else what RocksDB says, to be freed. */
+static char *open_database(struct rocks *r)
+{
+	char *error = NULL;
+	char name[32]; /* S5 */
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", r->folder);
+	r->db = rocksdb_open(r->options, name, &error);
+	return error;
+}
+
+static int rocks_reopen(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	int rc = rocks_flush(s);
+
+	CHECK(!r->batch_open);
+	if (rc != 0) {
+		return rc;
+	}
+	rocksdb_close(r->db);
+	do {
+		char *error = open_database(r);
+
+		rc = error == NULL ? 0 : unreadable("open", error);
+		if (rc == STATUS_NO_SPACE) {
+			(void)poll(NULL, 0, FULL_MS);
+		}
+	} while (rc == STATUS_NO_SPACE);
+	if (rc != 0) {
+		log_fatal("the state database does not open again: %s",
+			  status_text(rc));
+	}
+	return 0;
+}
+
 static const struct store_ops rocks_ops = {
 	.view = rocks_view_open,
 	.view_close = rocks_view_close,
@@ -474,6 +531,8 @@ static const struct store_ops rocks_ops = {
 	.flush = rocks_flush,
 	.checkpoint = rocks_checkpoint,
 	.shrink = rocks_shrink,
+	.failures = rocks_failures,
+	.reopen = rocks_reopen,
 	.bytes = rocks_bytes,
 	.need = rocks_need,
 	.slack = rocks_slack,
@@ -554,12 +613,16 @@ static struct rocks *rocks_new(const char *path)
 static int opened(struct rocks *r, const char *path, char *error,
 		  struct store **store, struct buffer *problem)
 {
-	if (r->db == NULL) {
+	int rc;
+
+	if (r->db == NULL) { /* the caller tells */
 		buffer_printf(problem,
 			      "the state database in %s does not open: %s",
 			      path, error);
+		rc = status_of_read(error);
+		rocksdb_free(error);
 		rocks_free(r);
-		return unreadable("open", error);
+		return rc;
 	}
 	*store = &r->store;
 	return 0;
@@ -592,24 +655,21 @@ int store_open_rocksdb(const char *path, struct store **store,
 {
 	struct rocks *r;
 	char *error = NULL;
-	char name[32]; /* S5 */
 	int folder = -1;
 	int rc = open_folder(path, &folder, problem);
 
 	if (rc != 0) {
 		return rc;
 	}
-	snprintf(name, sizeof name, "/proc/self/fd/%d", folder);
 	r = rocks_new(path);
 	r->folder = folder;
-	r->db = rocksdb_open(r->options, name, &error);
+	error = open_database(r);
 	if (r->db == NULL && strstr(error, "ompression") != NULL) {
 		/* A build of the library without lz4. */
 		rocksdb_free(error);
-		error = NULL;
 		rocksdb_options_set_compression(r->options,
 						rocksdb_no_compression);
-		r->db = rocksdb_open(r->options, name, &error);
+		error = open_database(r);
 	}
 	return opened(r, path, error, store, problem);
 }

@@ -21,7 +21,7 @@ struct front {
 	pthread_mutex_t lock;
 	struct behind *current;	 /* lock; the writer reads it without */
 	struct behind *replaced; /* lock */
-	bool batch_open;	 /* the writer's */
+	bool batch_open;	 /* the writer's; to change it: lock */
 	swap_damaged damaged;
 	void *context;
 };
@@ -159,6 +159,14 @@ static void front_view_close(struct store *s, struct kv_view *view)
 
 /* --- The writer ----------------------------------------------------------- */
 
+static void set_batch(struct front *f, bool open)
+{
+	CHECK(f->batch_open != open);
+	pthread_mutex_lock(&f->lock);
+	f->batch_open = open;
+	pthread_mutex_unlock(&f->lock);
+}
+
 static struct kv_batch *
 front_begin(struct store *s, void (*note)(void *context, struct bytes note),
 	    void *context)
@@ -166,8 +174,7 @@ front_begin(struct store *s, void (*note)(void *context, struct bytes note),
 	struct front *f = front_of(s);
 	struct store *current = f->current->store;
 
-	CHECK(!f->batch_open);
-	f->batch_open = true;
+	set_batch(f, true); /* waits while it is opened anew */
 	return current->ops->begin(current, note, context);
 }
 
@@ -175,10 +182,10 @@ static int front_commit(struct store *s, struct kv_batch *b)
 {
 	struct front *f = front_of(s);
 	struct store *current = f->current->store;
+	int rc = current->ops->commit(current, b);
 
-	CHECK(f->batch_open);
-	f->batch_open = false;
-	return current->ops->commit(current, b);
+	set_batch(f, false);
+	return rc;
 }
 
 static void front_abort(struct store *s, struct kv_batch *b)
@@ -186,9 +193,8 @@ static void front_abort(struct store *s, struct kv_batch *b)
 	struct front *f = front_of(s);
 	struct store *current = f->current->store;
 
-	CHECK(f->batch_open);
-	f->batch_open = false;
 	current->ops->abort(current, b);
+	set_batch(f, false);
 }
 
 void swap_replace(struct store *front, struct store *next, const char *path)
@@ -232,6 +238,31 @@ static void front_shrink(struct store *s)
 
 	b->store->ops->shrink(b->store);
 	let_go(b);
+}
+
+static uint64_t front_failures(struct store *s)
+{
+	struct behind *b = hold(front_of(s));
+	uint64_t failures = b->store->ops->failures(b->store);
+
+	let_go(b);
+	return failures;
+}
+
+/* W4 */
+static int front_reopen(struct store *s)
+{
+	struct front *f = front_of(s);
+	struct behind *b;
+	int rc = STATUS_BUSY;
+
+	pthread_mutex_lock(&f->lock);
+	b = f->current;
+	if (!f->batch_open && atomic_load(&b->references) == 1) {
+		rc = b->store->ops->reopen(b->store);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return rc;
 }
 
 static uint64_t front_bytes(struct store *s)
@@ -348,6 +379,8 @@ static const struct store_ops front_ops = {
 	.flush = front_flush,
 	.checkpoint = front_checkpoint,
 	.shrink = front_shrink,
+	.failures = front_failures,
+	.reopen = front_reopen,
 	.bytes = front_bytes,
 	.need = front_need,
 	.slack = front_slack,

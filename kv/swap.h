@@ -7,6 +7,8 @@
  *   W2  what is asked for after swap_replace() has returned sees the new one
  *   W3  a replaced store is closed, and its folder removed, once the last has
  *       let go of it: by swap_sweep(), never on a reader's thread
+ *   W4  while nobody reads or writes it may be opened anew; who comes then
+ *       waits
  *
  * It keeps the contract of store.h. The thread that writes is the one that
  * replaces, between two batches; sweeps come from one thread at a time. */

@@ -7,6 +7,8 @@
 #include "base/status.h"
 
 static const char FILE_NAME[] = "reserve";
+static const char START_NAME[] = "reserve-start";
+enum { SHARE_OF_START = 8 };
 enum { SHARE_OF_DISK = 16, SHARE_OF_SMALL = 4, MIB = 1 << 20 };
 enum { PACE_SHARE = 64, PACE_BYTES_MAX = 16 << 20 };
 
@@ -42,9 +44,9 @@ static bool measure(struct reserve *r)
 	return true;
 }
 
-static void give_back(struct reserve *r)
+static void give_back(struct reserve *r, const char *name, bool *held)
 {
-	int rc = r->held ? r->disk->ops->remove(r->disk, FILE_NAME) : 0;
+	int rc = *held ? r->disk->ops->remove(r->disk, name) : 0;
 
 	if (rc != 0) {
 		log_warn("the reserve on the data disk can not be given back: "
@@ -52,24 +54,43 @@ static void give_back(struct reserve *r)
 			 disk_status_text(rc));
 		return;
 	}
-	r->held = false;
+	*held = false;
 }
 
 /* Quietly: when others take the room meanwhile, a later look tries again. */
-static void make(struct reserve *r)
+static void make(struct reserve *r, const char *name, uint64_t bytes,
+		 bool *held)
 {
-	int rc = r->disk->ops->allocate(r->disk, FILE_NAME, r->bytes);
+	int rc = r->disk->ops->allocate(r->disk, name, bytes);
 
-	r->held = rc == 0 || rc == STATUS_EXISTS;
-	if (r->held) {
+	*held = rc == 0 || rc == STATUS_EXISTS;
+	if (*held) {
 		(void)measure(r);
 	}
+}
+
+/* Is the file there, and whole? Half made, or of another disk, it goes. */
+static bool find(struct reserve *r, const char *name, uint64_t bytes)
+{
+	struct disk_file *file;
+	uint64_t size = 0;
+	bool held = r->disk->ops->open(r->disk, name, false, &file) == 0;
+
+	if (held) {
+		(void)r->disk->ops->size(file, &size);
+		r->disk->ops->close(file);
+		if (size != bytes) {
+			give_back(r, name, &held);
+		}
+	}
+	return held;
 }
 
 static void judge(struct reserve *r)
 {
 	bool was_low = atomic_load(&r->low);
-	bool low = !r->held || r->free < (was_low ? r->bytes : r->bytes / 2);
+	bool low = (r->tried && !r->held) ||
+		   r->free < (was_low ? r->bytes : r->bytes / 2);
 
 	atomic_store(&r->low, low);
 	if (low && !was_low) {
@@ -88,30 +109,33 @@ static void look(struct reserve *r)
 	if (!measure(r)) {
 		return;
 	}
-	if (!r->held && r->free / 2 >= r->bytes) {
-		make(r);
+	r->tried = atomic_load(&r->wanted);
+	if (r->tried && !r->held && r->free / 2 >= r->bytes) {
+		make(r, FILE_NAME, r->bytes, &r->held);
+	}
+	if (r->tried && !r->start_held && r->free >= r->bytes) {
+		make(r, START_NAME, r->bytes / SHARE_OF_START, &r->start_held);
 	}
 	judge(r);
 }
 
 /* --- The face ------------------------------------------------------------- */
 
-void reserve_open(struct reserve *r, struct disk *disk)
+void reserve_want(struct reserve *r)
 {
-	struct disk_file *file;
-	uint64_t size = 0;
+	atomic_store(&r->wanted, true);
+}
 
+void reserve_open(struct reserve *r, struct disk *disk, bool wanted)
+{
 	r->disk = disk;
 	atomic_init(&r->low, false);
+	atomic_init(&r->wanted, wanted);
 	CHECK(pthread_mutex_init(&r->mutex, NULL) == 0);
 	pthread_mutex_lock(&r->mutex);
-	if (measure(r) && disk->ops->open(disk, FILE_NAME, false, &file) == 0) {
-		(void)disk->ops->size(file, &size);
-		disk->ops->close(file);
-		r->held = true;
-		if (size != r->bytes) {
-			give_back(r); /* half made, or of another disk */
-		}
+	if (measure(r)) {
+		r->held = find(r, FILE_NAME, r->bytes);
+		r->start_held = find(r, START_NAME, r->bytes / SHARE_OF_START);
 	}
 	look(r);
 	pthread_mutex_unlock(&r->mutex);
@@ -138,12 +162,21 @@ bool reserve_has(struct reserve *r, uint64_t bytes)
 
 	pthread_mutex_lock(&r->mutex);
 	if (measure(r) && r->free < bytes) {
-		give_back(r);
+		give_back(r, FILE_NAME, &r->held);
 		has = !measure(r) || r->free >= bytes;
 		judge(r);
 	}
 	pthread_mutex_unlock(&r->mutex);
 	return has;
+}
+
+void reserve_begin(struct reserve *r, uint64_t bytes)
+{
+	if (!reserve_has(r, bytes)) {
+		pthread_mutex_lock(&r->mutex);
+		give_back(r, START_NAME, &r->start_held);
+		pthread_mutex_unlock(&r->mutex);
+	}
 }
 
 bool reserve_is_low(const struct reserve *r)

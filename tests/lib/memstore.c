@@ -30,6 +30,9 @@ struct memstore {
 	unsigned fail_next; /* lock; 0: never */
 	bool failing;	    /* lock */
 	unsigned full;	    /* lock: so many more find no room */
+	bool strained;	    /* lock */
+	uint64_t failures;  /* lock */
+	unsigned reopened;  /* lock: so often */
 };
 
 struct memview {
@@ -302,6 +305,50 @@ static uint64_t memstore_slack(struct store *s)
 	return 4 << 10;
 }
 
+static uint64_t memstore_failures(struct store *s)
+{
+	struct memstore *m = memstore_of(s);
+	uint64_t failures;
+
+	pthread_mutex_lock(&m->lock);
+	m->failures += m->strained ? 1 : 0;
+	failures = m->failures;
+	pthread_mutex_unlock(&m->lock);
+	return failures;
+}
+
+static int memstore_reopen(struct store *s)
+{
+	struct memstore *m = memstore_of(s);
+	int rc = s->ops->flush(s);
+
+	CHECK(!m->batch_open);
+	pthread_mutex_lock(&m->lock);
+	m->reopened += rc == 0 ? 1 : 0;
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+void memstore_strain(struct store *s, bool strained)
+{
+	struct memstore *m = memstore_of(s);
+
+	pthread_mutex_lock(&m->lock);
+	m->strained = strained;
+	pthread_mutex_unlock(&m->lock);
+}
+
+unsigned memstore_reopened(struct store *s)
+{
+	struct memstore *m = memstore_of(s);
+	unsigned count;
+
+	pthread_mutex_lock(&m->lock);
+	count = m->reopened;
+	pthread_mutex_unlock(&m->lock);
+	return count;
+}
+
 static void memstore_shrink(struct store *s)
 {
 	(void)s; /* what was removed is gone */
@@ -338,6 +385,8 @@ static const struct store_ops memstore_ops = {
 	.flush = memstore_flush,
 	.checkpoint = memstore_checkpoint,
 	.shrink = memstore_shrink,
+	.failures = memstore_failures,
+	.reopen = memstore_reopen,
 	.bytes = memstore_bytes,
 	.need = memstore_need,
 	.slack = memstore_slack,

@@ -43,6 +43,10 @@ void memstore_fail(struct store *s, unsigned nth);
  * a commit changes nothing then. Any thread. */
 void memstore_fill(struct store *s, unsigned count);
 
+/* Whenever it is asked for its failures, there is one more. Any thread. */
+void memstore_strain(struct store *s, bool strained);
+unsigned memstore_reopened(struct store *s); /* so often */
+
 /* A number that depends on the content alone, whatever its history; the item
  * `without` does not count (none such: all do). r: of this kind of store, a
  * view or a batch of it. Cheap. */

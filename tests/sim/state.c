@@ -375,6 +375,13 @@ static void front_shrink(struct store *s)
 	sim_leave(was);
 }
 
+/* That is RocksDB's business, and a matter of its threads. */
+static uint64_t front_failures(struct store *s)
+{
+	(void)s;
+	return 0;
+}
+
 static uint64_t front_need(struct store *s)
 {
 	return sim.plan.rocksdb
@@ -418,6 +425,8 @@ static const struct store_ops front_ops = {
 	.flush = front_flush,
 	.checkpoint = front_checkpoint,
 	.shrink = front_shrink,
+	.failures = front_failures,
+	.reopen = front_flush,
 	.bytes = front_bytes,
 	.need = front_need,
 	.slack = front_slack,

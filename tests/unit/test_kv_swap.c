@@ -239,6 +239,24 @@ static void a_scan_stays_with_the_old_one(void **state)
 	assert_false(there(s.p, 1));
 }
 
+/* W4 */
+static void it_is_opened_anew_when_nobody_uses_it(void **state)
+{
+	struct place *p = *state;
+	struct store *f = p->front;
+	struct kv_view *v = f->ops->view(f);
+	struct kv_batch *b;
+
+	assert_int_equal(f->ops->reopen(f), STATUS_BUSY);
+	f->ops->view_close(f, v);
+	b = f->ops->begin(f, NULL, NULL);
+	assert_int_equal(f->ops->reopen(f), STATUS_BUSY);
+	assert_int_equal(f->ops->commit(f, b), 0);
+	b = f->ops->begin(f, NULL, NULL);
+	f->ops->abort(f, b);
+	assert_int_equal(f->ops->reopen(f), 0);
+}
+
 static void what_was_replaced_goes_at_close(void **state)
 {
 	struct place *p = *state;
@@ -337,6 +355,7 @@ int main(void)
 		SWAP_TEST(who_comes_after_sees_the_new_one),
 		SWAP_TEST(a_view_stays_with_the_old_one),
 		SWAP_TEST(a_scan_stays_with_the_old_one),
+		SWAP_TEST(it_is_opened_anew_when_nobody_uses_it),
 		SWAP_TEST(what_was_replaced_goes_at_close),
 		SWAP_TEST(readers_live_through_many_replacements),
 	};

@@ -11,7 +11,7 @@
 #include "raft/node/reserve.h"
 #include "tests/lib/faultdisk.h"
 
-enum { SIZE = 1 << 20, RESERVE = SIZE / 4 };
+enum { SIZE = 1 << 20, RESERVE = SIZE / 4, START = RESERVE / 8 };
 
 struct fixture {
 	struct faultdisk *disk;
@@ -40,7 +40,7 @@ static int teardown(void **state)
 
 static void GIVEN_OPEN(struct fixture *f)
 {
-	reserve_open(&f->reserve, faultdisk_disk(f->disk));
+	reserve_open(&f->reserve, faultdisk_disk(f->disk), true);
 }
 
 /* Another program's file takes all but so many bytes. */
@@ -72,7 +72,7 @@ static void with_room_the_reserve_is_made(void **state)
 	assert_false(reserve_is_low(&f->reserve));
 	assert_int_equal(
 		f->reserve.disk->ops->space(f->reserve.disk, &free, &total), 0);
-	assert_int_equal(free, SIZE - RESERVE);
+	assert_int_equal(free, SIZE - RESERVE - START);
 }
 
 static void a_disk_that_runs_full_is_told_before_it_is(void **state)
@@ -128,6 +128,31 @@ static void a_start_on_a_full_disk_has_the_reserve(void **state)
 	assert_true(reserve_has(&f->reserve, RESERVE));
 }
 
+/* The node has used it, and another program took the room. */
+static void
+a_start_on_a_disk_without_a_reserve_has_a_part_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	GIVEN_OPEN(f);
+	WHEN_FREE(f, 0);
+	assert_true(reserve_has(&f->reserve, RESERVE));
+	WHEN_FREE(f, 0);
+	assert_false(reserve_has(&f->reserve, START));
+	reserve_close(&f->reserve);
+	GIVEN_OPEN(f);
+	assert_false(reserve_has(&f->reserve, START));
+	reserve_begin(&f->reserve, START);
+	assert_true(reserve_has(&f->reserve, START));
+
+	WHEN_FREE(f, RESERVE - 1); /* there for the next start */
+	reserve_look(&f->reserve);
+	assert_false(faultdisk_has(f->disk, "reserve-start"));
+	WHEN_FREE(f, RESERVE);
+	reserve_look(&f->reserve);
+	assert_true(faultdisk_has(f->disk, "reserve-start"));
+}
+
 static void a_half_made_reserve_is_made_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -152,6 +177,7 @@ int main(void)
 		TEST(a_disk_that_runs_full_is_told_before_it_is),
 		TEST(a_full_disk_gets_the_reserve_and_gives_it_back_later),
 		TEST(a_start_on_a_full_disk_has_the_reserve),
+		TEST(a_start_on_a_disk_without_a_reserve_has_a_part_of_its_own),
 		TEST(a_half_made_reserve_is_made_anew),
 	};
 
