@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/status.h"
 
@@ -143,8 +144,8 @@ int folder_remove(const char *path)
 	return rc;
 }
 
-int folder_list(const char *path,
-		void (*visit)(void *context, const char *name), void *context)
+/* Each with its NUL. */
+static int read_names(const char *path, struct buffer *names)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *d;
@@ -156,7 +157,7 @@ int folder_list(const char *path,
 	errno = 0;
 	while ((d = readdir(dir)) != NULL) {
 		if (!is_dots(d->d_name)) {
-			visit(context, d->d_name);
+			buffer_append(names, d->d_name, strlen(d->d_name) + 1);
 		}
 		errno = 0;
 	}
@@ -164,6 +165,22 @@ int folder_list(const char *path,
 		rc = status_of_errno(errno);
 	}
 	closedir(dir);
+	return rc;
+}
+
+int folder_list(const char *path, int (*visit)(void *context, const char *name),
+		void *context)
+{
+	struct buffer names = {0};
+	int rc = read_names(path, &names);
+
+	for (size_t at = 0; rc == 0 && at < names.size;) {
+		const char *name = (const char *)names.data + at;
+
+		rc = visit(context, name);
+		at += strlen(name) + 1;
+	}
+	buffer_deinit(&names);
 	return rc;
 }
 

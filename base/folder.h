@@ -24,9 +24,11 @@ int folder_remove(const char *path);
 /* Make the names in a folder durable; or its own name. */
 MUST_USE int folder_sync(const char *path);
 MUST_USE int folder_sync_name(const char *path);
-/* Call visit for each name in it but "." and "..", in no order. */
+/* Call visit for each name in it but "." and "..", in no order, for as long as
+ * it returns 0; then the same is returned. It may move or remove what it is
+ * called for: all are read before. */
 MUST_USE int folder_list(const char *path,
-			 void (*visit)(void *context, const char *name),
+			 int (*visit)(void *context, const char *name),
 			 void *context);
 /* Bytes that are free for this process on the file system of path, and how
  * many it has in all. */

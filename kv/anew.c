@@ -193,44 +193,44 @@ int kv_backup_check(const char *path, struct kv_backup_info *info,
 	return rc;
 }
 
-static void count_name(void *context, const char *name)
+/* It is one of its own. */
+static bool is_of_disk(const char *name)
 {
-	if (strcmp(name, "lost+found") != 0) { /* of a disk of its own */
-		++*(size_t *)context;
-	}
+	return strcmp(name, "lost+found") == 0;
 }
 
-static void add_name(void *context, const char *name)
+static int count_name(void *context, const char *name)
 {
-	if (strcmp(name, "lost+found") != 0 &&
-	    strcmp(name, "unfinished") != 0) {
-		buffer_append(context, name, strlen(name) + 1);
+	*(size_t *)context += is_of_disk(name) ? 0 : 1;
+	return 0;
+}
+
+static int remove_name(void *context, const char *name)
+{
+	char *path;
+	int rc;
+
+	if (is_of_disk(name) || strcmp(name, "unfinished") == 0) {
+		return 0;
 	}
+	path = mem_printf("%s/%s", *(const char *const *)context, name);
+	rc = unlink(path) == 0 ? 0 : folder_remove(path);
+	mem_free(path);
+	return rc;
 }
 
 /* The folder was empty, and `unfinished` keeps daemons out, for good if not all
  * can be removed. */
 static void undo(const char *data, bool made)
 {
-	struct buffer names = {0};
 	struct buffer unsaid = {0};
-	int rc = folder_list(data, add_name, &names);
 
-	for (size_t at = 0; rc == 0 && at < names.size;) {
-		const char *name = (const char *)names.data + at;
-		char *path = mem_printf("%s/%s", data, name);
-
-		rc = unlink(path) == 0 ? 0 : folder_remove(path);
-		at += strlen(name) + 1;
-		mem_free(path);
-	}
-	if (rc == 0) {
+	if (folder_list(data, remove_name, &data) == 0) {
 		(void)finish(data, &unsaid);
+		if (made) {
+			(void)rmdir(data);
+		}
 	}
-	if (rc == 0 && made) {
-		(void)rmdir(data);
-	}
-	buffer_deinit(&names);
 	buffer_deinit(&unsaid);
 }
 

@@ -155,11 +155,10 @@ static int write_file(struct writer *w, const char *name)
 	return rc;
 }
 
-static void add_name(void *context, const char *name)
+static int add_name(void *context, const char *name)
 {
-	struct buffer *names = context;
-
-	buffer_append(names, name, strlen(name) + 1);
+	buffer_append(context, name, strlen(name) + 1);
+	return 0;
 }
 
 static int write_parts(struct writer *w)
@@ -446,7 +445,9 @@ static int open_file(struct reader *r)
 		r->out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			      0600);
 		if (r->out < 0) {
-			rc = status_failed(r->problem, "make", path);
+			rc = errno == EEXIST
+				     ? damage(r, "a file that came before")
+				     : status_failed(r->problem, "make", path);
 		}
 		mem_free(path);
 	}

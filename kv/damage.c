@@ -19,12 +19,9 @@
 
 /* --- Set aside ------------------------------------------------------------ */
 
-static void note_state(void *context, const char *name)
-{
-	if (strcmp(name, "state") == 0 || strncmp(name, "state-", 6) == 0) {
-		buffer_append(context, name, strlen(name) + 1);
-	}
-}
+struct move {
+	const char *data, *aside;
+};
 
 /* What has its name there already was damaged before: this one is not kept. */
 static int move_one(const char *from, const char *to)
@@ -38,35 +35,34 @@ static int move_one(const char *from, const char *to)
 	return folder_remove(from);
 }
 
-static int move_all(const char *data, const char *aside)
+static int move_state(void *context, const char *name)
 {
-	struct buffer names = {0};
-	int rc = folder_list(data, note_state, &names);
-	size_t at = 0;
+	const struct move *m = context;
+	char *from;
+	char *to;
+	int rc;
 
-	while (rc == 0 && at < names.size) {
-		const char *name = (const char *)names.data + at;
-		char *from = mem_printf("%s/%s", data, name);
-		char *to = mem_printf("%s/%s", aside, name);
-
-		rc = move_one(from, to);
-		mem_free(from);
-		mem_free(to);
-		at += strlen(name) + 1;
+	if (strcmp(name, "state") != 0 && strncmp(name, "state-", 6) != 0) {
+		return 0;
 	}
-	buffer_deinit(&names);
+	from = mem_printf("%s/%s", m->data, name);
+	to = mem_printf("%s/%s", m->aside, name);
+	rc = move_one(from, to);
+	mem_free(from);
+	mem_free(to);
 	return rc;
 }
 
 int kv_set_aside(struct kv *kv, struct buffer *problem)
 {
 	char *aside = node_aside(kv->node);
+	struct move m = {kv->data, aside};
 	int rc;
 
 	if (aside == NULL) {
 		return 0;
 	}
-	rc = move_all(kv->data, aside);
+	rc = folder_list(kv->data, move_state, &m);
 	if (rc != 0) {
 		buffer_printf(problem,
 			      "cannot set the damaged state aside in %s: %s",

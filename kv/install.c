@@ -415,44 +415,38 @@ void kv_install(struct kv *kv, struct kv_install *install)
 
 /* --- What a crash left ---------------------------------------------------- */
 
-struct strays {
-	struct kv *kv;
-	struct buffer names; /* each with its NUL */
-};
-
-static void find_stray(void *context, const char *name)
+static bool is_stray(const struct kv *kv, const char *name)
 {
-	struct strays *s = context;
 	uint64_t folder;
 	int end = 0;
-
 	bool is_state = sscanf(name, "state-%" SCNu64 "%n", &folder, &end) == 1;
 
-	if ((is_state && (folder != s->kv->marker.folder || name[end] != 0)) ||
-	    strcmp(name, "saving") == 0 || strncmp(name, "saving.", 7) == 0) {
-		buffer_append(&s->names, name, strlen(name) + 1);
+	return (is_state && (folder != kv->marker.folder || name[end] != 0)) ||
+	       strcmp(name, "saving") == 0 || strncmp(name, "saving.", 7) == 0;
+}
+
+static int remove_stray(void *context, const char *name)
+{
+	const struct kv *kv = context;
+	char *path;
+	int rc;
+
+	if (!is_stray(kv, name)) {
+		return 0;
 	}
+	path = mem_printf("%s/%s", kv->data, name);
+	rc = folder_remove(path);
+	log_info("removed what was left of a replaced state name=%s", name);
+	mem_free(path);
+	return rc;
 }
 
 void kv_remove_strays(struct kv *kv)
 {
-	struct strays s = {.kv = kv};
-	size_t at = 0;
-	int rc = folder_list(kv->data, find_stray, &s);
+	int rc = folder_list(kv->data, remove_stray, kv);
 
-	while (rc == 0 && at < s.names.size) {
-		const char *name = (const char *)s.names.data + at;
-		char *path = mem_printf("%s/%s", kv->data, name);
-
-		rc = folder_remove(path);
-		log_info("removed what was left of a replaced state name=%s",
-			 name);
-		mem_free(path);
-		at += strlen(name) + 1;
-	}
 	if (rc != 0) {
 		log_warn("cannot clean up the data folder: %s",
 			 status_text(rc));
 	}
-	buffer_deinit(&s.names);
 }

@@ -54,12 +54,12 @@ struct content {
 	char foreign[256]; /* a name, or "" */
 };
 
-static void look_at(void *context, const char *name)
+static int look_at(void *context, const char *name)
 {
 	struct content *c = context;
 
 	if (is_among(before, COUNT_OF(before), name)) {
-		return;
+		return 0;
 	}
 	c->fresh = false;
 	c->is_nodes = c->is_nodes || strcmp(name, "identity") == 0 ||
@@ -67,6 +67,7 @@ static void look_at(void *context, const char *name)
 	if (!is_among(ours, COUNT_OF(ours), name)) {
 		(void)snprintf(c->foreign, sizeof c->foreign, "%s", name);
 	}
+	return 0;
 }
 
 static int check_content(const char *path, bool *fresh, struct buffer *problem)
@@ -126,13 +127,14 @@ int home_open(const char *path, struct home *home, struct buffer *problem)
 
 /* --- Its end -------------------------------------------------------------- */
 
-static void note(void *context, const char *name)
+static int note(void *context, const char *name)
 {
 	if (!is_among(kept, COUNT_OF(kept), name) &&
 	    (is_among(before, COUNT_OF(before), name) ||
 	     is_among(ours, COUNT_OF(ours), name))) {
 		buffer_append(context, name, strlen(name) + 1);
 	}
+	return 0;
 }
 
 void home_clear(const char *path, const struct home *home)

@@ -200,6 +200,14 @@ struct asked {
 	raft_ms began, until;
 };
 
+/* The transfer that this leader has begun because it was asked to. */
+struct handing {
+	raft_id from;
+	struct wire_change change;
+	raft_id target; /* 0: none */
+	raft_term term;
+};
+
 /* A learner's round: all up to target is there when it ends. */
 struct catching {
 	raft_id id;
@@ -339,6 +347,7 @@ struct node {
 			  is */
 	struct asked asked[CHANGES_ASKED_MAX];
 	size_t asked_count;
+	struct handing handing;
 	struct catching catching[LIMIT_PEERS];
 	struct configs configs;
 	bool follow;	   /* links must follow another one */
@@ -413,6 +422,8 @@ void change_stop(struct node *n);
 bool node_leads(const struct node *n);
 /* Of this node or another, in a CHANGE: it is answered by a CHANGED. */
 void lead_asked(struct node *n, raft_id from, const struct wire_change *change);
+/* Who asked has ended, and its next start waits for other answers. */
+void lead_forget(struct node *n, raft_id from);
 void lead_turn(struct node *n);
 raft_ms lead_due(const struct node *n);
 
@@ -526,5 +537,7 @@ void node_leave_turn(struct node *n);
 /* publish.c */
 void publish_lease(struct node *n);
 void publish_status(struct node *n);
+/* Was that incarnation heard lately, as the status has it? Itself: always. */
+bool publish_hears(struct node *n, const struct wire_member *member);
 
 #endif

@@ -9,7 +9,7 @@
  *
  * Changes are carried out one after the other, each when the one before it is
  * committed; a request is answered once it is under way, or refused (change.c
- * has the rest of its way). */
+ * has the rest of its way), and a transfer once more if it comes to nothing. */
 #include <stdio.h>
 #include <string.h>
 
@@ -235,10 +235,14 @@ static void dismiss(struct node *n)
 /* --- Asked of the leader ---------------------------------------------------
  */
 
-static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
-		   const char *text)
+static void answer(struct node *n, raft_id to, const struct wire_change *change,
+		   int status, const char *text)
 {
-	struct wire_changed changed = {.ticket = ticket, .status = status};
+	struct wire_changed changed = {
+		.ticket = change->ticket,
+		.status = status,
+		.asked = change->asked,
+	};
 	struct peer *p = peer_of(n, to);
 	struct conn *way = p != NULL ? peer_way(p) : NULL;
 	size_t start;
@@ -252,27 +256,59 @@ static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
 	}
 }
 
+static struct asked *asked_before(struct node *n, raft_id from, uint64_t ticket)
+{
+	for (size_t i = 0; i < n->asked_count; i++) {
+		struct asked *a = &n->asked[i];
+
+		if (a->from == from && a->change.ticket == ticket) {
+			return a;
+		}
+	}
+	return NULL;
+}
+
 void lead_asked(struct node *n, raft_id from, const struct wire_change *change)
 {
-	struct asked *a = &n->asked[n->asked_count];
+	struct asked *a = asked_before(n, from, change->ticket);
 
 	if (!node_leads(n)) {
-		answer(n, from, change->ticket, STATUS_NOT_LEADER, "");
+		answer(n, from, change, STATUS_NOT_LEADER, "");
+		return;
+	}
+	/* Over another link: it is done once, or refused (X1). */
+	if (a != NULL) {
+		a->change = *change;
+		a->until = clock_ms() + ASKED_MS;
 		return;
 	}
 	if (n->asked_count == CHANGES_ASKED_MAX) {
-		answer(n, from, change->ticket, STATUS_FULL,
+		answer(n, from, change, STATUS_FULL,
 		       "too many changes are under way");
 		return;
 	}
-	*a = (struct asked){
+	n->asked[n->asked_count++] = (struct asked){
 		.from = from,
 		.change = *change,
 		.began = clock_ms(),
 		.until = clock_ms() + ASKED_MS,
 	};
-	n->asked_count++;
 	n->dirty = true;
+}
+
+void lead_forget(struct node *n, raft_id from)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->asked_count; i++) {
+		if (n->asked[i].from != from) {
+			n->asked[kept++] = n->asked[i];
+		}
+	}
+	n->asked_count = kept;
+	if (n->handing.from == from) {
+		n->handing = (struct handing){0};
+	}
 }
 
 static void transfer_text(int rc, const char *name, struct buffer *out)
@@ -293,10 +329,11 @@ static int refuse_unserved(const struct node *n, const struct asked *a)
 		       : STATUS_INVALID;
 }
 
-/* Of a voter that could lead: others are refused for what they are. */
-static bool is_silent(const struct node *n, const struct wire_member *m)
+/* One that could do what it is to: others are refused for what they are. */
+static bool is_silent(const struct node *n, const struct wire_member *m,
+		      enum wire_standing standing)
 {
-	return m != NULL && m->id != 0 && m->standing == WIRE_VOTER &&
+	return m != NULL && m->id != 0 && m->standing == standing &&
 	       !is_there(n, m->id);
 }
 
@@ -309,15 +346,47 @@ static bool has_gone(const struct node *n, raft_id id)
 	       n->now - status.heard > 2 * (raft_ms)n->config.election_ms;
 }
 
-static void say_silent(struct node *n, const struct wire_member *m,
-		       struct buffer *problem)
+static void say_why(struct node *n, raft_id id, struct buffer *problem)
 {
-	const struct peer *p = peer_of(n, m->id);
+	const struct peer *p = peer_of(n, id);
 
-	buffer_printf(problem, "%s does not answer", m->name);
 	if (p != NULL && p->problem[0] != 0) {
 		buffer_printf(problem, ": %s", p->problem);
 	}
+}
+
+/* Not what it is asked to be for as long as it is silent. */
+static int refuse_silent(struct node *n, const struct asked *a,
+			 const struct wire_member *m, struct buffer *problem)
+{
+	buffer_printf(problem, "%s does not answer", m->name);
+	say_why(n, m->id, problem);
+	if (m->standing == WIRE_LEARNER && !m->stay) {
+		buffer_printf(problem, "; it will be a voter as soon as it has "
+				       "caught up");
+	}
+	return has_gone(n, m->id) ? STATUS_INVALID : refuse_unserved(n, a);
+}
+
+/* A transfer that this leader began is over, and it still leads: whoever asked
+ * for it hears so. Another leader is asked again, or is what was wanted. */
+static void settle_transfer(struct node *n)
+{
+	const struct handing *h = &n->handing;
+	struct buffer problem = {0};
+
+	if (h->target == 0 || n->raft.transfer_target != 0) {
+		return;
+	}
+	if (h->term == n->raft.term) {
+		buffer_printf(&problem, "%s did not take over in time",
+			      node_name_of(n, h->target));
+		say_why(n, h->target, &problem);
+		answer(n, h->from, &h->change, STATUS_UNKNOWN,
+		       buffer_text(&problem));
+	}
+	buffer_deinit(&problem);
+	n->handing = (struct handing){0};
 }
 
 /* STATUS_NOT_READY, STATUS_PENDING: not now. */
@@ -337,21 +406,59 @@ static int carry_transfer(struct node *n, const struct asked *a,
 	if (m != NULL && m->id == n->identity.self) {
 		return 0; /* it leads */
 	}
-	if (is_silent(n, m)) {
-		say_silent(n, m, problem);
-		return has_gone(n, m->id) ? STATUS_INVALID
-					  : refuse_unserved(n, a);
+	if (is_silent(n, m, WIRE_VOTER)) {
+		return refuse_silent(n, a, m, problem);
 	}
 	ev.transfer.target = m != NULL ? m->id : 0;
 	rc = m != NULL && m->id == 0 ? STATUS_NOT_FOUND : drive_step(n, &ev);
 	transfer_text(rc, change->name, problem);
+	if (rc == 0) {
+		n->handing = (struct handing){
+			.from = a->from,
+			.change = *change,
+			.target = n->raft.transfer_target,
+			.term = n->raft.term,
+		};
+	}
 	return rc;
+}
+
+/* Nobody is replaced under its own name while it runs: there would be two of
+ * it. What is heard only some time after it was asked for was not under way
+ * from one that had ended by then. */
+static int refuse_running(struct node *n, const struct asked *a,
+			  struct buffer *problem)
+{
+	const struct wire_change *change = &a->change;
+	const struct wire_config *now = &n->configs.now;
+
+	for (size_t i = 0; i < now->count; i++) {
+		const struct wire_member *m = &now->members[i];
+
+		if (change->kind != WIRE_CHANGE_REPLACE || m->id == 0 ||
+		    strcmp(change->old, change->name) != 0 ||
+		    strcmp(change->name, m->name) != 0 ||
+		    !publish_hears(n, m)) {
+			continue;
+		}
+		if (m->id != n->identity.self &&
+		    peer_of(n, m->id)->heard < a->began + SWEEP_MS) {
+			return STATUS_PENDING;
+		}
+		buffer_printf(problem,
+			      "%s is running and answers: stop it first, or "
+			      "remove it",
+			      m->name);
+		return STATUS_BUSY;
+	}
+	return 0;
 }
 
 static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 {
 	const struct wire_change *change = &a->change;
 	const struct wire_config *now = &n->configs.now;
+	const struct wire_member *m;
 	int rc;
 
 	if (change->kind == WIRE_CHANGE_TRANSFER) {
@@ -360,11 +467,19 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	if (!is_settled(n) || now->joint) {
 		return STATUS_PENDING;
 	}
-	if (change->again && config_shows(now, change)) {
+	if (change->asked > 0 && config_shows(now, change)) {
 		return 0; /* X2 */
+	}
+	m = config_named(now, change->name);
+	if (change->kind == WIRE_CHANGE_PROMOTE &&
+	    is_silent(n, m, WIRE_LEARNER)) {
+		return refuse_silent(n, a, m, problem);
 	}
 	n->draft = *now;
 	rc = config_change(&n->draft, change, problem);
+	if (rc == 0) {
+		rc = refuse_running(n, a, problem);
+	}
 	if (rc != 0 || memcmp(&n->draft, now, sizeof *now) == 0) {
 		return rc;
 	}
@@ -394,7 +509,7 @@ static void carry_asked(struct node *n)
 		n->asked_count--;
 		memmove(n->asked, n->asked + 1,
 			n->asked_count * sizeof n->asked[0]);
-		answer(n, first.from, first.change.ticket, rc,
+		answer(n, first.from, &first.change, rc,
 		       rc == STATUS_PENDING ? "another change is under way"
 					    : buffer_text(&problem));
 		n->dirty = true;
@@ -428,12 +543,15 @@ static void do_due(struct node *n)
 void lead_turn(struct node *n)
 {
 	if (node_leads(n)) {
+		settle_transfer(n);
 		do_due(n);
+	} else {
+		n->handing.target = 0;
 	}
 	while (!node_leads(n) && n->asked_count > 0) {
 		const struct asked *a = &n->asked[--n->asked_count];
 
-		answer(n, a->from, a->change.ticket, STATUS_NOT_LEADER, "");
+		answer(n, a->from, &a->change, STATUS_NOT_LEADER, "");
 	}
 }
 

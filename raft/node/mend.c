@@ -33,7 +33,8 @@ static int parse(struct bytes data, struct mend *m)
 		return STATUS_CORRUPT;
 	}
 	stream = pb_istream_from_buffer(frame.body.data, frame.body.size);
-	if (!pb_decode(&stream, raft_Repair_fields, &message)) {
+	if (!pb_decode(&stream, raft_Repair_fields, &message) ||
+	    message.what[0] == '\0') {
 		return STATUS_CORRUPT;
 	}
 	m->phase = message.begun ? MEND_BEGUN : MEND_WANTED;

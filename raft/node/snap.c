@@ -15,28 +15,17 @@ static const char INCOMING[] = "incoming";
 
 /* --- What an earlier life left -------------------------------------------- */
 
-static void note_left(void *context, const char *name)
+static int remove_left(void *context, const char *name)
 {
-	if (strncmp(name, COPY_PREFIX, sizeof COPY_PREFIX - 1) == 0) {
-		buffer_append(context, name, strlen(name) + 1);
+	char *path;
+	int rc;
+
+	if (strncmp(name, COPY_PREFIX, sizeof COPY_PREFIX - 1) != 0) {
+		return 0;
 	}
-}
-
-static int remove_left(const char *data)
-{
-	struct buffer names = {0};
-	int rc = folder_list(data, note_left, &names);
-	size_t at = 0;
-
-	while (rc == 0 && at < names.size) {
-		const char *name = (const char *)names.data + at;
-		char *path = mem_printf("%s/%s", data, name);
-
-		rc = folder_remove(path);
-		at += strlen(name) + 1;
-		mem_free(path);
-	}
-	buffer_deinit(&names);
+	path = mem_printf("%s/%s", (const char *)context, name);
+	rc = folder_remove(path);
+	mem_free(path);
 	return rc;
 }
 
@@ -44,7 +33,8 @@ static int remove_left(const char *data)
 static void run_clean(struct snap_job *job)
 {
 	struct snap *snap = CONTAINER_OF(job, struct snap, clean);
-	int rc = snap->clean_all ? remove_left(snap->node->folder)
+	int rc = snap->clean_all ? folder_list(snap->node->folder, remove_left,
+					       snap->node->folder)
 				 : folder_remove(snap->incoming);
 
 	if (rc != 0) {

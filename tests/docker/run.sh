@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 900
 # run.sh - the image and the compose file, as a user has them: three containers
-# hold one tree; the leader's is killed, another is cut off from the network,
-# both return, all are stopped and started; what was acknowledged stays. A node
-# that lost its volume is replaced.
+# hold one tree; the leader's is killed under load, another is cut off from the
+# network, both return, all are stopped and started; what was acknowledged stays.
+# A node that lost its volume is replaced.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/docker/engine.sh
@@ -12,6 +12,8 @@ cd "$(dirname "$0")/../.." || exit 1
 PROJECT=raftfstest
 NODES='n1 n2 n3'
 FAILED=0
+TIMEOUT_MS=5000 # --timeout
+WRITERS=()
 NETWORK=${PROJECT}_raftfs
 
 compose() {
@@ -113,14 +115,15 @@ is_refused() { # NODE
 }
 
 tree_of() {
-	in_node "$1" 'cd /mnt/raftfs && find . -printf "%P %i %m %n %s %T@ %l\n" |
+	in_node "$1" 'set -o pipefail; cd /mnt/raftfs && find . -printf "%P %i %m %n %s %T@ %l\n" |
 		sort && find . -type f | sort | xargs sha256sum'
 }
 trees_are_equal() {
-	local first node
+	local first other node
 	first=$(tree_of n1) && [ -n "$first" ] || return 1
 	for node in n2 n3; do
-		diff <(echo "$first") <(tree_of "$node") || return 1
+		other=$(tree_of "$node") || return 1
+		diff <(echo "$first") <(echo "$other") || return 1
 	done
 }
 
@@ -177,12 +180,61 @@ writes_are_replicated() {
 		all_read d/key $'v1\nmore'
 }
 
+# In a container: lines appended to a file of its own, each with the number of
+# the one before and one more. What is acknowledged goes to $WORK/load.NODE, with
+# the time in ms; what is refused to its errors.
+writer_begin() { # NODE
+	: >"$WORK/load.$1"
+	timeout 90 docker exec "$(container "$1")" bash -c '
+		until [ -e /tmp/over ]; do
+			if echo "$((i))" >>"/mnt/raftfs/load/$1"; then
+				echo "$((i++)) $((${EPOCHREALTIME/./} / 1000))"
+			fi
+		done' _ "$1" >>"$WORK/load.$1" 2>"$WORK/load.$1.errors" &
+	WRITERS+=($!)
+}
+acknowledged() { wc -l <"$WORK/load.$1"; } # NODE
+has_written() { [ "$(acknowledged "$1")" -ge "$2" ]; } # NODE COUNT
+longest_gap() { # NODE: in ms, between two that were acknowledged
+	awk 'NR > 1 && $2 - last > most { most = $2 - last } { last = $2 }
+		END { print most + 0 }' "$WORK/load.$1"
+}
+both_write() { # COUNT: so many more, each
+	local a b
+	a=$(acknowledged "$A") b=$(acknowledged "$B")
+	wait_for 20 has_written "$A" $((a + $1)) &&
+		wait_for 20 has_written "$B" $((b + $1))
+}
+wrote_well() { # NODE: none refused, none waited for longer than the timeout
+	local gap
+	gap=$(longest_gap "$1")
+	echo "  $1: $(acknowledged "$1") writes, the longest gap $gap ms"
+	if [ -s "$WORK/load.$1.errors" ]; then
+		head -n 3 "$WORK/load.$1.errors"
+		return 1
+	fi
+	[ "$gap" -le "$TIMEOUT_MS" ]
+}
+
 survivors_go_on() {
+	local writer rc=0
 	read -r A B <<<"$(others "$LOST")"
-	docker kill --signal KILL "$(container "$LOST")" >/dev/null || return 1
+	gives "$A" 'mkdir /mnt/raftfs/load' '' || return 1
+	writer_begin "$A"
+	writer_begin "$B"
+	both_write 50 || rc=1
+	docker kill --signal KILL "$(container "$LOST")" >/dev/null || rc=1
+	both_write 200 || rc=1
+	in_node "$A" 'touch /tmp/over' || rc=1
+	in_node "$B" 'touch /tmp/over' || rc=1
+	for writer in "${WRITERS[@]}"; do
+		wait "$writer" || rc=1
+	done
+	wrote_well "$A" || rc=1
+	wrote_well "$B" || rc=1
 	returns_within 10000 "$A" 'echo survived >/mnt/raftfs/news' &&
 		gives "$B" 'cat /mnt/raftfs/news' survived &&
-		wait_for 10 knows_leader "$B" "$LOST"
+		wait_for 10 knows_leader "$B" "$LOST" && return "$rc"
 }
 
 killed_one_returns() {
@@ -190,6 +242,16 @@ killed_one_returns() {
 		wait_for 60 is_healthy "$LOST" &&
 		wait_for 10 reads "$LOST" news survived &&
 		gives "$LOST" 'echo back >/mnt/raftfs/news' '' && all_read news back
+}
+load_is_everywhere() { # each line once, in order, on each node
+	local node writer
+	for node in $NODES; do
+		for writer in "$A" "$B"; do
+			cut -d ' ' -f 1 "$WORK/load.$writer" |
+				cmp - <(in_node "$node" "cat /mnt/raftfs/load/$writer") ||
+				return 1
+		done
+	done
 }
 
 cut_off() {
@@ -290,8 +352,9 @@ check 'the base image is there' engine_base
 check 'containers ask for /dev/fuse and SYS_ADMIN, nothing more' asks_for_little
 check 'what one container writes the others read' writes_are_replicated
 LOST=$(leader n1)
-check "without the leader's container ($LOST) the others go on" survivors_go_on
+check "under load, the leader's container ($LOST) is killed: no write fails" survivors_go_on
 check 'the killed container returns with everything' killed_one_returns
+check 'what was acknowledged is on every node, once' load_is_everywhere
 wait_for 10 knows_leader n1 none
 LOST=$(leader n1)
 check "the leader's container ($LOST) is cut off from the network" cut_off

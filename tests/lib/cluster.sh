@@ -284,33 +284,40 @@ follower() { # some running node that does not lead
 	done
 }
 
-# All that a user can see of a tree but its access times, one line a name.
+# All that a user can see of a tree but its access times, one line a name. False
+# if some of it does not read.
 tree_of() { # FOLDER
 	(
+		set -o pipefail
 		cd "$1" || exit 1
 		find . -path ./.raftfs -prune -o \
-			-printf '%P %y %m %U:%G n%n i%i s%s %T@ %C@ %l\n' | sort
-		find . -path ./.raftfs -prune -o -type f -print0 | sort -z |
+			-printf '%P %y %m %U:%G n%n i%i s%s %T@ %C@ %l\n' | sort &&
+			find . -path ./.raftfs -prune -o -type f -print0 | sort -z |
 			xargs -0 -r cksum
 	)
 }
 # Every running node's tree equals that of the first: contents, modes, owners,
-# link and inode numbers, sizes, times in nanoseconds.
+# link and inode numbers, sizes, times in nanoseconds. There are several.
 trees_are_equal() { # [FOLDER below the mount]
-	local i first=''
+	local i first='' several=''
 	for ((i = 1; i <= NODES; i++)); do
 		[ -n "${PID[i]:-}" ] || continue
 		within $((120 * SLOW)) bash -c "$(declare -f tree_of); tree_of \"\$1\"" \
-			_ "${MNT[i]}/${1:-}" >"$CLUSTER_DIR/tree.$i" 2>&1 ||
-			{ cat "$CLUSTER_DIR/tree.$i"; fail "n$i: its tree can not be read"; }
+			_ "${MNT[i]}/${1:-}" >"$CLUSTER_DIR/tree.$i" \
+			2>"$CLUSTER_DIR/tree.errors" ||
+			{ cat "$CLUSTER_DIR/tree.errors"; fail "n$i: its tree can not be read"; }
 		if [ -z "$first" ]; then
 			first=$i
 			[ -s "$CLUSTER_DIR/tree.$i" ] || fail "n$i: empty tree"
-		elif ! cmp -s "$CLUSTER_DIR/tree.$first" "$CLUSTER_DIR/tree.$i"; then
+			continue
+		fi
+		several=yes
+		if ! cmp -s "$CLUSTER_DIR/tree.$first" "$CLUSTER_DIR/tree.$i"; then
 			diff "$CLUSTER_DIR/tree.$first" "$CLUSTER_DIR/tree.$i" |
 				head -n 20
 			return 1
 		fi
 	done
+	[ -n "$several" ] || fail "there is no second tree to compare"
 }
 milliseconds() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }

@@ -18,6 +18,10 @@ $(PROGRAMS) $(BUILD)/tests/lib/race: $(BUILD)/tests/%: $(BUILD)/tests/%.o
 NOSYNC = $(BUILD)/tests/lib/raftfs-nosync
 $(NOSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nosync.o $(DAEMON_LIBS)
 	$(call link,-Xlinker --wrap=fdatasync -Xlinker --wrap=fsync $(FUSE_LIBS) $(LIBS))
+# One in which those of RocksDB do nothing.
+NODBSYNC = $(BUILD)/tests/lib/raftfs-nodbsync
+$(NODBSYNC): $(call objects,$(DAEMON)) $(BUILD)/tests/lib/nodbsync.o $(DAEMON_LIBS)
+	$(call link,$(FUSE_LIBS) $(LIBS))
 # The daemon over a map without Raft, whose quorum is a file.
 SOLO = $(BUILD)/tests/lib/raftfs-solo
 $(BUILD)/tests/lib/solokv.o: | $(PROTO_H)

@@ -112,11 +112,12 @@ static void a_removal_cut_short_is_finished_by_the_next(void **state)
 	assert_false(there("a.gone"));
 }
 
-static void visit(void *context, const char *name)
+static int visit(void *context, const char *name)
 {
 	char *names = context;
 
 	strcat(names, name);
+	return 0;
 }
 
 static void a_list_has_every_name_once(void **state)
@@ -130,6 +131,32 @@ static void a_list_has_every_name_once(void **state)
 	assert_int_equal(folder_list(home, visit, names), 0);
 	assert_string_equal(names, "one");
 	assert_int_equal(folder_list(at("no"), visit, names), STATUS_NOT_FOUND);
+}
+
+/* The second time it is called it refuses. */
+static int remove_one(void *context, const char *name)
+{
+	unsigned *calls = context;
+
+	(*calls)++;
+	return *calls == 1 ? folder_remove(at(name)) : STATUS_BUSY;
+}
+
+static void what_is_listed_may_be_removed_meanwhile(void **state)
+{
+	unsigned calls = 0;
+	char names[64] = "";
+	(void)state;
+
+	assert_int_equal(folder_make(at("a")), 0);
+	assert_int_equal(folder_make(at("b")), 0);
+	assert_int_equal(folder_make(at("c")), 0);
+
+	assert_int_equal(folder_list(home, remove_one, &calls), STATUS_BUSY);
+
+	assert_int_equal(calls, 2);
+	assert_int_equal(folder_list(home, visit, names), 0);
+	assert_int_equal(strlen(names), 2);
 }
 
 static void space_is_what_the_disk_has(void **state)
@@ -154,6 +181,7 @@ int main(void)
 		FOLDER_TEST(a_removed_folder_is_gone_and_nothing_else),
 		FOLDER_TEST(a_removal_cut_short_is_finished_by_the_next),
 		FOLDER_TEST(a_list_has_every_name_once),
+		FOLDER_TEST(what_is_listed_may_be_removed_meanwhile),
 		FOLDER_TEST(space_is_what_the_disk_has),
 	};
 

@@ -66,9 +66,10 @@ static unsigned mode_of(const struct fixture *f)
 	return st.st_mode & 07777;
 }
 
-static void add(void *context, const char *name)
+static int add(void *context, const char *name)
 {
 	buffer_printf(context, "%s ", name);
+	return 0;
 }
 
 static void assert_holds(const struct fixture *f, const char *names)

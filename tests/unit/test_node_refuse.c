@@ -63,38 +63,13 @@ static void who_is_denied_before_it_was_a_member_leaves_nothing(void **state)
 	mem_free(reserve);
 }
 
-/* A call to the place of k, of that node: the answer to its HELLO is said. */
-static struct caller_ear GIVEN_CALL(struct kit_node *k, struct kit_node *by,
-				    struct bytes answer) {
-	struct wire_message *m = mem_alloc(sizeof *m);
-	struct caller_ear ear;
-	struct bytes body;
-	bool theirs;
-
-	do {
-		ear = (struct caller_ear){.fd = caller_called(k)};
-		assert_true(caller_hears(&ear, WIRE_HELLO, &body));
-		assert_int_equal(wire_decode(body, WIRE_HELLO, m), 0);
-		theirs = strcmp(m->hello.name, by->name) == 0;
-		if (!theirs) {
-			buffer_deinit(&ear.in);
-			close(ear.fd);
-		}
-	} while (!theirs);
-	caller_say(ear.fd, answer);
-	mem_free(m);
-	return ear;
-}
-
 /* Ends the call. */
-static bool
-is_denied(struct caller_ear *ear)
+static bool is_denied(struct caller_ear *ear)
 {
 	struct bytes body;
 	bool denied = caller_hears(ear, WIRE_DENIED, &body);
 
-	buffer_deinit(&ear->in);
-	close(ear->fd);
+	caller_ends(ear);
 	return denied;
 }
 
@@ -104,7 +79,7 @@ static bool is_denied_when_called(struct kit_node *k, struct kit_node *by)
 	struct caller_ear ear;
 
 	caller_hello_empty(k, by, &answer);
-	ear = GIVEN_CALL(k, by, buffer_bytes(&answer));
+	ear = caller_called_by(k, by, buffer_bytes(&answer));
 	buffer_deinit(&answer);
 	return is_denied(&ear);
 }
@@ -137,7 +112,7 @@ static void GIVEN_N3_AWAY(struct kit *kit, struct kit_node **leader,
 	kit_leader(kit);
 	kit_stop(&kit->nodes[2]);
 	*leader = kit_leader(kit);
-	caller_hello_config(&kit->nodes[2], *leader, 1000, hello);
+	caller_hello_of(&kit->nodes[2], *leader, 1, 1000, hello);
 }
 
 static void a_removed_member_is_told_whatever_its_log_ends_with(void **state)
@@ -170,7 +145,7 @@ static void who_is_removed_is_told_whatever_it_called_with(void **state)
 	GIVEN_N3_AWAY(kit, &leader, &hello);
 	fd = caller_dial(leader);
 	caller_say(fd, buffer_bytes(&hello));
-	ear = GIVEN_CALL(k, leader, buffer_bytes(&hello));
+	ear = caller_called_by(k, leader, buffer_bytes(&hello));
 
 	assert_int_equal(
 		kit_change(leader, NODE_REMOVE, k->name, NULL, NULL, false), 0);

@@ -97,7 +97,7 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 		.name = "n4",
 		.old = "n3",
 		.address = "h:4",
-		.again = true,
+		.asked = 3,
 	};
 	(void)state;
 
@@ -117,13 +117,17 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 	assert_int_equal(change_through(&change), STATUS_MALFORMED);
 	change.kind = WIRE_CHANGE_TRANSFER;
 	assert_int_equal(change_through(&change), 0);
-	change.kind = (enum wire_change_kind)(WIRE_CHANGE_TRANSFER + 1);
+	change.kind = WIRE_CHANGE_UNINVITE;
+	assert_int_equal(change_through(&change), STATUS_MALFORMED);
+	strcpy(change.name, "n4");
+	assert_int_equal(change_through(&change), 0);
+	change.kind = (enum wire_change_kind)(WIRE_CHANGE_UNINVITE + 1);
 	assert_int_equal(change_through(&change), STATUS_MALFORMED);
 }
 
 static void the_answer_to_a_change_is_fit_to_be_printed(void **state)
 {
-	struct wire_changed changed = {5, STATUS_EXISTS, "n4 is a member"};
+	struct wire_changed changed = {5, STATUS_EXISTS, 3, "n4 is a member"};
 	struct buffer body = {0};
 	(void)state;
 
