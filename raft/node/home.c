@@ -127,39 +127,34 @@ int home_open(const char *path, struct home *home, struct buffer *problem)
 
 /* --- Its end -------------------------------------------------------------- */
 
-static int note(void *context, const char *name)
+static int clear(void *context, const char *name)
 {
-	if (!is_among(kept, COUNT_OF(kept), name) &&
-	    (is_among(before, COUNT_OF(before), name) ||
-	     is_among(ours, COUNT_OF(ours), name))) {
-		buffer_append(context, name, strlen(name) + 1);
+	char *path;
+
+	if (is_among(kept, COUNT_OF(kept), name) ||
+	    (!is_among(before, COUNT_OF(before), name) &&
+	     !is_among(ours, COUNT_OF(ours), name))) {
+		return 0;
 	}
+	path = mem_printf("%s/%s", *(const char *const *)context, name);
+	if (unlink(path) != 0) {
+		(void)folder_remove(path);
+	}
+	mem_free(path);
 	return 0;
 }
 
 void home_clear(const char *path, const struct home *home)
 {
-	struct buffer names = {0};
 	char *lock = mem_printf("%s/lock", path);
 
 	CHECK(home->fresh);
-	if (folder_list(path, note, &names) != 0) {
+	if (folder_list(path, clear, &path) != 0) {
 		log_warn("cannot clear the folder %s", path);
-	}
-	for (size_t at = 0; at < names.size;) {
-		const char *name = (const char *)names.data + at;
-		char *one = mem_printf("%s/%s", path, name);
-
-		if (unlink(one) != 0) {
-			(void)folder_remove(one);
-		}
-		at += strlen(name) + 1;
-		mem_free(one);
 	}
 	(void)unlink(lock);
 	if (home->made) {
 		(void)rmdir(path); /* not with a text log in it */
 	}
 	mem_free(lock);
-	buffer_deinit(&names);
 }
