@@ -43,6 +43,7 @@ enum {
 	KV_FLUSH_REMOVED_MS = 10000, /* ... its space is wanted back */
 	KV_FULL_MS = 200,	     /* between two tries on a full disk */
 	KV_ENTRY_BYTES = 1 << 10,    /* of the state, beside its content */
+	KV_OPEN_BYTES = 4 << 20,     /* that opening the state writes at most */
 };
 
 /* Entries committed and not yet applied. */
@@ -148,8 +149,9 @@ struct kv {
 	uint64_t opening; /* number of the opening wanted or in use */
 	bool open_offered;
 	uint64_t open_offered_ms;
-	uint64_t word_ms;  /* sending time of the last answered keep-alive */
-	uint64_t alive_ms; /* the last was sent */
+	uint64_t word_ms; /* sending time of the last answered keep-alive */
+	uint32_t odd_session_ms; /* a leader's that differs, and was said; 0 */
+	uint64_t alive_ms;	 /* the last was sent */
 	bool alive_soon;
 
 	bool flush_wanted; /* by the apply thread, which waits for room */
@@ -177,7 +179,8 @@ MUST_USE int kv_prepare(const struct kv_config *config,
 			const struct kv_below *below, bool repair,
 			struct kv **kv, struct buffer *problem);
 void kv_drop(struct kv *kv);
-/* Apply the log up to there; no thread runs. */
+/* Apply the log up to there; no thread runs. STATUS_NO_SPACE: a part of it is
+ * applied, and what the store holds is whole. */
 MUST_USE int kv_replay(struct kv *kv, raft_index last, struct buffer *problem);
 /* kv_restore(), kv_recover() on a store of the test's. */
 MUST_USE int kv_restore_on(const struct kv_config *config,
@@ -204,6 +207,10 @@ struct kv_space_due {
 /* Lock held. low: this node's disk is. */
 MUST_USE struct kv_space_due kv_space_tick(struct kv *kv, bool low);
 void kv_space_do(struct kv *kv, const struct kv_space_due *due);
+/* Apply them as one batch, if the disk has room for what it may need; the
+ * reserve is given back for it. The apply thread, or before it runs.
+ * STATUS_NO_SPACE: nothing has happened. Else as applier_apply(). */
+MUST_USE int kv_try_apply(struct kv *kv, struct entry **entries, size_t count);
 
 /* install.c; on the node's snapshot thread, see node_client. */
 int kv_on_snapshot(void *context, const char *folder,

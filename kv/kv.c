@@ -4,7 +4,8 @@
  * The order at open: the node locks and reads the data folder; the state
  * database is opened and compared with the marker and the log; the log is
  * replayed up to the saved commit index, so that the state is never older than
- * what this node acknowledged; only then do threads start. */
+ * what this node acknowledged; only then do threads start. For want of room on
+ * the disk the replay is ended later, by the apply thread. */
 #include "kv/kv.h"
 
 #include <fcntl.h>
@@ -151,8 +152,10 @@ static int open_store(struct kv *kv, struct buffer *problem)
 {
 	char *path = marker_folder(kv->data, &kv->marker);
 	struct store *store;
-	int rc = kv->below.store_open(kv->below.context, path, &store, problem);
+	int rc;
 
+	(void)node_space_has(kv->node, KV_OPEN_BYTES);
+	rc = kv->below.store_open(kv->below.context, path, &store, problem);
 	if (rc == 0) {
 		kv->store = swap_new(store, path, kv_on_damage, kv);
 		rc = applier_init(&kv->applier, kv->store, &kv->machine,
@@ -261,7 +264,7 @@ int kv_replay(struct kv *kv, raft_index commit, struct buffer *problem)
 
 		rc = read_batch(kv, commit, entries, &count);
 		if (rc == 0) {
-			rc = applier_apply(&kv->applier, entries, count);
+			rc = kv_try_apply(kv, entries, count);
 		}
 		for (size_t i = 0; i < count; i++) {
 			entry_unref(entries[i]);
@@ -277,6 +280,22 @@ int kv_replay(struct kv *kv, raft_index commit, struct buffer *problem)
 	}
 	log_info("state recovered from=%" PRIu64 " to=%" PRIu64, from,
 		 kv->applier.applied.index);
+	return 0;
+}
+
+/* On a full disk the node starts all the same, so that it can be looked at and
+ * takes part: it applies the rest when there is room. */
+static int replay(struct kv *kv, raft_index commit, struct buffer *problem)
+{
+	size_t start = problem->size;
+	int rc = kv_replay(kv, commit, problem);
+
+	if (rc != STATUS_NO_SPACE) {
+		return rc;
+	}
+	log_warn("starting nevertheless: %s", buffer_text(problem) + start);
+	problem->size = start;
+	barriers_owe(&kv->barriers, commit);
 	return 0;
 }
 
@@ -319,7 +338,7 @@ static int recover(struct kv *kv, struct buffer *problem)
 	}
 	if (rc == 0) {
 		node_log(kv->node, &base, &commit, &last);
-		rc = kv_replay(kv, commit, problem);
+		rc = replay(kv, commit, problem);
 	}
 	if (rc == 0) {
 		rc = load_born(kv, problem);
@@ -451,6 +470,9 @@ static int prepare(const struct kv_config *config, const struct kv_below *below,
 					    problem) == 0;
 	}
 	if (rc != 0) {
+		if (kv->node != NULL) {
+			node_forget(kv->node);
+		}
 		kv_free(kv);
 		return rc;
 	}
@@ -495,6 +517,7 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	}
 	rc = start(kv, problem);
 	if (rc != 0) {
+		node_forget(kv->node);
 		kv_free(kv);
 		return rc;
 	}

@@ -40,6 +40,14 @@ struct barrier *barriers_add(struct barriers *b, bool strict, uint64_t index,
 	return new;
 }
 
+void barriers_owe(struct barriers *b, uint64_t index)
+{
+	if (!atomic_load(&b->unproven)) {
+		atomic_store(&b->unproven, true);
+		b->owed = index;
+	}
+}
+
 /* The low bit of a ticket tells node and core nothing; it is ours: may the
  * lease have answered? */
 static uint64_t ticket_of(uint64_t number, bool lease)
@@ -140,6 +148,10 @@ void barriers_applied(struct barriers *b, uint64_t applied,
 	struct barrier *next;
 
 	b->behind = false;
+	if (b->owed > 0 && applied >= b->owed) {
+		atomic_store(&b->unproven, false);
+		b->owed = 0;
+	}
 	for (at = TAILQ_FIRST(&b->applying); at != NULL; at = next) {
 		next = TAILQ_NEXT(at, link);
 		if (at->index <= applied) {

@@ -13,8 +13,9 @@
  *   B2  a strict barrier is never served by a lease
  *   B3  one that falls back reads what this node has applied, which never
  *       goes back
- *   B4  so none falls back in a node that was repaired and may not have again
- *       what it has shown: it fails, as a strict one
+ *   B4  so none falls back in a node that was repaired, or started on a full
+ *       disk, and may not have again what it has shown: it fails, as a strict
+ *       one
  *
  * A barrier that runs out of time while it asks cuts the node off: from then on
  * fresh barriers fall back and strict ones fail, at once, until a ticket (one
@@ -65,10 +66,14 @@ struct barriers {
 	bool cut_off;
 	bool behind;
 	atomic_bool unproven; /* B4: until one is served. Any thread may look */
+	uint64_t owed;	      /* or until this is applied; 0: no such index */
 	uint64_t cut_off_ms;  /* when the first wait that failed began */
 };
 
 void barriers_init(struct barriers *b);
+/* B4: this node has shown what was applied up to there. One that is unproven
+ * for another reason stays so. */
+void barriers_owe(struct barriers *b, uint64_t index);
 
 /* A barrier that has to wait. index: of a lease, already known; 0: ask.
  * NULL: too many wait already. */

@@ -14,7 +14,10 @@
  *
  * A minority without room is not waited for: its disks stall (saver.h), it
  * falls behind, and catches up once it has room. Meanwhile such a node is
- * read-only to its own users, who would wait for what it can not apply. */
+ * read-only to its own users, who would wait for what it can not apply.
+ *
+ * Nor does a node that starts wait for room: what it can not replay is applied
+ * when there is some (kv.c), and until then nothing older is shown (read.h). */
 #include "base/log.h"
 #include "kv/command.h"
 #include "kv/internal.h"
@@ -100,8 +103,9 @@ static void tell(struct kv *kv)
 	for (at = kv->roster.sessions; at != NULL; at = at->hh.next) {
 		if (at->node != 0) {
 			to[count] = at->node;
-			heard[count++] = (struct heard){at->session,
-							at->sent_ms, kv->full};
+			heard[count++] =
+				(struct heard){at->session, at->sent_ms,
+					       kv->full, kv->session_ms};
 		}
 	}
 	pthread_mutex_unlock(&kv->lock);
@@ -123,4 +127,42 @@ void kv_space_do(struct kv *kv, const struct kv_space_due *due)
 			 "room is to lead");
 		node_hand_over(kv->node, due->to);
 	}
+}
+
+/* --- Room for the state -----------------------------------------------------
+ */
+
+/* About what the entries make of it: keys and accounts. */
+static uint64_t batch_bytes(struct entry **entries, size_t count)
+{
+	uint64_t bytes = count * KV_ENTRY_BYTES;
+
+	for (size_t i = 0; i < count; i++) {
+		bytes += 2 * (uint64_t)entries[i]->size;
+	}
+	return bytes;
+}
+
+/* What fits into memory needs no room now: so a removal is done on a disk that
+ * is full to the last byte. Beyond, the batch may begin a flush, and the room
+ * for that has to be there before: a store that has met the full disk goes on
+ * seconds later only, reserve or not. Another program takes it at any time. */
+static bool has_room(struct kv *kv, struct entry **entries, size_t count)
+{
+	const struct store_ops *ops = kv->store->ops;
+
+	if (kv->unlooked >= node_space_pace(kv->node) ||
+	    node_space_low(kv->node)) {
+		kv->unlooked = 0;
+		node_space_look(kv->node);
+	}
+	return batch_bytes(entries, count) <= ops->slack(kv->store) ||
+	       node_space_has(kv->node, ops->need(kv->store));
+}
+
+int kv_try_apply(struct kv *kv, struct entry **entries, size_t count)
+{
+	return has_room(kv, entries, count)
+		       ? applier_apply(&kv->applier, entries, count)
+		       : STATUS_NO_SPACE;
 }

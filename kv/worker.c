@@ -182,41 +182,6 @@ bool kv_pause_full(struct kv *kv, pthread_cond_t *wake)
 	return !over;
 }
 
-/* About what the entries make of it: keys and accounts. */
-static uint64_t batch_bytes(struct entry **entries, size_t count)
-{
-	uint64_t bytes = count * KV_ENTRY_BYTES;
-
-	for (size_t i = 0; i < count; i++) {
-		bytes += 2 * (uint64_t)entries[i]->size;
-	}
-	return bytes;
-}
-
-/* What fits into memory needs no room now: so a removal is done on a disk that
- * is full to the last byte. Beyond, the batch may begin a flush, and the room
- * for that has to be there before: a store that has met the full disk goes on
- * seconds later only, reserve or not. Another program takes it at any time. */
-static bool has_room(struct kv *kv, struct entry **entries, size_t count)
-{
-	const struct store_ops *ops = kv->store->ops;
-
-	if (kv->unlooked >= node_space_pace(kv->node) ||
-	    node_space_low(kv->node)) {
-		kv->unlooked = 0;
-		node_space_look(kv->node);
-	}
-	return batch_bytes(entries, count) <= ops->slack(kv->store) ||
-	       node_space_has(kv->node, ops->need(kv->store));
-}
-
-static int try_batch(struct kv *kv, struct entry **entries, size_t count)
-{
-	return has_room(kv, entries, count)
-		       ? applier_apply(&kv->applier, entries, count)
-		       : STATUS_NO_SPACE;
-}
-
 /* Have the keeper flush: a flushed state needs less room. */
 static void want_flush(struct kv *kv)
 {
@@ -233,7 +198,7 @@ static bool apply_batch(struct kv *kv, struct entry **entries, size_t count)
 	bool waited = false;
 	int rc;
 
-	while ((rc = try_batch(kv, entries, count)) == STATUS_NO_SPACE) {
+	while ((rc = kv_try_apply(kv, entries, count)) == STATUS_NO_SPACE) {
 		if (!waited) {
 			log_warn("the state waits for room on the disk");
 		}

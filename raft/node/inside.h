@@ -36,6 +36,7 @@
 #include "raft/node/conn.h"
 #include "raft/node/cut.h"
 #include "raft/node/found.h"
+#include "raft/node/home.h"
 #include "raft/node/identity.h"
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
@@ -275,6 +276,9 @@ struct node {
 	void *context;
 	char *folder;
 	int lock_fd, listen_fd;
+	struct home home;
+	bool denied;  /* a cluster does not take it; the loop's */
+	bool forgets; /* node_close() clears the folder */
 	char join[LIMIT_ADDRESS_BYTES + 1]; /* --join; or "" */
 	struct disk *disk, *log_disk;
 	struct mark mark;

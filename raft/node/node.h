@@ -196,7 +196,11 @@ MUST_USE int node_start(struct node *node, const struct node_state *state);
 /* Stop the threads, a leader handing over first if it can within a second:
  * when it returns no callback runs or will. Blocks. */
 void node_stop(struct node *node);
-void node_close(struct node *node); /* after stop, or instead of start */
+/* After stop, or instead of start. Of a node that its cluster denied before it
+ * was a member nothing stays in a data folder that was fresh (home.h). */
+void node_close(struct node *node);
+/* Instead of start: nothing stays there either. */
+void node_forget(struct node *node);
 
 /* (any) Proposals wait: take() will be called soon, if there is a way. */
 void node_wake(struct node *node);

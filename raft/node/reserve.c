@@ -69,7 +69,8 @@ static void make(struct reserve *r)
 static void judge(struct reserve *r)
 {
 	bool was_low = atomic_load(&r->low);
-	bool low = !r->held || r->free < (was_low ? r->bytes : r->bytes / 2);
+	bool low = (r->tried && !r->held) ||
+		   r->free < (was_low ? r->bytes : r->bytes / 2);
 
 	atomic_store(&r->low, low);
 	if (low && !was_low) {
@@ -88,7 +89,8 @@ static void look(struct reserve *r)
 	if (!measure(r)) {
 		return;
 	}
-	if (!r->held && r->free / 2 >= r->bytes) {
+	r->tried = atomic_load(&r->wanted);
+	if (r->tried && !r->held && r->free / 2 >= r->bytes) {
 		make(r);
 	}
 	judge(r);
@@ -96,13 +98,19 @@ static void look(struct reserve *r)
 
 /* --- The face ------------------------------------------------------------- */
 
-void reserve_open(struct reserve *r, struct disk *disk)
+void reserve_want(struct reserve *r)
+{
+	atomic_store(&r->wanted, true);
+}
+
+void reserve_open(struct reserve *r, struct disk *disk, bool wanted)
 {
 	struct disk_file *file;
 	uint64_t size = 0;
 
 	r->disk = disk;
 	atomic_init(&r->low, false);
+	atomic_init(&r->wanted, wanted);
 	CHECK(pthread_mutex_init(&r->mutex, NULL) == 0);
 	pthread_mutex_lock(&r->mutex);
 	if (measure(r) && disk->ops->open(disk, FILE_NAME, false, &file) == 0) {

@@ -206,6 +206,11 @@ void fakenode_on_stop(struct node *n, void (*stops)(void *context),
 	n->stops_context = context;
 }
 
+void node_forget(struct node *n)
+{
+	(void)n; /* it has no folder */
+}
+
 void node_close(struct node *n)
 {
 	fakenode_lose(n);
@@ -442,6 +447,22 @@ void fakenode_commit_entry(struct node *n, struct entry *e)
 		pthread_cond_wait(&n->changed, &n->lock);
 	}
 	pthread_mutex_unlock(&n->lock);
+}
+
+void fakenode_deliver(struct node *n)
+{
+	while (n->applied < n->commit) {
+		raft_index next = n->applied + 1;
+		struct entry *e;
+
+		CHECK(node_read(n, next, &e) == 0);
+		n->client->commit(n->context, &e, 1);
+		pthread_mutex_lock(&n->lock);
+		while (n->applied < next) {
+			pthread_cond_wait(&n->changed, &n->lock);
+		}
+		pthread_mutex_unlock(&n->lock);
+	}
 }
 
 /* As Raft does: what goes into the log is a copy of its own. */

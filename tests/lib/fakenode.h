@@ -73,6 +73,8 @@ void fakenode_settle(struct node *n);
 /* Commit an entry of somebody else's (given), and wait as above. */
 void fakenode_commit_entry(struct node *n, struct entry *e);
 void fakenode_commit_soon(struct node *n, struct entry *e); /* without a wait */
+/* What its log held as committed, and the state lacked, at its start; waits. */
+void fakenode_deliver(struct node *n);
 /* A copy of the nth under way, as it would stand in a log; returned. */
 struct entry *fakenode_under_way(struct node *n, size_t nth);
 

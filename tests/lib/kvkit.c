@@ -56,6 +56,7 @@ static int open_memory(void *context, const char *path, struct store **store,
 		}
 	}
 	h->newest = *store = memstore_open(disk);
+	memstore_fill(*store, h->filled);
 	return 0;
 }
 

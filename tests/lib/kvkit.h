@@ -24,6 +24,7 @@ struct home {
 	struct memdisk *disk; /* of state-1 */
 	bool rocks;	      /* RocksDB instead */
 	atomic_uint full;     /* so many opens of a store find no room */
+	unsigned filled;      /* so many commits to what is opened do not */
 	struct {
 		char path[96];
 		struct memdisk *disk;

@@ -295,6 +295,31 @@ static void behind_no_fresh_barrier_waits_for_apply(void **state)
 	drop(&r);
 }
 
+/* B4; and one that is unproven anyway is not proven by it. */
+static void who_owes_what_it_has_shown_falls_back_when_it_has_it(void **state)
+{
+	struct reads r;
+	struct waiter a;
+	(void)state;
+
+	GIVEN_READS(&r);
+	barriers_owe(&r.b, 7);
+	add(&r, &a, "a", false, 0);
+	barriers_applied(&r.b, 6, &r.answers);
+	barriers_expire(&r.b, LIMIT_BARRIER_MS, &r.answers);
+	assert_told(&r, "a=no quorum ");
+	barriers_applied(&r.b, 7, &r.answers);
+	add(&r, &a, "a", false, LIMIT_BARRIER_MS);
+	barriers_expire(&r.b, 2 * LIMIT_BARRIER_MS, &r.answers);
+	assert_told(&r, "a=fell back ");
+
+	atomic_store(&r.b.unproven, true);
+	barriers_owe(&r.b, 8);
+	barriers_applied(&r.b, 8, &r.answers);
+	assert_true(r.b.unproven);
+	drop(&r);
+}
+
 static void an_interrupted_barrier_is_answered_at_once(void **state)
 {
 	struct reads r;
@@ -348,6 +373,8 @@ int main(void)
 		cmocka_unit_test(cut_off_no_strict_barrier_goes_on_waiting),
 		cmocka_unit_test(waiting_for_apply_is_bounded_and_no_cut),
 		cmocka_unit_test(behind_no_fresh_barrier_waits_for_apply),
+		cmocka_unit_test(
+			who_owes_what_it_has_shown_falls_back_when_it_has_it),
 		cmocka_unit_test(an_interrupted_barrier_is_answered_at_once),
 		cmocka_unit_test(tickets_under_way_are_bounded),
 	};

@@ -315,6 +315,59 @@ static void a_snapshot_takes_the_place_of_what_waits_for_room(void **state)
 	other_deinit(&o);
 }
 
+/* A log of entries that the state on the disk, which is full, lacks. */
+static void GIVEN_STARTED_ON_A_FULL_DISK(struct home *h)
+{
+	GIVEN_FOLLOWER(h);
+	home_done(h, "a", "a=ok:a; ");
+	home_close(h);
+	fakelog_append(&h->log, entry_new(ENTRY_NOOP, "", 0));
+	h->filled = UINT_MAX;
+	GIVEN_OPEN(h);
+	h->filled = 0;
+}
+
+/* It ended at once, until somebody had made room by hand. */
+static void a_node_starts_on_a_full_disk(void **state)
+{
+	struct home *h = *state;
+	raft_index applied;
+	struct waiter b;
+
+	GIVEN_STARTED_ON_A_FULL_DISK(h);
+	applied = atomic_load(&h->kv->applied);
+	assert_int_equal(applied, h->log.commit - 1);
+
+	memstore_fill(h->newest, 1);
+	fakenode_deliver(h->node);
+	assert_int_equal(atomic_load(&h->kv->applied), applied + 1);
+	fakenode_role(h->node, FAKENODE_OTHER);
+	fakenode_route(h->node, true);
+	fakenode_settle(h->node);
+	home_propose(h, &b, "b");
+	fakenode_settle(h->node);
+	assert_told(h, "b=ok:a;b; ");
+}
+
+/* It has shown more before it ended, and does not go back. */
+static void nothing_older_is_read_until_the_rest_is_applied(void **state)
+{
+	struct home *h = *state;
+	struct waiter w[2];
+
+	GIVEN_STARTED_ON_A_FULL_DISK(h);
+	home_barrier(h, &w[0], "fresh", KV_READS_FRESH);
+	home_barrier(h, &w[1], "local", KV_READS_LOCAL);
+	fakenode_sleep(h->node, LIMIT_BARRIER_MS);
+	assert_told(h, "fresh=no quorum local=no quorum ");
+
+	memstore_fill(h->newest, 0);
+	fakenode_deliver(h->node);
+	home_barrier(h, &w[0], "fresh", KV_READS_FRESH);
+	home_barrier(h, &w[1], "local", KV_READS_LOCAL);
+	assert_told(h, "fresh=fell back local=fresh ");
+}
+
 /* What is said as the node ends. */
 static void close_and_hear(struct home *h, char *said, size_t size)
 {
@@ -367,6 +420,8 @@ int main(void)
 		HOME_TEST(what_fits_into_memory_is_applied_without_any_room),
 		HOME_TEST(a_read_does_not_wait_for_what_waits_for_room),
 		HOME_TEST(a_snapshot_takes_the_place_of_what_waits_for_room),
+		HOME_TEST(a_node_starts_on_a_full_disk),
+		HOME_TEST(nothing_older_is_read_until_the_rest_is_applied),
 		HOME_TEST(a_clean_end_on_a_full_disk_is_no_error),
 	};
 

@@ -41,6 +41,28 @@ static void a_member_that_lost_its_data_is_told_to_be_replaced(void **state)
 	assert_int_equal(kit_applied(k), 0);
 }
 
+/* It has never had a core: nobody relies on what it forgets. */
+static void who_is_denied_before_it_was_a_member_leaves_nothing(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	char *reserve = mem_printf("%s/reserve", k->folder);
+
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(k);
+	assert_int_equal(access(k->folder, F_OK), 0); /* of a member it stays */
+	kit_wipe(k);
+	kit_start(k);
+	assert_int_equal(access(k->folder, F_OK), 0);
+	assert_int_not_equal(access(reserve, F_OK), 0);
+
+	assert_true(kit_await_failed(k, "this name was a member: node n3"));
+	kit_stop(k);
+	assert_int_not_equal(access(k->folder, F_OK), 0);
+	mem_free(reserve);
+}
+
 /* Ends the call. */
 static bool is_denied(struct caller_ear *ear)
 {
@@ -450,6 +472,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(GIVEN_THREE,
 			 a_member_that_lost_its_data_is_told_to_be_replaced),
+		KIT_TEST(GIVEN_THREE,
+			 who_is_denied_before_it_was_a_member_leaves_nothing),
 		KIT_TEST(GIVEN_THREE,
 			 who_is_invited_is_not_denied_where_the_lost_one_was),
 		KIT_TEST(GIVEN_THREE,
