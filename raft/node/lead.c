@@ -61,10 +61,19 @@ static int propose(struct node *n, const struct wire_config *draft)
 	return rc;
 }
 
-/* May a change be proposed now? */
+/* Is an entry of the leader's own term committed? Before that, what an earlier
+ * leader began and this log has not may be committed yet, by another leader
+ * (row 30). */
+static bool has_committed(const struct node *n)
+{
+	return raft_term_at(n->core, n->raft.commit) == n->raft.term;
+}
+
+/* May a change be proposed now? Only then may one be refused, too: else what
+ * was refused could be done after all (X1). */
 static bool is_settled(const struct node *n)
 {
-	return node_leads(n) && n->configs.index > 0 &&
+	return node_leads(n) && has_committed(n) && n->configs.index > 0 &&
 	       n->raft.members_committed && n->raft.transfer_target == 0;
 }
 
@@ -490,6 +499,13 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	return rc == STATUS_NOT_READY ? STATUS_PENDING : rc;
 }
 
+/* Why it was not looked at, for as long as it could wait. */
+static const char *pending_text(const struct node *n)
+{
+	return has_committed(n) ? "another change is under way"
+				: "nothing is committed under this leader yet";
+}
+
 /* The first of those asked for; the others wait for it. */
 static void carry_asked(struct node *n)
 {
@@ -510,7 +526,7 @@ static void carry_asked(struct node *n)
 		memmove(n->asked, n->asked + 1,
 			n->asked_count * sizeof n->asked[0]);
 		answer(n, first.from, &first.change, rc,
-		       rc == STATUS_PENDING ? "another change is under way"
+		       rc == STATUS_PENDING ? pending_text(n)
 					    : buffer_text(&problem));
 		n->dirty = true;
 	}

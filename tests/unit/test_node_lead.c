@@ -329,6 +329,96 @@ static void an_answer_to_an_earlier_question_is_not_taken(void **state)
 	close(fd);
 }
 
+/* --- A leader of which nothing is committed yet ------------------------------
+ */
+
+/* n3 by hand, of one that has its disk stand still: it votes, and holds what it
+ * is sent, but has saved nothing after this entry. */
+struct stalled {
+	int fd;
+	uint64_t number;
+	struct caller_ear ear;
+	raft_index saved;
+};
+
+/* Until a message of the core has come. */
+static const struct raft_msg *hear_core(struct stalled *s)
+{
+	struct bytes body;
+
+	assert_true(caller_hears(&s->ear, WIRE_CORE, &body));
+	assert_int_equal(wire_decode(body, WIRE_CORE, &message), 0);
+	return &message.core;
+}
+
+/* Yes, to what was heard last. */
+static void say_core(struct stalled *s)
+{
+	const struct raft_msg *m = &message.core;
+	struct raft_msg reply = {.from = m->to, .to = m->from, .term = m->term};
+	struct buffer body = {0};
+
+	switch (m->kind) {
+	case RAFT_PREVOTE:
+		reply.kind = RAFT_PREVOTE_REPLY;
+		break;
+	case RAFT_VOTE:
+		reply.kind = RAFT_VOTE_REPLY;
+		break;
+	default:
+		assert_int_equal(m->kind, RAFT_APPEND);
+		reply.kind = RAFT_APPEND_REPLY;
+		reply.pos.index = m->last < s->saved ? m->last : s->saved;
+		reply.last = m->last;
+		reply.round = m->round;
+	}
+	wire_encode_core(&body, &reply, NULL, 0);
+	caller_say_frame(s->fd, &s->number, WIRE_CORE, &body);
+}
+
+/* The vote of n3 makes it one, and the disk of n3 keeps its first entry from
+ * being committed. */
+static struct stalled GIVEN_NEW_LEADER(struct kit *kit) {
+	struct kit_node *old = GIVEN_N3_BY_HAND(kit);
+	struct kit_node *k = other_than(kit, old);
+	struct stalled s = {.fd = GIVEN_CALL(kit, k, 1), .number = 1};
+
+	s.ear = GIVEN_EAR(kit, k);
+	kit_stop(old);
+	while (hear_core(&s)->kind != RAFT_APPEND) {
+		say_core(&s);
+	}
+	s.saved = message.core.pos.index;
+	say_core(&s);
+	return s;
+}
+
+/* X1: what an earlier leader began of it may be in other logs, and be committed
+ * yet. Its log says nothing about that before it has committed an entry. */
+static void
+a_new_leader_refuses_nothing_before_its_first_commit(void **state)
+{
+	struct kit *kit = *state;
+	struct stalled n3 = GIVEN_NEW_LEADER(kit);
+
+	ask_to_remove(n3.fd, n3.number++, 5, 0, "n9");
+	ask_to_remove(n3.fd, n3.number++, 6, 1, "n9");
+	for (int heartbeat = 0; heartbeat < 5; heartbeat++) {
+		hear_core(&n3); /* an answer before it would be missed below */
+		say_core(&n3);
+	}
+	n3.saved = UINT64_MAX;
+	hear_core(&n3);
+	say_core(&n3);
+
+	assert_int_equal(hear_answer(&n3.ear)->ticket, 5);
+	assert_int_equal(message.changed.status, STATUS_NOT_FOUND);
+	assert_int_equal(hear_answer(&n3.ear)->ticket, 6);
+	assert_int_equal(message.changed.status, 0);
+	caller_ends(&n3.ear);
+	close(n3.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +434,8 @@ int main(void)
 			 what_an_earlier_start_asked_for_is_forgotten),
 		KIT_TEST(GIVEN_THREE,
 			 an_answer_to_an_earlier_question_is_not_taken),
+		KIT_TEST(GIVEN_THREE,
+			 a_new_leader_refuses_nothing_before_its_first_commit),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/lead", tests, NULL, NULL);
