@@ -155,11 +155,11 @@ sanitized() { # GROUP FLAGS SCRIPT...
 	build "$group/tools" all programs || return # rounds.sh judges with plain ones
 	build "$group/build" BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$flags" \
 		all programs units || return
+	UNIT=4 queue_units "$group" "$dir"
 	for script in "$@"; do # the longest first
-		queue 6 "$group/$script" $((2 * $(limit_of "tests/cluster/$script.sh"))) \
+		queue 8 "$group/$script" $((2 * $(limit_of "tests/cluster/$script.sh"))) \
 			env RAFTFS_BUILD="$dir" SLOW=4 "tests/cluster/$script.sh"
 	done
-	UNIT=4 queue_units "$group" "$dir"
 	queue "$SCRIPT" "$group/golden" 300 "$MAKE" --no-print-directory \
 		BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$flags" golden
 	queue "$WHOLE" "$group/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
