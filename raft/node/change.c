@@ -7,9 +7,9 @@
  *
  *   X1  a request is answered when the configuration it asks for is committed
  *       as far as this node knows, and no older than what the leader judged it
- *       by or made of it, when it was refused, or when its time is
- *       over: exactly once; refused only if no leader that was asked for it can
- *       have begun it
+ *       by or made of it, when it was refused, or when its time is over:
+ *       exactly once; refused only if no leader that was asked for it can have
+ *       begun it
  *   X2  it is asked again of each new leader, or over each new link, saying
  *       so: what is there already is then as good as done
  *   X4  without a leader nobody waits longer than a write would: until
