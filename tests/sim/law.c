@@ -33,6 +33,9 @@ struct member {
 	/* Entry of the first configuration it was seen in since it was in none;
 	 * index 0: in none. */
 	struct raft_pos since;
+	/* Up to here entries may be settled without it: by a leader in whose
+	 * configuration it was not, which may have been lost since. */
+	raft_index without;
 	struct ticket tickets[TICKETS_MAX];
 	size_t ticket_count;
 };
@@ -354,7 +357,8 @@ static void check_match(int node, const struct raft *core,
 		since->index = s->members_index;
 		since->term = term_of(core, s->members_index);
 	}
-	if (s->settled > t->last && s->settled > since->index) {
+	if (s->settled > t->last && s->settled > since->index &&
+	    s->settled > law.member[at].without) {
 		sim_fail("L8 %s takes entry %lu as settled, %s has saved up "
 			 "to %lu",
 			 sim_name(node), (unsigned long)s->settled,
@@ -385,11 +389,15 @@ static void note_removed(const struct raft_members *members,
 			 const struct raft_status *s)
 {
 	for (int i = 0; i < (int)sim_nodes(); i++) {
-		struct raft_pos *since = &law.member[i].since;
+		struct member *m = &law.member[i];
+		struct raft_pos *since = &m->since;
 		raft_term committed = law_term(since->index);
+		bool is_out = !is_member(members, m->trail.id);
 
-		if ((since->index < s->members_index &&
-		     !is_member(members, law.member[i].trail.id)) ||
+		if (is_out && s->settled > m->without) {
+			m->without = s->settled;
+		}
+		if ((since->index < s->members_index && is_out) ||
 		    (committed != 0 && committed != since->term)) {
 			*since = (struct raft_pos){0};
 		}
@@ -609,6 +617,7 @@ void law_booted(int node, const struct raft *core, const struct raft_boot *boot)
 		m->votes = (struct votes){0};
 		m->told = (struct raft_hard){0};
 		m->since = (struct raft_pos){0};
+		m->without = 0;
 	} else {
 		check_told(node, boot); /* whatever has rotted */
 	}

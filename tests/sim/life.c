@@ -109,6 +109,7 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 static void look_at_damage(struct host *h, const struct raft_boot *boot)
 {
 	h->repairs = boot->repair != 0;
+	h->lags = boot->applied < boot->commit;
 	h->is_mending = h->repairs;
 	if (h->is_mending) {
 		h->is_damaged = true;
@@ -531,9 +532,9 @@ const struct raft *sim_core(int node)
 	return sim.hosts[node].state != SIM_STOPPING ? lives[node].core : NULL;
 }
 
-bool sim_repairs(int node)
+bool sim_is_unproven(int node)
 {
-	return sim.hosts[node].repairs;
+	return sim.hosts[node].repairs || sim.hosts[node].lags;
 }
 
 raft_id sim_id(int node)

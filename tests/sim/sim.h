@@ -203,8 +203,9 @@ const char *sim_name(int node);
 struct kv *sim_kv(int node);
 /* The core, for looking; NULL: none yet. */
 const struct raft *sim_core(int node);
-/* This life of it began with a repair: its reads do not fall back at once. */
-bool sim_repairs(int node);
+/* This life of it began with a repair, or with less than it may have shown
+ * before: its reads do not fall back at once. */
+bool sim_is_unproven(int node);
 raft_id sim_id(int node);	 /* incarnation; 0: not known yet */
 uint64_t sim_clock_ms(int node); /* CLOCK_BOOTTIME as it reads it */
 /* Its disk answers nothing before then (sim_now()). */
