@@ -23,7 +23,7 @@ PROTO = $(basename $(notdir $(wildcard proto/*.proto)))
 RAFT = $(call room,raft,append change check commit election members progress quorum random \
 	read repair replicate runs save sizes snapshot status step transfer)
 NODE = $(call room,raft/node,accept address admit alone begin change clock config configs conn \
-	cut deliver disk drive entry found identity inbox lead listen log log_cut log_open log_read \
+	cut deliver disk drive entry found home identity inbox lead listen log log_cut log_open log_read \
 	log_reset log_spare mark members mend node options peer peers promise propose publish \
 	reserve saver segment snap snap_copy snap_intake snap_pace snap_receive snap_send \
 	snap_stage snap_stream snap_wire snap_wire_decode snap_work tail trace wire wire_decode)
@@ -47,11 +47,12 @@ UNIT_PROTO = proto_codec
 UNIT_RAFT = raft_append raft_change raft_election raft_progress raft_quorum raft_random \
 	raft_read raft_repair raft_runs raft_sizes raft_snapshot raft_step raft_transfer
 UNIT_NODE = node_address node_admit node_change node_cluster node_config node_configs node_cut \
-	node_disk node_found node_identity node_lead node_listen node_log node_log_crash node_log_reset \
-	node_mark node_mend node_open node_peers node_promise node_propose node_refuse node_reserve \
-	node_saver node_segment node_snap node_snap_copy node_snap_intake node_snap_pace \
-	node_snap_receive node_snap_send node_snap_stage node_snap_wire node_snap_work node_tail \
-	node_trace node_wire node_wire_members
+	node_disk node_found node_home node_identity node_lead node_lead_replace node_listen \
+	node_log node_log_crash node_log_reset node_mark node_mend node_open node_peers \
+	node_promise node_propose node_refuse node_reserve node_saver node_segment node_snap \
+	node_snap_copy node_snap_intake node_snap_pace node_snap_receive node_snap_send \
+	node_snap_stage node_snap_wire node_snap_work node_tail node_trace node_wire \
+	node_wire_members
 UNIT_KV = kv_anew kv_apply kv_archive kv_change kv_client kv_cluster kv_command kv_install \
 	kv_install_crash kv_keeper kv_kv kv_propose kv_read kv_space kv_store kv_store_full kv_swap
 UNIT_TREE = tree_check tree_content tree_history tree_make tree_model tree_op tree_orphan \
@@ -143,7 +144,7 @@ programs: $(PROGRAMS) $(NOSYNC) $(NODBSYNC) $(SOLO) $(EXPLORE) $(SCENARIO)
 unit-list:
 	@echo $(SLOW_UNITS) $(filter-out $(SLOW_UNITS),$(UNIT_BINS))
 units: $(UNIT_BINS)
-check: ## unit tests, golden scripts, house rules: minutes, no root, network or FUSE
+check: ## unit tests, golden scripts, house rules: about a minute, no root, network or FUSE
 	@$(RUN) check
 test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
 	@$(RUN) check sim asan tsan cluster posix docker fuzz

@@ -7,14 +7,16 @@
 # compared with what it should be: the first difference ends the demo with exit
 # code 1. KEEP=1 leaves the cluster up, and says how to use and stop it.
 #
-# All of it lives in one temporary folder: n1 n2 n3, each with a mount (mnt),
-# a data folder (data) and a log. Nothing waits without a time limit.
+# All of it lives in one temporary folder: n1 n2 n3, each with a mount (mnt)
+# and a data folder (data). Nothing waits without a time limit.
 set -u
 
 TOP=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
 KEEP=${KEEP:-}
+[ "$KEEP" != 0 ] || KEEP=''
+export PATH="$BUILD:$PATH"
 NODES='n1 n2 n3'
 DIR=''
 declare -A PID PORT
@@ -23,9 +25,9 @@ say() { printf '\n%s\n' "$*"; }
 fail() {
 	printf '\nThe demo failed: %s\n' "$*" >&2
 	for node in $NODES; do
-		[ -s "$DIR/$node/log" ] || continue
+		[ -s "$DIR/$node/data/raftfs.log" ] || continue
 		printf -- '--- the last lines of the log of %s\n' "$node" >&2
-		tail -n 5 "$DIR/$node/log" >&2
+		tail -n 5 "$DIR/$node/data/raftfs.log" >&2
 	done
 	exit 1
 }
@@ -54,7 +56,15 @@ show() {
 # --- Nodes ---------------------------------------------------------------------
 
 is_mounted() { grep -qF " $DIR/$1/mnt " /proc/self/mountinfo; }
-is_alive() { kill -0 "${PID[$1]:-0}" 2>/dev/null && [ -n "${PID[$1]:-}" ]; }
+pid_of() { # NODE: of the daemon that serves its mount; nothing: none does
+	local place
+	for place in /proc/[0-9]*; do
+		[ "$(readlink "$place/exe" 2>/dev/null)" = "$BUILD/raftfs" ] &&
+			cat "$place/cmdline" 2>/dev/null | tr '\0' ' ' |
+			grep -qF " $DIR/$1/mnt " && echo "${place#/proc/}"
+	done
+}
+is_alive() { [ -n "$(pid_of "$1")" ]; }
 status_of() { # NODE KEY
 	timeout 10 "$BUILD/raftfsctl" --data "$DIR/$1/data" status 2>/dev/null |
 		sed -n "s/^$2: //p"
@@ -87,14 +97,9 @@ choose_ports() {
 	PEERS=${PEERS%,}
 }
 
-start() { # NODE
-	printf '  $ raftfs --id %s --data %s/data --peers %s %s/mnt\n' \
-		"$1" "$1" "$PEERS" "$1"
-	# In a session of its own: an interrupt of the demo is not for it.
-	setsid "$BUILD/raftfs" -f --id "$1" --data "$DIR/$1/data" \
-		--peers "$PEERS" "$DIR/$1/mnt" >>"$DIR/$1/log" 2>&1 </dev/null &
-	PID[$1]=$!
-	disown "$!" # the shell is not to report how it ended
+command_of() { # NODE: what starts it, typed anywhere
+	printf 'raftfs --id %s --data %s --peers %s %s' \
+		"$1" "$DIR/$1/data" "$PEERS" "$DIR/$1/mnt"
 }
 
 is_up() { is_mounted "$1" && has_quorum "$1"; }
@@ -102,38 +107,48 @@ is_up() { is_mounted "$1" && has_quorum "$1"; }
 wait_up() { # NODE
 	local end=$((SECONDS + 30))
 	until is_up "$1"; do
-		is_alive "$1" || fail "$1 has ended: $(tail -n 1 "$DIR/$1/log")"
+		is_alive "$1" || fail "$1 has ended"
 		[ "$SECONDS" -lt "$end" ] || fail "$1 is not up after 30 s"
 		sleep 0.05
 	done
 }
 
-# Write what ends the cluster, for us and for whoever keeps it.
+# Write what ends the cluster, for us and for whoever keeps it: also of nodes
+# that were started again since.
 write_stop() {
 	cat >"$DIR/stop" <<'STOP'
 #!/bin/sh
 # Stop the demo cluster and remove its folder.
-serves() { # PID MOUNT
-	cat "/proc/$1/cmdline" 2>/dev/null | tr "\\0" " " | grep -qF -- "$2"
+pid_of() { # MOUNT: of a raftfs that serves it
+	for place in /proc/[0-9]*; do
+		case $(readlink "$place/exe" 2>/dev/null) in
+		*/raftfs | */raftfs\ *) ;; # it may have been built anew since
+		*) continue ;;
+		esac
+		cat "$place/cmdline" 2>/dev/null | tr "\\0" " " |
+			grep -qF " $1 " && echo "${place#/proc/}"
+	done
 }
 is_mounted() { grep -qF " $1 " /proc/self/mountinfo; }
-stop() { # PID MOUNT: only a process that serves this mount
-	serves "$1" "$2" && kill "$1"
+stop() { # MOUNT
+	pid=$(pid_of "$1")
+	[ -z "$pid" ] || kill "$pid"
 	left=100
-	while serves "$1" "$2" && [ "$left" -gt 0 ]; do
+	while [ -n "$(pid_of "$1")" ] && [ "$left" -gt 0 ]; do
 		sleep 0.1
 		left=$((left - 1))
 	done
-	if is_mounted "$2"; then
-		timeout 10 umount -l "$2" 2>/dev/null ||
-			timeout 10 fusermount3 -uz "$2"
+	if is_mounted "$1"; then
+		timeout 10 umount -l "$1" 2>/dev/null ||
+			timeout 10 fusermount3 -uz "$1"
 	fi
-	serves "$1" "$2" && kill -KILL "$1"
-	is_mounted "$2" && exit 1
+	pid=$(pid_of "$1")
+	[ -z "$pid" ] || kill -KILL "$pid"
+	is_mounted "$1" && exit 1
 }
 STOP
 	for node in $NODES; do
-		printf 'stop %s %s\n' "${PID[$node]:-0}" "$DIR/$node/mnt"
+		printf 'stop %s\n' "$DIR/$node/mnt"
 	done >>"$DIR/stop"
 	printf 'rm -rf %s\n' "$DIR" >>"$DIR/stop"
 	chmod 700 "$DIR/stop"
@@ -157,13 +172,18 @@ check_machine() {
 }
 
 found_cluster() {
-	say "Three nodes on this machine, in $DIR:"
+	say 'Three nodes on this machine; each command returns once its node has met'
+	echo 'the others:'
+	printf '  $ cd %s; PATH=%s:$PATH\n' "$DIR" "$BUILD"
 	choose_ports
 	for node in $NODES; do
-		mkdir -p "$DIR/$node/data" "$DIR/$node/mnt"
-		start "$node"
+		mkdir -p "$DIR/$node/mnt"
+		printf '  $ %s &\n' "$(command_of "$node")"
+		bash -c "$(command_of "$node")" >"$DIR/$node/said" 2>&1 </dev/null &
+		PID[$node]=$!
 	done
 	for node in $NODES; do
+		wait "${PID[$node]}" || fail "$node: $(cat "$DIR/$node/said")"
 		wait_up "$node"
 	done
 }
@@ -201,9 +221,10 @@ lose_leader() {
 
 	say "The leader is lost, without warning:"
 	show "$LEADER" "cat n1/mnt/.raftfs/leader"
-	printf '  $ kill -KILL %s   # %s\n' "${PID[$LEADER]}" "$LEADER"
-	kill -KILL "${PID[$LEADER]}" || fail "cannot kill $LEADER"
-	local start_ms
+	local start_ms pid
+	pid=$(pid_of "$LEADER")
+	printf '  $ kill -KILL %s   # %s\n' "$pid" "$LEADER"
+	kill -KILL "$pid" || fail "cannot kill $LEADER"
 	start_ms=$(date +%s%3N)
 	show '' "echo 'written without $LEADER' >$A/mnt/news"
 	printf '  (that write returned %s ms after the kill)\n' \
@@ -216,7 +237,10 @@ lose_leader() {
 
 bring_back() {
 	say "$LEADER returns, over its own dead mount, and finds what it missed:"
-	start "$LEADER"
+	printf '  $ %s\n' "$(command_of "$LEADER")"
+	bash -c "$(command_of "$LEADER")" >"$DIR/$LEADER/said" 2>&1 </dev/null ||
+		fail "$LEADER: $(cat "$DIR/$LEADER/said")"
+	sed 's/^/  /' "$DIR/$LEADER/said"
 	wait_up "$LEADER"
 	wait_for 20 reads "$LEADER" news "written without $LEADER" ||
 		fail "$LEADER did not catch up"
@@ -229,7 +253,6 @@ bring_back() {
 
 without_a_mount() {
 	say 'The same without a mount:'
-	export PATH="$BUILD:$PATH"
 	show '' 'raftfsctl --data n2/data set /key value'
 	show 'value' 'raftfsctl --data n3/data get /key'
 	show 'quorum: yes' 'raftfsctl --data n1/data status | grep quorum'
@@ -242,6 +265,10 @@ keep() {
 	printf '    %s/n1/mnt  %s/n2/mnt  %s/n3/mnt\n' "$DIR" "$DIR" "$DIR"
 	echo 'Ask it how it stands:'
 	printf '    cat %s/n1/mnt/.raftfs/status\n' "$DIR"
+	printf '    %s/raftfsctl --data %s/n1/data status\n' "$BUILD" "$DIR"
+	echo 'Lose a node, and start it again:'
+	printf '    kill -KILL %s\n' "$(pid_of n1)"
+	printf '    %s/%s\n' "$BUILD" "$(command_of n1)"
 	echo 'Stop it and remove everything:'
 	printf '    %s/stop\n' "$DIR"
 }

@@ -144,6 +144,14 @@ void launch_log(struct launch *l, int folder)
 	}
 }
 
+bool launch_unlog(const struct launch *l, int folder)
+{
+	if (l->in_background && l->told) {
+		return false;
+	}
+	return !l->has_log || unlinkat(folder, LAUNCH_LOG, 0) == 0;
+}
+
 void launch_ready(struct launch *l, const char *note)
 {
 	if (l->in_background && !l->told) {

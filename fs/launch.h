@@ -28,6 +28,9 @@ MUST_USE bool launch_begin(struct launch *l, int *exit_code);
 /* The data folder, a descriptor lent for ever, is its own: in the background,
  * log into a file there. An abort says whether its disk was full. */
 void launch_log(struct launch *l, int folder);
+/* Nobody needs the file: why it ends will be said to who waits for the launch.
+ * False: somebody may, or it can not be removed. */
+bool launch_unlog(const struct launch *l, int folder);
 /* It serves. note: a line for a person, or NULL. Once, and not while another
  * thread calls launch_failed(). */
 void launch_ready(struct launch *l, const char *note);

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,8 @@ enum {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	LAUNCH_POLL_MS = 20,
+	FILES_MIN = 128,
+	FILES_WANTED = 4096,
 };
 
 struct daemon {
@@ -49,7 +52,9 @@ struct daemon {
 	struct control *control;
 	struct mount *mount;
 	char *socket;
-	int folder; /* the data folder; -1: not open */
+	int folder;	/* the data folder; -1: not open */
+	bool was_there; /* it was not made by this run */
+	bool had_log;
 	uint64_t announce_by_ms;
 	pthread_t announcer;
 	pthread_mutex_t lock;
@@ -210,11 +215,22 @@ static int restore(const struct kv_config *config, const char *file,
 	return rc;
 }
 
+static bool has_log(const char *data)
+{
+	char *path = mem_printf("%s/" LAUNCH_LOG, data);
+	bool has = access(path, F_OK) == 0;
+
+	mem_free(path);
+	return has;
+}
+
 static int open_node(struct daemon *d, struct buffer *problem)
 {
 	struct kv_config config = config_of(d);
 	int rc = make_parents(d->options.data, problem);
 
+	d->was_there = access(d->options.data, F_OK) == 0;
+	d->had_log = has_log(d->options.data);
 	if (rc == 0 && d->options.restore != NULL) {
 		rc = restore(&config, d->options.restore, problem);
 	}
@@ -403,6 +419,13 @@ static void stop(struct daemon *d)
 	if (d->kv != NULL) {
 		kv_close(d->kv);
 	}
+	/* A node that was not let in is gone then: so goes its log, if why is
+	 * yet to be said to whoever started it. */
+	if (has_failed(d) && d->folder >= 0 && !d->had_log &&
+	    faccessat(d->folder, "identity", F_OK, 0) != 0 &&
+	    launch_unlog(&d->launch, d->folder) && !d->was_there) {
+		(void)rmdir(d->options.data);
+	}
 	mem_free(d->socket);
 }
 
@@ -498,6 +521,29 @@ static int run(struct daemon *d)
 	return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
+/* What a node of many members needs, and RocksDB; with less it would fail
+ * somewhere on its way. */
+static int raise_files(struct buffer *problem)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur >= FILES_WANTED) {
+		return 0;
+	}
+	limit.rlim_cur =
+		limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	if (limit.rlim_cur < FILES_MIN) {
+		buffer_printf(problem,
+			      "only %llu files may be open at once, and %d are "
+			      "needed: ulimit -n",
+			      (unsigned long long)limit.rlim_cur, FILES_MIN);
+		return STATUS_DENIED;
+	}
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return 0;
+}
+
 static int launch_and_run(struct daemon *d)
 {
 	const struct options *o = &d->options;
@@ -506,7 +552,8 @@ static int launch_and_run(struct daemon *d)
 	int rc = 0;
 
 	log_setup(o->id, o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	if (!o->no_mount) {
+	rc = raise_files(&problem);
+	if (rc == 0 && !o->no_mount) {
 		rc = mount_prepare(&mount, &problem);
 	}
 	if (rc != 0) {

@@ -375,19 +375,26 @@ static int load_content(const struct task *task, struct buffer *content)
 	return EXIT_SUCCESS;
 }
 
+static int print(const struct task *task, struct bytes text)
+{
+	if (text.size > 0 &&
+	    fwrite(text.data, 1, text.size, stdout) != text.size) {
+		return complain(task, errno, "writing stdout");
+	}
+	return EXIT_SUCCESS;
+}
+
 static int print_names(const struct task *task, const struct buffer *names)
 {
 	struct buffer text = {0};
-	int rc = EXIT_SUCCESS;
+	int rc;
 
 	names_print(buffer_bytes(names),
 		    task->nul		    ? NAMES_NUL
 		    : isatty(STDOUT_FILENO) ? NAMES_TERMINAL
 					    : NAMES_LINES,
 		    &text);
-	if (fwrite(text.data, 1, text.size, stdout) != text.size) {
-		rc = complain(task, errno, "writing stdout");
-	}
+	rc = print(task, buffer_bytes(&text));
 	buffer_deinit(&text);
 	return rc;
 }
@@ -413,12 +420,11 @@ static int take_answer(const struct task *task, struct client *client,
 		}
 		if (command_id(task->command) == COMMAND_LS) {
 			buffer_append_bytes(names, response.data);
-		} else if (fwrite(response.data.data, 1, response.data.size,
-				  stdout) != response.data.size) {
-			return complain(task, errno, "writing stdout");
+		} else {
+			rc = print(task, response.data);
 		}
-	} while (response.more);
-	return print_names(task, names);
+	} while (rc == EXIT_SUCCESS && response.more);
+	return rc == EXIT_SUCCESS ? print_names(task, names) : rc;
 }
 
 static int ask(const struct task *task, struct client *client,

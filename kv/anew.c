@@ -12,7 +12,7 @@
  * The file `unfinished` stands in the data folder from before the first change
  * until after the last: a daemon does not start on it. A recovery that was cut
  * short is simply done again. A restoration that fails leaves the folder empty,
- * as it was; one that was cut short has harmed nothing but that. */
+ * or missing, as it was; one that was cut short has harmed nothing but that. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,14 +37,13 @@ static int begin(const char *data, struct buffer *problem)
 {
 	char *path = unfinished(data);
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	int rc = fd >= 0 ? folder_sync_name(path) : STATUS_IO;
+	int rc = 0;
 
+	if (fd < 0 || folder_sync_name(path) != 0) {
+		rc = status_failed(problem, "write", path);
+	}
 	if (fd >= 0) {
 		close(fd);
-	}
-	if (rc != 0) {
-		buffer_printf(problem, "cannot write %s: %s", path,
-			      status_text(rc));
 	}
 	mem_free(path);
 	return rc;
@@ -53,11 +52,10 @@ static int begin(const char *data, struct buffer *problem)
 static int finish(const char *data, struct buffer *problem)
 {
 	char *path = unfinished(data);
-	int rc = unlink(path) == 0 ? folder_sync_name(path) : STATUS_IO;
+	int rc = 0;
 
-	if (rc != 0) {
-		buffer_printf(problem, "cannot remove %s: %s", path,
-			      status_text(rc));
+	if (unlink(path) != 0 || folder_sync_name(path) != 0) {
+		rc = status_failed(problem, "remove", path);
 	}
 	mem_free(path);
 	return rc;
@@ -223,28 +221,30 @@ static int remove_name(void *context, const char *name)
 
 /* The folder was empty, and `unfinished` keeps daemons out, for good if not all
  * can be removed. */
-static void undo(const char *data)
+static void undo(const char *data, bool made)
 {
 	struct buffer unsaid = {0};
 
 	if (folder_list(data, remove_name, &data) == 0) {
 		(void)finish(data, &unsaid);
+		if (made) {
+			(void)rmdir(data);
+		}
 	}
 	buffer_deinit(&unsaid);
 }
 
-static int make_folder(const char *data, struct buffer *problem)
+static int make_folder(const char *data, bool *made, struct buffer *problem)
 {
 	size_t count = 0;
 	int rc = folder_make(data);
 
+	*made = rc == 0;
 	if (rc == STATUS_EXISTS) {
 		rc = folder_list(data, count_name, &count);
 	}
 	if (rc != 0) {
-		buffer_printf(problem, "cannot make the folder %s: %s", data,
-			      status_text(rc));
-		return rc;
+		return status_failed(problem, "make the folder", data);
 	}
 	if (count > 0) {
 		buffer_printf(problem,
@@ -327,7 +327,8 @@ int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
 {
 	struct archive a = {.index = 0};
 	struct buffer unsaid = {0};
-	int rc = make_folder(config->data, problem);
+	bool made;
+	int rc = make_folder(config->data, &made, problem);
 
 	if (rc != 0) {
 		return rc;
@@ -342,7 +343,7 @@ int kv_restore_on(const struct kv_config *config, const struct kv_below *below,
 	if (rc == STATUS_EXISTS) { /* another node has come to be there */
 		(void)finish(config->data, &unsaid);
 	} else if (rc != 0 && rc != STATUS_BUSY) {
-		undo(config->data);
+		undo(config->data, made);
 	}
 	buffer_deinit(&unsaid);
 	describe(&a, info);

@@ -445,7 +445,9 @@ static int open_file(struct reader *r)
 		r->out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			      0600);
 		if (r->out < 0) {
-			rc = status_failed(r->problem, "make", path);
+			rc = errno == EEXIST
+				     ? damage(r, "a file that came before")
+				     : status_failed(r->problem, "make", path);
 		}
 		mem_free(path);
 	}

@@ -193,7 +193,7 @@ static bool is_voter(struct kv *kv, raft_id id)
 
 static void on_alive(struct kv *kv, raft_id from, const struct alive *a)
 {
-	struct heard heard = {a->session, a->sent_ms, false};
+	struct heard heard = {a->session, a->sent_ms, false, kv->session_ms};
 	struct buffer reply = {0};
 	bool voter = is_voter(kv, from);
 	bool low = node_space_low(kv->node);
@@ -216,9 +216,25 @@ static void on_alive(struct kv *kv, raft_id from, const struct alive *a)
 	buffer_deinit(&reply);
 }
 
+/* Lock held. Is the leader's time another one, and not said yet? */
+static bool is_odd(struct kv *kv, const struct heard *h)
+{
+	uint32_t odd = h->session_ms != kv->session_ms ? h->session_ms : 0;
+	bool is_new = odd != kv->odd_session_ms;
+
+	if (h->session_ms == 0) {
+		return false;
+	}
+	kv->odd_session_ms = odd;
+	return is_new && odd != 0;
+}
+
 static void on_heard(struct kv *kv, const struct heard *h)
 {
+	bool odd;
+
 	pthread_mutex_lock(&kv->lock);
+	odd = is_odd(kv, h);
 	/* The time of sending counts: the leader has counted from later. */
 	if (h->session == kv->proposals.session && h->sent_ms > kv->word_ms &&
 	    h->sent_ms <= kv->alive_ms) {
@@ -228,6 +244,11 @@ static void on_heard(struct kv *kv, const struct heard *h)
 		(void)kv_space_set(kv, h->full);
 	}
 	pthread_mutex_unlock(&kv->lock);
+	if (odd) {
+		log_warn("--session-timeout differs from the leader's, and is "
+			 "to be the same on every node: seconds=%g leader=%g",
+			 kv->session_ms / 1000.0, h->session_ms / 1000.0);
+	}
 }
 
 static void on_message(void *context, raft_id from, struct bytes message)

@@ -187,6 +187,7 @@ void heard_encode(const struct heard *h, struct buffer *out)
 	m.heard.session = h->session;
 	m.heard.sent_ms = h->sent_ms;
 	m.heard.full = h->full;
+	m.heard.session_ms = h->session_ms;
 	peer_encode(&m, out);
 }
 
@@ -207,7 +208,7 @@ int peer_decode(struct bytes message, enum peer_kind *kind, struct alive *a,
 	if (m.has_heard) {
 		*kind = PEER_HEARD;
 		*h = (struct heard){m.heard.session, m.heard.sent_ms,
-				    m.heard.full};
+				    m.heard.full, m.heard.session_ms};
 		return 0;
 	}
 	*kind = PEER_ALIVE;

@@ -62,7 +62,8 @@ struct alive {
 struct heard {
 	uint64_t session;
 	uint64_t sent_ms;
-	bool full; /* propose nothing that adds to the state */
+	bool full;	     /* propose nothing that adds to the state */
+	uint32_t session_ms; /* the leader's; 0: not said */
 };
 
 void alive_encode(const struct alive *a, struct buffer *out);

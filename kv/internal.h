@@ -163,8 +163,9 @@ struct kv {
 	uint64_t opening; /* number of the opening wanted or in use */
 	bool open_offered;
 	uint64_t open_offered_ms;
-	uint64_t word_ms;  /* sending time of the last answered keep-alive */
-	uint64_t alive_ms; /* the last was sent */
+	uint64_t word_ms; /* sending time of the last answered keep-alive */
+	uint32_t odd_session_ms; /* a leader's that differs, and was said; 0 */
+	uint64_t alive_ms;	 /* the last was sent */
 	bool alive_soon;
 
 	bool flush_wanted; /* by the apply thread, which waits for room */

@@ -470,6 +470,9 @@ static int prepare(const struct kv_config *config, const struct kv_below *below,
 					    problem) == 0;
 	}
 	if (rc != 0) {
+		if (kv->node != NULL) {
+			node_forget(kv->node);
+		}
 		kv_free(kv);
 		return rc;
 	}
@@ -514,6 +517,7 @@ int kv_open_on(const struct kv_config *config, const struct kv_below *below,
 	}
 	rc = start(kv, problem);
 	if (rc != 0) {
+		node_forget(kv->node);
 		kv_free(kv);
 		return rc;
 	}

@@ -133,9 +133,9 @@ void kv_release(struct kv *kv, uint64_t id);
 /* --- Members ------------------------------------------------------------- */
 
 enum kv_change_kind {
-	KV_ADD,	    /* invite name, to be called at address */
-	KV_PROMOTE, /* a learner, to be a voter */
-	KV_REMOVE,
+	KV_ADD,	     /* invite name, to be called at address */
+	KV_PROMOTE,  /* a learner, to be a voter */
+	KV_REMOVE,   /* of one invited in its own place: the invitation */
 	KV_REPLACE,  /* invite name in the place of old; both may be equal */
 	KV_ADDRESS,  /* a member is called elsewhere now */
 	KV_TRANSFER, /* name leads; NULL: the best other voter */
@@ -153,8 +153,8 @@ struct kv_member_change {
  * may be empty); on a kv thread, or the caller's.
  * status 0: done, and committed; STATUS_UNKNOWN, STATUS_INTERRUPTED: it may be
  * done yet; else nothing was changed: STATUS_NOT_FOUND, STATUS_EXISTS,
- * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_TIMED_OUT (no leader),
- * STATUS_ENDED. */
+ * STATUS_INVALID, STATUS_FULL, STATUS_PENDING, STATUS_BUSY (to be replaced
+ * under its own name, and runs), STATUS_TIMED_OUT (no leader), STATUS_ENDED. */
 typedef void (*kv_changed)(void *context, int status, const char *text);
 
 /* Change the members or the leader, asked of any node; it takes up to about

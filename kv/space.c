@@ -103,8 +103,9 @@ static void tell(struct kv *kv)
 	for (at = kv->roster.sessions; at != NULL; at = at->hh.next) {
 		if (at->node != 0) {
 			to[count] = at->node;
-			heard[count++] = (struct heard){at->session,
-							at->sent_ms, kv->full};
+			heard[count++] =
+				(struct heard){at->session, at->sent_ms,
+					       kv->full, kv->session_ms};
 		}
 	}
 	pthread_mutex_unlock(&kv->lock);

@@ -80,20 +80,36 @@ struct rocks_batch {
 	void *context;
 };
 
+static int status_of(const char *error)
+{
+	if (strncmp(error, "Corruption", strlen("Corruption")) == 0) {
+		return STATUS_CORRUPT;
+	}
+	if (strstr(error, "No space left on device") != NULL) {
+		return STATUS_NO_SPACE;
+	}
+	if (strstr(error, "Permission denied") != NULL) {
+		return STATUS_DENIED;
+	}
+	return strstr(error, "lock ") != NULL ? STATUS_BUSY : STATUS_IO;
+}
+
+/* The same of what was only read: a file that is missing or does not read is
+ * damage, as is one that reads wrong. */
+static int status_of_read(const char *error)
+{
+	bool is_gone = strstr(error, "No such file or directory") != NULL ||
+		       strstr(error, "Input/output error") != NULL;
+	int status = status_of(error);
+
+	return status == STATUS_IO && is_gone ? STATUS_CORRUPT : status;
+}
+
 /* Log what RocksDB said, free it, and give it a status. */
 static int failure(const char *what, char *error)
 {
-	int status = STATUS_IO;
+	int status = status_of(error);
 
-	if (strncmp(error, "Corruption", strlen("Corruption")) == 0) {
-		status = STATUS_CORRUPT;
-	} else if (strstr(error, "No space left on device") != NULL) {
-		status = STATUS_NO_SPACE;
-	} else if (strstr(error, "Permission denied") != NULL) {
-		status = STATUS_DENIED;
-	} else if (strstr(error, "lock ") != NULL) {
-		status = STATUS_BUSY;
-	}
 	if (status == STATUS_NO_SPACE) { /* tried again; the caller tells */
 		log_debug("state database: %s failed: %s", what, error);
 	} else {
@@ -103,15 +119,12 @@ static int failure(const char *what, char *error)
 	return status;
 }
 
-/* The same of what was only read: a file that is missing or does not read is
- * damage, as is one that reads wrong. */
 static int unreadable(const char *what, char *error)
 {
-	bool is_gone = strstr(error, "No such file or directory") != NULL ||
-		       strstr(error, "Input/output error") != NULL;
-	int status = failure(what, error);
+	int status = status_of_read(error);
 
-	return status == STATUS_IO && is_gone ? STATUS_CORRUPT : status;
+	(void)failure(what, error);
+	return status;
 }
 
 /* --- Reading -------------------------------------------------------------- */
@@ -604,12 +617,16 @@ static struct rocks *rocks_new(const char *path)
 static int opened(struct rocks *r, const char *path, char *error,
 		  struct store **store, struct buffer *problem)
 {
-	if (r->db == NULL) {
+	int rc;
+
+	if (r->db == NULL) { /* the caller tells */
 		buffer_printf(problem,
 			      "the state database in %s does not open: %s",
 			      path, error);
+		rc = status_of_read(error);
+		rocksdb_free(error);
 		rocks_free(r);
-		return unreadable("open", error);
+		return rc;
 	}
 	*store = &r->store;
 	return 0;

@@ -146,24 +146,31 @@ group_check() {
 	queue_scripts check tests/check
 }
 
-# Unit tests, scenarios and rounds of the cluster under a sanitizer. It costs
-# speed: a test takes twice the places, a round asks for fewer changes.
-sanitized() { # GROUP FLAGS
-	local dir=$BUILD-$1
-	build "$1/tools" all programs || return # rounds.sh judges with plain ones
-	build "$1/build" BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$2" \
+# Unit tests, scenarios, rounds of the cluster and those of its scripts that go
+# through much code soon, under a sanitizer. It costs speed: a test takes more
+# places, a round asks for fewer changes, a script has more time.
+sanitized() { # GROUP FLAGS SCRIPT...
+	local dir=$BUILD-$1 group=$1 flags=$2 script
+	shift 2
+	build "$group/tools" all programs || return # rounds.sh judges with plain ones
+	build "$group/build" BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$flags" \
 		all programs units || return
-	UNIT=4 queue_units "$1" "$dir"
-	queue "$SCRIPT" "$1/golden" 300 "$MAKE" --no-print-directory \
-		BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$2" golden
-	queue "$WHOLE" "$1/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
+	UNIT=4 queue_units "$group" "$dir"
+	for script in "$@"; do # the longest first
+		queue 8 "$group/$script" $((2 * $(limit_of "tests/cluster/$script.sh"))) \
+			env RAFTFS_BUILD="$dir" SLOW=4 "tests/cluster/$script.sh"
+	done
+	queue "$SCRIPT" "$group/golden" 300 "$MAKE" --no-print-directory \
+		BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$flags" golden
+	queue "$WHOLE" "$group/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
 		MINIMUM=150 tests/cluster/rounds.sh
 }
 
 group_asan() {
 	export ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-	sanitized asan '-fsanitize=address,undefined -fno-sanitize-recover=all'
+	sanitized asan '-fsanitize=address,undefined -fno-sanitize-recover=all' \
+		repair members backup quorum badinput
 	queue "$WHOLE" asan/sim 600 "$MAKE" --no-print-directory -j"$JOBS" \
 		BUILD="$BUILD-asan" CFLAGS='-O1 -g' FROM=20001 COUNT=150 \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' sim
@@ -175,7 +182,7 @@ group_asan() {
 group_tsan() {
 	export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=0
 	export RANDOM_COUNT=100 # of the core, where there is one thread only
-	sanitized tsan '-fsanitize=thread'
+	sanitized tsan '-fsanitize=thread' snapshot members
 	queue "$SCRIPT" tsan/planted-race 60 tests/lib/race.sh "$BUILD-tsan"
 	unset TSAN_OPTIONS RANDOM_COUNT
 }

@@ -432,6 +432,7 @@ static int errno_of_change(int status)
 	case STATUS_FULL:
 		return ENOSPC;
 	case STATUS_PENDING:
+	case STATUS_BUSY:
 		return EBUSY;
 	case STATUS_TIMED_OUT:
 	case STATUS_UNKNOWN:

@@ -99,6 +99,9 @@ static void welcome(struct node *n, struct conn *c,
 	p->stale = false;
 	p->links++;
 	p->owed = false; /* all that it proposed is offered again */
+	if (p->boot != hello->boot) {
+		lead_forget(n, hello->id);
+	}
 	p->boot = hello->boot;
 	p->repairing = hello->repairing;
 	p->heard = clock_ms();

@@ -18,7 +18,7 @@ int node_name_in(const char *data, char name[LIMIT_NODE_NAME_BYTES + 1],
 
 	if (rc != 0) {
 		buffer_printf(problem, "cannot open the folder %s: %s", data,
-			      status_text(rc));
+			      disk_status_text(rc));
 		return rc;
 	}
 	rc = identity_load(disk, &id, problem);
@@ -78,7 +78,7 @@ static int forget_others(struct node *n, struct buffer *problem)
 	}
 	if (rc != 0) {
 		buffer_printf(problem, "cannot write the files of %s: %s",
-			      n->folder, status_text(rc));
+			      n->folder, disk_status_text(rc));
 	}
 	return rc;
 }

@@ -30,7 +30,6 @@ void begin_fail(struct node *n, const char *line)
 	n->failed = true;
 	n->dirty = true;
 	(void)snprintf(n->failure, sizeof n->failure, "%s", line);
-	log_error("%s", n->failure);
 	n->client->failed(n->context, n->failure);
 }
 
@@ -199,6 +198,7 @@ static void adopt(struct node *n, struct bytes record,
 	if (rc != 0) {
 		log_fatal("%s", buffer_text(&problem));
 	}
+	reserve_want(&n->reserve);
 	found_cluster_text(founding->cluster, cluster);
 	log_info("founded cluster=%s members=%zu", cluster, founding->count);
 	begin_core(n);
@@ -246,6 +246,7 @@ static void join(struct node *n, struct bytes record,
 	if (rc != 0) {
 		log_fatal("%s", buffer_text(&problem));
 	}
+	reserve_want(&n->reserve);
 	found_cluster_text(config->cluster, cluster);
 	log_info("joined cluster=%s members=%zu", cluster, config->count);
 	n->seeded = true;
@@ -296,6 +297,7 @@ void begin_denied(struct node *n, struct conn *c, struct peer *p)
 		change_removed(n);
 	}
 	if (denied->reason != WIRE_DENIED_LATER) {
+		n->denied = n->denied || !n->failed;
 		begin_fail(n, buffer_text(&line));
 	} else if (p != NULL && p->seed && denied->address[0] != 0 &&
 		   strcmp(p->member.address, denied->address) != 0) {

@@ -6,9 +6,10 @@
  *        '--- answered ---'
  *
  *   X1  a request is answered when the configuration it asks for is committed
- *       as far as this node knows, when it was refused, or when its time is
- *       over: exactly once; refused only if no leader that was asked for it can
- *       have begun it
+ *       as far as this node knows, and no older than what the leader judged it
+ *       by or made of it, when it was refused, or when its time is over:
+ *       exactly once; refused only if no leader that was asked for it can have
+ *       begun it
  *   X2  it is asked again of each new leader, or over each new link, saying
  *       so: what is there already is then as good as done
  *   X4  without a leader nobody waits longer than a write would: until
@@ -37,6 +38,10 @@ void change_request(struct node *n, const struct wire_change *change)
 		.change = *change,
 		.until = clock_ms() + CHANGE_MS,
 	};
+	if (change->kind == WIRE_CHANGE_REMOVE &&
+	    config_successor(&n->configs.now, change->name) != NULL) {
+		r->change.kind = WIRE_CHANGE_UNINVITE;
+	}
 	n->request_count++;
 	n->dirty = true;
 }
@@ -61,7 +66,8 @@ static bool may_be_done(const struct request *r)
 static bool says_nothing(const struct request *r, int status)
 {
 	return (r->accepted || r->open) &&
-	       (status == STATUS_PENDING || status == STATUS_FULL);
+	       (status == STATUS_PENDING || status == STATUS_FULL ||
+		status == STATUS_BUSY);
 }
 
 void change_answered(struct node *n, const struct wire_changed *changed)
@@ -71,6 +77,11 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 
 		if (r->change.ticket != changed->ticket) {
 			continue;
+		}
+		/* To another start of this node, or before it asked again: what
+		 * it is told last is what is done (X1). */
+		if (!r->sent || changed->asked + 1 != r->change.asked) {
+			return;
 		}
 		n->dirty = true;
 		if (changed->status == STATUS_NOT_LEADER) {
@@ -83,6 +94,7 @@ void change_answered(struct node *n, const struct wire_changed *changed)
 			     changed->text);
 		} else {
 			r->accepted = true;
+			r->at = changed->index;
 		}
 		return;
 	}
@@ -113,6 +125,18 @@ static void say_invited(const struct wire_change *change, const char *from,
 		      from != NULL ? from : "HOST:PORT");
 }
 
+static void say_uninvited(const struct wire_member *m, const char *name,
+			  struct buffer *out)
+{
+	buffer_printf(out, "the invitation of %s is taken back", name);
+	if (m != NULL) {
+		buffer_printf(out,
+			      "; %s itself stays a %s, which the same command "
+			      "removes",
+			      name, config_standing_text(m->standing));
+	}
+}
+
 /* Is it as it was asked for? A line for whoever asked is in out then. */
 static bool shows(struct node *n, const struct request *r, struct buffer *out)
 {
@@ -128,7 +152,9 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 			       : n->raft.leader != 0 &&
 					 n->raft.leader != r->leader;
 	}
-	if (!n->raft.members_committed || n->configs.index == 0) {
+	/* An earlier one may look the same: of before it was otherwise. */
+	if (!n->raft.members_committed || n->configs.index == 0 ||
+	    n->configs.index < r->at) {
 		return false;
 	}
 	switch (change->kind) {
@@ -148,6 +174,9 @@ static bool shows(struct node *n, const struct request *r, struct buffer *out)
 		if (m != NULL && m == own && own->standing == WIRE_OUTGOING) {
 			return true; /* it will not hear of the end */
 		}
+		break;
+	case WIRE_CHANGE_UNINVITE:
+		say_uninvited(m, change->name, out);
 		break;
 	default:
 		buffer_printf(out, "%s is called at %s from now on",
@@ -201,7 +230,7 @@ static void ask(struct node *n, struct request *r)
 	r->sent = true;
 	r->term = n->raft.term;
 	r->link = link;
-	r->change.again = true; /* X2 */
+	r->change.asked++; /* X2 */
 	if (node_leads(n)) {
 		lead_asked(n, n->identity.self, &change);
 	} else {

@@ -58,6 +58,16 @@ const struct wire_member *config_invited(const struct wire_config *c,
 	return m != NULL && m->standing == WIRE_INVITED ? m : NULL;
 }
 
+const struct wire_member *config_successor(const struct wire_config *c,
+					   const char *name)
+{
+	const struct wire_member *m = config_invited(c, name);
+	const struct wire_member *old =
+		m != NULL ? config_of(c, m->replaces) : NULL;
+
+	return old != NULL && strcmp(old->name, name) == 0 ? m : NULL;
+}
+
 const char *config_standing_text(enum wire_standing standing)
 {
 	static const char *const texts[] = {
@@ -386,7 +396,8 @@ static int promote(struct wire_config *c, const struct wire_change *change,
 	return 0;
 }
 
-/* All of that name: with a member goes who was to replace it under its name. */
+/* All of that name: with a member goes who has come to replace it under its
+ * name. */
 static int take_away(struct wire_config *c, const struct wire_change *change,
 		     struct buffer *problem)
 {
@@ -395,6 +406,13 @@ static int take_away(struct wire_config *c, const struct wire_change *change,
 
 	if (m == NULL) {
 		return STATUS_NOT_FOUND;
+	}
+	if (config_successor(&draft, change->name) != NULL) {
+		buffer_printf(problem,
+			      "%s was just invited in its own place: ask again "
+			      "to take that back first",
+			      m->name);
+		return STATUS_INVALID;
 	}
 	while (m != NULL && m->standing != WIRE_OUTGOING) {
 		if (m->standing == WIRE_VOTER) {
@@ -410,6 +428,20 @@ static int take_away(struct wire_config *c, const struct wire_change *change,
 		return STATUS_INVALID;
 	}
 	*c = draft;
+	return 0;
+}
+
+static int uninvite(struct wire_config *c, const struct wire_change *change,
+		    struct buffer *problem)
+{
+	struct wire_member *m = at(c, config_successor(c, change->name));
+
+	if (m == NULL) {
+		buffer_printf(problem, "%s is not invited any more",
+			      change->name);
+		return STATUS_NOT_FOUND;
+	}
+	erase(c, m);
 	return 0;
 }
 
@@ -451,6 +483,8 @@ int config_change(struct wire_config *c, const struct wire_change *change,
 		return replace(c, change, problem);
 	case WIRE_CHANGE_ADDRESS:
 		return readdress(c, change, problem);
+	case WIRE_CHANGE_UNINVITE:
+		return uninvite(c, change, problem);
 	case WIRE_CHANGE_TRANSFER:
 		break;
 	}
@@ -475,6 +509,8 @@ bool config_shows(const struct wire_config *c, const struct wire_change *change)
 		       (m->replaces != 0 ||
 			(strcmp(change->old, change->name) != 0 &&
 			 config_named(c, change->old) == NULL));
+	case WIRE_CHANGE_UNINVITE:
+		return config_successor(c, change->name) == NULL;
 	case WIRE_CHANGE_TRANSFER:
 		break;
 	}

@@ -9,6 +9,10 @@
  *                                                  VOTER -REMOVE, promote of
  *                                  its replacement-> OUTGOING -leave-> gone
  *
+ * Who is invited in its own place is named twice until it comes: UNINVITE is of
+ * the invitation alone, and REMOVE is refused until that is taken back, so that
+ * neither, asked twice, does what the other one was for.
+ *
  * Pure. A step that is refused leaves the configuration as it was. A draft may
  * be made joint by several steps before it is proposed. */
 #ifndef RAFT_NODE_CONFIG_H
@@ -27,6 +31,10 @@ const struct wire_member *config_named(const struct wire_config *c,
 /* The one of that name that is invited; NULL: none. */
 const struct wire_member *config_invited(const struct wire_config *c,
 					 const char *name);
+/* The one that is invited in the place of the member of its own name; NULL:
+ * nobody is. */
+const struct wire_member *config_successor(const struct wire_config *c,
+					   const char *name);
 /* As the core wants it. */
 void config_members(const struct wire_config *c, struct raft_members *members);
 

@@ -175,7 +175,7 @@ int identity_load(struct disk *disk, struct identity *id,
 		buffer_printf(problem, "the file %s is damaged", FILE_NAME);
 	} else if (rc != 0) {
 		buffer_printf(problem, "cannot read the file %s: %s", FILE_NAME,
-			      status_text(rc));
+			      disk_status_text(rc));
 	}
 	return rc;
 }
@@ -209,7 +209,7 @@ int identity_save(struct disk *disk, const struct identity *id,
 	rc = disk_replace(disk, FILE_NAME, FILE_NEW, buffer_bytes(&data));
 	if (rc != 0) {
 		buffer_printf(problem, "cannot write the file %s: %s",
-			      FILE_NAME, status_text(rc));
+			      FILE_NAME, disk_status_text(rc));
 	}
 	buffer_deinit(&data);
 	return rc;

@@ -36,6 +36,7 @@
 #include "raft/node/conn.h"
 #include "raft/node/cut.h"
 #include "raft/node/found.h"
+#include "raft/node/home.h"
 #include "raft/node/identity.h"
 #include "raft/node/log.h"
 #include "raft/node/mark.h"
@@ -184,6 +185,7 @@ struct request {
 	struct wire_change change;
 	raft_ms until;
 	bool accepted; /* a leader has it under way, or had */
+	raft_index at; /* then: no earlier configuration shows it */
 	bool sent;     /* on the way below, and not answered */
 	bool open;     /* so was an earlier one, and will not be any more */
 	raft_ms rest;  /* not asked again before */
@@ -202,7 +204,7 @@ struct asked {
 /* The transfer that this leader has begun because it was asked to. */
 struct handing {
 	raft_id from;
-	uint64_t ticket;
+	struct wire_change change;
 	raft_id target; /* 0: none */
 	raft_term term;
 };
@@ -275,6 +277,9 @@ struct node {
 	void *context;
 	char *folder;
 	int lock_fd, listen_fd;
+	struct home home;
+	bool denied;  /* a cluster does not take it; the loop's */
+	bool forgets; /* node_close() clears the folder */
 	char join[LIMIT_ADDRESS_BYTES + 1]; /* --join; or "" */
 	struct disk *disk, *log_disk;
 	struct mark mark;
@@ -418,6 +423,8 @@ void change_stop(struct node *n);
 bool node_leads(const struct node *n);
 /* Of this node or another, in a CHANGE: it is answered by a CHANGED. */
 void lead_asked(struct node *n, raft_id from, const struct wire_change *change);
+/* Who asked has ended, and its next start waits for other answers. */
+void lead_forget(struct node *n, raft_id from);
 void lead_turn(struct node *n);
 raft_ms lead_due(const struct node *n);
 
@@ -531,5 +538,7 @@ void node_leave_turn(struct node *n);
 /* publish.c */
 void publish_lease(struct node *n);
 void publish_status(struct node *n);
+/* Was that incarnation heard lately, as the status has it? Itself: always. */
+bool publish_hears(struct node *n, const struct wire_member *member);
 
 #endif

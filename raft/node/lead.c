@@ -61,10 +61,19 @@ static int propose(struct node *n, const struct wire_config *draft)
 	return rc;
 }
 
-/* May a change be proposed now? */
+/* Is an entry of the leader's own term committed? Before that, what an earlier
+ * leader began and this log has not may be committed yet, by another leader
+ * (row 30). */
+static bool has_committed(const struct node *n)
+{
+	return raft_term_at(n->core, n->raft.commit) == n->raft.term;
+}
+
+/* May a change be proposed now? Only then may one be refused, too: else what
+ * was refused could be done after all (X1). */
 static bool is_settled(const struct node *n)
 {
-	return node_leads(n) && n->configs.index > 0 &&
+	return node_leads(n) && has_committed(n) && n->configs.index > 0 &&
 	       n->raft.members_committed && n->raft.transfer_target == 0;
 }
 
@@ -235,10 +244,15 @@ static void dismiss(struct node *n)
 /* --- Asked of the leader ---------------------------------------------------
  */
 
-static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
-		   const char *text)
+static void answer(struct node *n, raft_id to, const struct wire_change *change,
+		   int status, const char *text)
 {
-	struct wire_changed changed = {.ticket = ticket, .status = status};
+	struct wire_changed changed = {
+		.ticket = change->ticket,
+		.status = status,
+		.asked = change->asked,
+		.index = status == 0 ? n->configs.index : 0,
+	};
 	struct peer *p = peer_of(n, to);
 	struct conn *way = p != NULL ? peer_way(p) : NULL;
 	size_t start;
@@ -252,27 +266,59 @@ static void answer(struct node *n, raft_id to, uint64_t ticket, int status,
 	}
 }
 
+static struct asked *asked_before(struct node *n, raft_id from, uint64_t ticket)
+{
+	for (size_t i = 0; i < n->asked_count; i++) {
+		struct asked *a = &n->asked[i];
+
+		if (a->from == from && a->change.ticket == ticket) {
+			return a;
+		}
+	}
+	return NULL;
+}
+
 void lead_asked(struct node *n, raft_id from, const struct wire_change *change)
 {
-	struct asked *a = &n->asked[n->asked_count];
+	struct asked *a = asked_before(n, from, change->ticket);
 
 	if (!node_leads(n)) {
-		answer(n, from, change->ticket, STATUS_NOT_LEADER, "");
+		answer(n, from, change, STATUS_NOT_LEADER, "");
+		return;
+	}
+	/* Over another link: it is done once, or refused (X1). */
+	if (a != NULL) {
+		a->change = *change;
+		a->until = clock_ms() + ASKED_MS;
 		return;
 	}
 	if (n->asked_count == CHANGES_ASKED_MAX) {
-		answer(n, from, change->ticket, STATUS_FULL,
+		answer(n, from, change, STATUS_FULL,
 		       "too many changes are under way");
 		return;
 	}
-	*a = (struct asked){
+	n->asked[n->asked_count++] = (struct asked){
 		.from = from,
 		.change = *change,
 		.began = clock_ms(),
 		.until = clock_ms() + ASKED_MS,
 	};
-	n->asked_count++;
 	n->dirty = true;
+}
+
+void lead_forget(struct node *n, raft_id from)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->asked_count; i++) {
+		if (n->asked[i].from != from) {
+			n->asked[kept++] = n->asked[i];
+		}
+	}
+	n->asked_count = kept;
+	if (n->handing.from == from) {
+		n->handing = (struct handing){0};
+	}
 }
 
 static void transfer_text(int rc, const char *name, struct buffer *out)
@@ -346,7 +392,7 @@ static void settle_transfer(struct node *n)
 		buffer_printf(&problem, "%s did not take over in time",
 			      node_name_of(n, h->target));
 		say_why(n, h->target, &problem);
-		answer(n, h->from, h->ticket, STATUS_UNKNOWN,
+		answer(n, h->from, &h->change, STATUS_UNKNOWN,
 		       buffer_text(&problem));
 	}
 	buffer_deinit(&problem);
@@ -379,12 +425,43 @@ static int carry_transfer(struct node *n, const struct asked *a,
 	if (rc == 0) {
 		n->handing = (struct handing){
 			.from = a->from,
-			.ticket = change->ticket,
+			.change = *change,
 			.target = n->raft.transfer_target,
 			.term = n->raft.term,
 		};
 	}
 	return rc;
+}
+
+/* Nobody is replaced under its own name while it runs: there would be two of
+ * it. What is heard only some time after it was asked for was not under way
+ * from one that had ended by then. */
+static int refuse_running(struct node *n, const struct asked *a,
+			  struct buffer *problem)
+{
+	const struct wire_change *change = &a->change;
+	const struct wire_config *now = &n->configs.now;
+
+	for (size_t i = 0; i < now->count; i++) {
+		const struct wire_member *m = &now->members[i];
+
+		if (change->kind != WIRE_CHANGE_REPLACE || m->id == 0 ||
+		    strcmp(change->old, change->name) != 0 ||
+		    strcmp(change->name, m->name) != 0 ||
+		    !publish_hears(n, m)) {
+			continue;
+		}
+		if (m->id != n->identity.self &&
+		    peer_of(n, m->id)->heard < a->began + SWEEP_MS) {
+			return STATUS_PENDING;
+		}
+		buffer_printf(problem,
+			      "%s is running and answers: stop it first, or "
+			      "remove it",
+			      m->name);
+		return STATUS_BUSY;
+	}
+	return 0;
 }
 
 static int carry(struct node *n, const struct asked *a, struct buffer *problem)
@@ -400,7 +477,7 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	if (!is_settled(n) || now->joint) {
 		return STATUS_PENDING;
 	}
-	if (change->again && config_shows(now, change)) {
+	if (change->asked > 0 && config_shows(now, change)) {
 		return 0; /* X2 */
 	}
 	m = config_named(now, change->name);
@@ -410,6 +487,9 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	}
 	n->draft = *now;
 	rc = config_change(&n->draft, change, problem);
+	if (rc == 0) {
+		rc = refuse_running(n, a, problem);
+	}
 	if (rc != 0 || memcmp(&n->draft, now, sizeof *now) == 0) {
 		return rc;
 	}
@@ -418,6 +498,13 @@ static int carry(struct node *n, const struct asked *a, struct buffer *problem)
 	}
 	rc = propose(n, &n->draft);
 	return rc == STATUS_NOT_READY ? STATUS_PENDING : rc;
+}
+
+/* Why it was not looked at, for as long as it could wait. */
+static const char *pending_text(const struct node *n)
+{
+	return has_committed(n) ? "another change is under way"
+				: "nothing is committed under this leader yet";
 }
 
 /* The first of those asked for; the others wait for it. */
@@ -439,8 +526,8 @@ static void carry_asked(struct node *n)
 		n->asked_count--;
 		memmove(n->asked, n->asked + 1,
 			n->asked_count * sizeof n->asked[0]);
-		answer(n, first.from, first.change.ticket, rc,
-		       rc == STATUS_PENDING ? "another change is under way"
+		answer(n, first.from, &first.change, rc,
+		       rc == STATUS_PENDING ? pending_text(n)
 					    : buffer_text(&problem));
 		n->dirty = true;
 	}
@@ -481,7 +568,7 @@ void lead_turn(struct node *n)
 	while (!node_leads(n) && n->asked_count > 0) {
 		const struct asked *a = &n->asked[--n->asked_count];
 
-		answer(n, a->from, a->change.ticket, STATUS_NOT_LEADER, "");
+		answer(n, a->from, &a->change, STATUS_NOT_LEADER, "");
 	}
 }
 

@@ -236,7 +236,7 @@ static int take_header(struct recovery *r, const struct segment_header *h)
 		return damage(log, r->name, 0,
 			      "the header differs from the records before");
 	}
-	if (h->commit > h->last.index) {
+	if (h->commit > h->last.index || h->last.term > h->hard.term) {
 		return damage(log, r->name, 0, "the header makes no sense");
 	}
 	log->commit = h->commit;

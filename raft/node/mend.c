@@ -33,7 +33,8 @@ static int parse(struct bytes data, struct mend *m)
 		return STATUS_CORRUPT;
 	}
 	stream = pb_istream_from_buffer(frame.body.data, frame.body.size);
-	if (!pb_decode(&stream, raft_Repair_fields, &message)) {
+	if (!pb_decode(&stream, raft_Repair_fields, &message) ||
+	    message.what[0] == '\0') {
 		return STATUS_CORRUPT;
 	}
 	m->phase = message.begun ? MEND_BEGUN : MEND_WANTED;
@@ -103,11 +104,19 @@ static char *aside(const struct node *n)
 
 static int refuse(struct node *n, struct buffer *problem)
 {
-	if (n->mends && !n->promise.known && n->identity.founding.count > 1) {
+	if (!n->mends || !n->identity.founded) {
+		return STATUS_CORRUPT;
+	}
+	if (!n->promise.known && n->identity.founding.count > 1) {
 		buffer_printf(problem,
 			      "; nor is it known any more what this node has "
 			      "promised: it can not be repaired and must be "
 			      "replaced, see raftfsctl member replace");
+	} else if (!atomic_load(&n->others)) {
+		buffer_printf(problem,
+			      "; it has no other voters to be repaired from: "
+			      "begin anew from a backup, in another data "
+			      "folder (raftfs --restore FILE)");
 	}
 	return STATUS_CORRUPT;
 }
@@ -127,7 +136,7 @@ static int want(struct node *n, const char *what, struct buffer *problem)
 	}
 	if (rc != 0) {
 		buffer_printf(problem, "; and its repair can not begin: %s",
-			      status_text(rc));
+			      disk_status_text(rc));
 	} else {
 		n->mend = next;
 	}
@@ -186,7 +195,7 @@ int mend_set_aside(struct node *n, struct buffer *problem)
 	} else {
 		buffer_printf(problem,
 			      "cannot set the damaged log aside in %s: %s",
-			      folder, status_text(rc));
+			      folder, disk_status_text(rc));
 	}
 	mem_free(folder);
 	return rc;
@@ -207,7 +216,7 @@ int node_cleared(struct node *n, struct buffer *problem)
 	rc = mend_save(n->disk, &next);
 	if (rc != 0) {
 		buffer_printf(problem, "cannot write %s/%s: %s", n->folder,
-			      FILE_NAME, status_text(rc));
+			      FILE_NAME, disk_status_text(rc));
 		return rc;
 	}
 	n->mend = next;

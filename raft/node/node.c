@@ -2,8 +2,9 @@
 /* node.c - opening, starting and stopping a node.
  *
  * node_open() checks all it can before it changes anything: options, port,
- * folder, lock, identity, log, in this order. What it made itself it removes
- * again when a later step fails. The start is counted (identity) last. */
+ * folder, lock, identity, log, in this order. What it made in a fresh folder it
+ * removes again when a later step fails. The start is counted (identity) last.
+ */
 #include "raft/node/node.h"
 
 #include <errno.h>
@@ -28,40 +29,6 @@ enum {
 
 /* --- The data folder ------------------------------------------------------ */
 
-static void remove_one(void *context, const char *name)
-{
-	struct disk *disk = context;
-
-	(void)disk->ops->remove(disk, name);
-}
-
-/* Undo what this open made: best effort, nothing of value is in it. */
-static void remove_folder(struct node *n)
-{
-	char *log = mem_printf("%s/log", n->folder);
-
-	if (n->log != NULL) {
-		log_close(n->log);
-		n->log = NULL;
-	}
-	if (n->log_disk != NULL) {
-		(void)n->log_disk->ops->list(n->log_disk, remove_one,
-					     n->log_disk);
-	}
-	(void)rmdir(log);
-	if (n->disk != NULL) {
-		(void)n->disk->ops->remove(n->disk, "identity.new");
-		(void)n->disk->ops->remove(n->disk, "identity");
-		(void)n->disk->ops->remove(n->disk, "reserve");
-		(void)n->disk->ops->remove(n->disk, "reserve-start");
-		(void)n->disk->ops->remove(n->disk, "promise");
-		(void)n->disk->ops->remove(n->disk, "committed");
-		(void)n->disk->ops->remove(n->disk, "lock");
-	}
-	(void)rmdir(n->folder);
-	mem_free(log);
-}
-
 static int open_disk(const char *path, struct disk **disk,
 		     struct buffer *problem)
 {
@@ -69,7 +36,7 @@ static int open_disk(const char *path, struct disk **disk,
 
 	if (rc != 0) {
 		buffer_printf(problem, "cannot open the folder %s: %s", path,
-			      status_text(rc));
+			      disk_status_text(rc));
 	}
 	return rc;
 }
@@ -137,6 +104,25 @@ static int check_end(struct node *n, struct buffer *problem)
 	return 0;
 }
 
+static void say_where(struct node *n, int rc, struct buffer *problem)
+{
+	const uint64_t need = START_BYTES + n->segment_bytes;
+	uint64_t free, total;
+
+	buffer_printf(problem, " (in %s/log", n->folder);
+	if (rc == STATUS_NO_SPACE &&
+	    n->disk->ops->space(n->disk, &free, &total) == 0) {
+		buffer_printf(
+			problem,
+			"; a start takes %llu MiB there, and %llu MiB are "
+			"free)",
+			(unsigned long long)need >> 20,
+			(unsigned long long)free >> 20);
+	} else {
+		buffer_printf(problem, ")");
+	}
+}
+
 static int try_log(struct node *n, struct buffer *problem)
 {
 	char *path = mem_printf("%s/log", n->folder);
@@ -157,6 +143,9 @@ static int try_log(struct node *n, struct buffer *problem)
 	}
 	if (rc == 0) {
 		rc = check_end(n, problem);
+	}
+	if (rc != 0) {
+		say_where(n, rc, problem);
 	}
 	mem_free(path);
 	return rc;
@@ -241,7 +230,7 @@ static int open_repair(struct node *n, struct buffer *problem)
 	}
 	if (rc != 0) {
 		buffer_printf(problem, "cannot open the files of %s: %s",
-			      n->folder, status_text(rc));
+			      n->folder, disk_status_text(rc));
 	} else if (n->mend.phase == MEND_WANTED && !n->mends) {
 		buffer_printf(problem,
 			      "%s: this node waits to be repaired from its "
@@ -271,14 +260,14 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 	if (rc != 0) {
 		return rc;
 	}
-	reserve_open(&n->reserve, n->disk);
-	reserve_begin(&n->reserve, START_BYTES);
 	is_new = n->identity.boot == 0;
 	if (n->configured_count > 0) {
 		found_init(&n->found, name, n->identity.self, n->configured,
 			   n->configured_count);
 	}
 	found_alone(n);
+	reserve_open(&n->reserve, n->disk, false);
+	reserve_begin(&n->reserve, START_BYTES);
 	n->identity.boot++;
 	if (is_new) { /* before the log: a log without it is damage */
 		rc = identity_save(n->disk, &n->identity, problem);
@@ -293,10 +282,17 @@ static int open_data(struct node *n, const char *name, struct buffer *problem)
 		rc = mark_open(&n->mark, n->disk);
 		if (rc != 0) {
 			buffer_printf(problem, "cannot open %s/committed: %s",
-				      n->folder, status_text(rc));
+				      n->folder, disk_status_text(rc));
 		}
 	}
-	return rc != 0 ? rc : begin_log(n, problem);
+	if (rc == 0) {
+		rc = begin_log(n, problem);
+	}
+	if (rc == 0 && n->identity.founded) { /* else it may be in vain */
+		reserve_want(&n->reserve);
+		reserve_look(&n->reserve);
+	}
+	return rc;
 }
 
 /* --- Open and close ------------------------------------------------------- */
@@ -314,7 +310,10 @@ static void free_node(struct node *n)
 		close(n->listen_fd);
 	}
 	if (n->lock_fd >= 0) {
-		close(n->lock_fd);
+		if (n->forgets) {
+			home_clear(n->folder, &n->home);
+		}
+		close(n->lock_fd); /* until then nobody else begins there */
 	}
 	inbox_deinit(&n->inbox);
 	CHECK(pthread_mutex_destroy(&n->mend_mutex) == 0);
@@ -346,7 +345,6 @@ int node_open(const struct node_config *config, struct node **node,
 	      struct buffer *problem)
 {
 	struct node *n = mem_zalloc(sizeof *n);
-	bool made = false;
 	int rc;
 
 	n->lock_fd = n->listen_fd = -1;
@@ -362,7 +360,7 @@ int node_open(const struct node_config *config, struct node **node,
 		rc = listen_bind(n, n->listen, problem);
 	}
 	if (rc == 0) {
-		rc = options_folder(n->folder, &made, problem);
+		rc = home_open(n->folder, &n->home, problem);
 	}
 	if (rc == 0) {
 		rc = open_data(n, config->name, problem);
@@ -371,8 +369,9 @@ int node_open(const struct node_config *config, struct node **node,
 		rc = listen_as_known(n, problem);
 	}
 	if (rc != 0) {
-		if (made) {
-			remove_folder(n);
+		n->forgets = n->home.fresh;
+		if (n->home.made && n->lock_fd < 0) {
+			(void)rmdir(n->folder);
 		}
 		free_node(n);
 		return rc;
@@ -384,7 +383,14 @@ int node_open(const struct node_config *config, struct node **node,
 
 void node_close(struct node *n)
 {
+	n->forgets = n->forgets || (n->denied && n->home.fresh && /* E3 */
+				    !n->identity.founded);
 	free_node(n);
+}
+
+void node_forget(struct node *n)
+{
+	n->forgets = n->home.fresh;
 }
 
 void node_identity(const struct node *n, struct node_identity *identity)

@@ -196,7 +196,11 @@ MUST_USE int node_start(struct node *node, const struct node_state *state);
 /* Stop the threads, a leader handing over first if it can within a second:
  * when it returns no callback runs or will. Blocks. */
 void node_stop(struct node *node);
-void node_close(struct node *node); /* after stop, or instead of start */
+/* After stop, or instead of start. Of a node that its cluster denied before it
+ * was a member nothing stays in a data folder that was fresh (home.h). */
+void node_close(struct node *node);
+/* Instead of start: nothing stays there either. */
+void node_forget(struct node *node);
 
 /* (any) Proposals wait: take() will be called soon, if there is a way. */
 void node_wake(struct node *node);
@@ -230,9 +234,9 @@ uint64_t node_space_pace(const struct node *node);
 void node_hand_over(struct node *node, raft_id to);
 
 enum node_change_kind {
-	NODE_ADD,     /* invite name, to be called at address */
-	NODE_PROMOTE, /* a learner, to be a voter */
-	NODE_REMOVE,
+	NODE_ADD,      /* invite name, to be called at address */
+	NODE_PROMOTE,  /* a learner, to be a voter */
+	NODE_REMOVE,   /* of one invited in its own place: the invitation */
 	NODE_REPLACE,  /* invite name in the place of old; both may be equal */
 	NODE_ADDRESS,  /* a member is called elsewhere now */
 	NODE_TRANSFER, /* name leads, or the best other voter: "" */
@@ -253,7 +257,8 @@ struct node_change {
  * will be a voter); STATUS_UNKNOWN: under way, or a leader
  * that was asked has not answered: it may be done yet; else nothing was
  * changed: STATUS_NOT_FOUND, STATUS_EXISTS, STATUS_INVALID, STATUS_FULL,
- * STATUS_PENDING, STATUS_TIMED_OUT (no leader), STATUS_ENDED. change is copied.
+ * STATUS_PENDING, STATUS_BUSY (to be replaced under its own name, and runs),
+ * STATUS_TIMED_OUT (no leader), STATUS_ENDED. change is copied.
  * STATUS_INVALID at once: a name or an address that can not be; changed() is
  * not called then. */
 MUST_USE int node_change(struct node *node, uint64_t ticket,

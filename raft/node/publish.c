@@ -44,7 +44,7 @@ static bool votes(const struct wire_member *member)
 	       member->standing == WIRE_OUTGOING;
 }
 
-static bool member_heard(struct node *n, const struct wire_member *member)
+bool publish_hears(struct node *n, const struct wire_member *member)
 {
 	const struct peer *p = peer_of(n, member->id);
 
@@ -61,7 +61,7 @@ static void say_missing(struct node *n, struct buffer *out)
 		const struct wire_member *member = &c->members[i];
 		const struct peer *p = peer_of(n, member->id);
 
-		if (votes(member) && !member_heard(n, member)) {
+		if (votes(member) && !publish_hears(n, member)) {
 			buffer_printf(out, "; %s: %s", member->name,
 				      p != NULL && p->problem[0] != 0
 					      ? p->problem
@@ -119,9 +119,9 @@ static void say_quorum(struct node *n, struct buffer *out)
 	for (size_t i = 0; i < c->count; i++) {
 		if (votes(&c->members[i])) {
 			voters++;
-			heard += member_heard(n, &c->members[i]) ? 1 : 0;
+			heard += publish_hears(n, &c->members[i]) ? 1 : 0;
 			whole +=
-				member_heard(n, &c->members[i]) &&
+				publish_hears(n, &c->members[i]) &&
 						!is_repairing(n, &c->members[i])
 					? 1
 					: 0;

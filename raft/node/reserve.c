@@ -89,7 +89,8 @@ static bool find(struct reserve *r, const char *name, uint64_t bytes)
 static void judge(struct reserve *r)
 {
 	bool was_low = atomic_load(&r->low);
-	bool low = !r->held || r->free < (was_low ? r->bytes : r->bytes / 2);
+	bool low = (r->tried && !r->held) ||
+		   r->free < (was_low ? r->bytes : r->bytes / 2);
 
 	atomic_store(&r->low, low);
 	if (low && !was_low) {
@@ -108,10 +109,11 @@ static void look(struct reserve *r)
 	if (!measure(r)) {
 		return;
 	}
-	if (!r->held && r->free / 2 >= r->bytes) {
+	r->tried = atomic_load(&r->wanted);
+	if (r->tried && !r->held && r->free / 2 >= r->bytes) {
 		make(r, FILE_NAME, r->bytes, &r->held);
 	}
-	if (!r->start_held && r->free >= r->bytes) {
+	if (r->tried && !r->start_held && r->free >= r->bytes) {
 		make(r, START_NAME, r->bytes / SHARE_OF_START, &r->start_held);
 	}
 	judge(r);
@@ -119,10 +121,16 @@ static void look(struct reserve *r)
 
 /* --- The face ------------------------------------------------------------- */
 
-void reserve_open(struct reserve *r, struct disk *disk)
+void reserve_want(struct reserve *r)
+{
+	atomic_store(&r->wanted, true);
+}
+
+void reserve_open(struct reserve *r, struct disk *disk, bool wanted)
 {
 	r->disk = disk;
 	atomic_init(&r->low, false);
+	atomic_init(&r->wanted, wanted);
 	CHECK(pthread_mutex_init(&r->mutex, NULL) == 0);
 	pthread_mutex_lock(&r->mutex);
 	if (measure(r)) {

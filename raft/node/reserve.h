@@ -10,9 +10,9 @@
  *   size     a sixteenth of the file system, but at least RESERVE_BYTES_MIN and
  *            at most RESERVE_BYTES_MAX, and on a very small one a quarter
  *   low      less than half the size is free, or the reserve is in use; it
- * stops being low at the whole size in use   from when the node itself finds no
- * room, and not before, lest another program takes it, until twice the size is
- * free
+ *            stops being low at the whole size
+ *   in use   from when the node itself finds no room, and not before, lest
+ *            another program takes it, until twice the size is free
  *
  * A second file, `reserve-start` of an eighth of the size, is given back at a
  * start only: a node that has used the reserve, and lost its room to another
@@ -32,17 +32,21 @@ enum { RESERVE_BYTES_MIN = 64 << 20, RESERVE_BYTES_MAX = 128 << 20 };
 struct reserve {
 	struct disk *disk; /* lent */
 	atomic_bool low;
+	atomic_bool wanted; /* it belongs to a cluster, so it needs one */
 	atomic_uint_fast64_t pace;
 	pthread_mutex_t mutex; /* for all below; held over the disk */
 	uint64_t bytes;	       /* the size; 0: not known yet */
 	uint64_t free;
-	bool held; /* the file is there */
-	bool start_held;
+	bool held;	 /* the file is there */
+	bool start_held; /* the other one */
+	bool tried;	 /* they were wanted when last looked */
 };
 
 /* Zeroed memory. Look once; nothing that fails is an error: then there is no
- * reserve, which it says in the log. */
-void reserve_open(struct reserve *r, struct disk *disk);
+ * reserve, which it says in the log. Not wanted: none is made so far. */
+void reserve_open(struct reserve *r, struct disk *disk, bool wanted);
+/* From the next look on. Any thread; never blocks. */
+void reserve_want(struct reserve *r);
 void reserve_close(struct reserve *r); /* the file stays */
 
 /* Measure; make the file or give it back as needed. About once a second. */

@@ -38,7 +38,8 @@ static void run_clean(struct snap_job *job)
 				 : folder_remove(snap->incoming);
 
 	if (rc != 0) {
-		log_warn("cannot remove an old snapshot: %s", status_text(rc));
+		log_warn("cannot remove an old snapshot: %s",
+			 disk_status_text(rc));
 	}
 }
 

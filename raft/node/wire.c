@@ -166,7 +166,7 @@ void wire_encode_change(struct buffer *out, const struct wire_change *change)
 		.ticket = change->ticket,
 		.kind = (uint32_t)change->kind,
 		.stay = change->stay,
-		.again = change->again,
+		.asked = change->asked,
 	};
 
 	name_copy(message.name, sizeof message.name, change->name);
@@ -180,6 +180,8 @@ void wire_encode_changed(struct buffer *out, const struct wire_changed *changed)
 	raft_Changed message = {
 		.ticket = changed->ticket,
 		.status = changed->status,
+		.asked = changed->asked,
+		.index = changed->index,
 	};
 
 	name_copy(message.text, sizeof message.text, changed->text);

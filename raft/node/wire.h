@@ -125,21 +125,26 @@ enum wire_change_kind {
 	WIRE_CHANGE_REPLACE,
 	WIRE_CHANGE_ADDRESS,
 	WIRE_CHANGE_TRANSFER,
+	WIRE_CHANGE_UNINVITE, /* who is invited in its own place */
 };
 
 struct wire_change {
 	uint64_t ticket;
 	enum wire_change_kind kind;
+	uint32_t asked; /* so often before: a leader may have carried it out */
 	char name[LIMIT_NODE_NAME_BYTES + 1];  /* TRANSFER: may be "" */
 	char old[LIMIT_NODE_NAME_BYTES + 1];   /* REPLACE */
 	char address[LIMIT_ADDRESS_BYTES + 1]; /* ADD, REPLACE, ADDRESS */
 	bool stay;			       /* ADD */
-	bool again; /* an earlier leader may have carried it out */
 };
 
 struct wire_changed {
 	uint64_t ticket;
 	int status;
+	uint32_t asked; /* of the change that it answers */
+	/* status 0: entry of the leader's newest configuration then; earlier
+	 * ones tell nothing about the change. */
+	raft_index index;
 	char text[WIRE_TEXT_BYTES + 1];
 };
 

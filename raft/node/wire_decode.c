@@ -299,7 +299,7 @@ bool wire_change_valid(const struct wire_change *change)
 	bool name = kind != WIRE_CHANGE_TRANSFER || change->name[0] != 0;
 
 	return change->ticket != 0 && kind >= WIRE_CHANGE_ADD &&
-	       kind <= WIRE_CHANGE_TRANSFER && word_valid(change->name, name) &&
+	       kind <= WIRE_CHANGE_UNINVITE && word_valid(change->name, name) &&
 	       word_valid(change->old, replace) &&
 	       (change->address[0] != 0) == address &&
 	       address_valid(change->address) &&
@@ -311,14 +311,14 @@ static bool decode_change(pb_istream_t *stream, struct wire_change *out)
 	raft_Change message = raft_Change_init_zero;
 
 	if (!pb_decode(stream, raft_Change_fields, &message) ||
-	    message.kind > WIRE_CHANGE_TRANSFER) {
+	    message.kind > WIRE_CHANGE_UNINVITE) {
 		return false;
 	}
 	*out = (struct wire_change){
 		.ticket = message.ticket,
 		.kind = (enum wire_change_kind)message.kind,
 		.stay = message.stay,
-		.again = message.again,
+		.asked = message.asked,
 	};
 	name_copy(out->name, sizeof out->name, message.name);
 	name_copy(out->old, sizeof out->old, message.old);
@@ -332,7 +332,7 @@ static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)
 
 	if (!pb_decode(stream, raft_Changed_fields, &message) ||
 	    message.ticket == 0 || message.status > 0 ||
-	    message.status < STATUS_IO) {
+	    message.status < STATUS_IO || !number_valid(message.index)) {
 		return false;
 	}
 	for (const char *at = message.text; *at != 0; at++) {
@@ -343,6 +343,8 @@ static bool decode_changed(pb_istream_t *stream, struct wire_changed *out)
 	*out = (struct wire_changed){
 		.ticket = message.ticket,
 		.status = message.status,
+		.asked = message.asked,
+		.index = message.index,
 	};
 	name_copy(out->text, sizeof out->text, message.text);
 	return true;

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 rc=0
 mapfile -t scripts < <(
-	find tests docker .ci -type f \( -name '*.sh' -o -path .ci/run \) \
+	find tests docker docs packaging .ci -type f \( -name '*.sh' -o -path .ci/run \) \
 		2>/dev/null | sort
 )
 for script in "${scripts[@]}"; do

@@ -17,6 +17,9 @@ gives_up() { # WHAT PATTERN COMMAND...
 	rc=$?
 	[ "$rc" != 0 ] && [ "$rc" -lt 124 ] ||
 		fail "$what: exit code $rc: $(tail -n 3 "$CLUSTER_DIR/err")"
+	[ "$(grep -iE -- "$pattern" "$CLUSTER_DIR/err" |
+		grep -cE '^raftfs: | (error|warn) ')" = 1 ] ||
+		fail "$what: says it more than once: $(cat "$CLUSTER_DIR/err")"
 	grep -iE -- "$pattern" "$CLUSTER_DIR/err" | tail -n 1 |
 		sed "s|^|$what: |" | grep . ||
 		fail "$what: says: $(cat "$CLUSTER_DIR/err")"
@@ -131,7 +134,7 @@ rights() { # as a user who may do nothing here
 	cp "$RAFTFS" "$where/raftfs"
 	chmod 711 "$CLUSTER_DIR" "$where"
 	refused "no rights to the data folder" 'denied|permi|rights' \
-		"${user[@]}" "$where/raftfs" -f --data "$where/data" "$where/mnt"
+		"${user[@]}" "$where/raftfs" -f --data "$where/data" --no-mount
 	refused "no /dev/fuse" '/dev/fuse' unshare --mount bash -c '
 		mount -t tmpfs none /dev && mknod /dev/null c 1 3 &&
 			mknod /dev/urandom c 1 9 && mknod /dev/random c 1 8 &&
@@ -156,6 +159,19 @@ folders() { # of another node, another cluster, or in use
 	gives_up "founding with a peer of a cluster" 'cluster' "$RAFTFS" -f \
 		--id n4 --data "$where/empty4" \
 		--peers "$PEERS,n4=${ADDR[3]%.*}.4:7420" "$where/mnt"
+	gives_up "joining without an invitation" 'does not know n4' "$RAFTFS" -f \
+		--id n4 --data "$where/empty4" --join "${ADDR[1]}" "$where/mnt"
+	mkdir -m 700 "$where/there"
+	if "$RAFTFS" --id n4 --data "$where/there" --join "${ADDR[1]}" \
+		"$where/mnt" >"$CLUSTER_DIR/err" 2>&1 </dev/null; then
+		fail "in the background it joins uninvited"
+	fi
+	[ "$(wc -l <"$CLUSTER_DIR/err")" = 1 ] &&
+		grep -q '^raftfs: .*does not know n4' "$CLUSTER_DIR/err" ||
+		fail "in the background: $(cat "$CLUSTER_DIR/err")"
+	[ ! -e "$where/empty" ] && [ ! -e "$where/empty4" ] ||
+		fail "it leaves $(find "$where"/empty*)"
+	rmdir "$where/there" || fail "it leaves $(find "$where/there")"
 	node_start 3
 	must wait_for 10 cluster_is_one
 }

@@ -100,7 +100,8 @@ survives() { # RUN: writes in many ways, then the cut at once
 }
 
 # What a daemon says of acknowledged bytes that are not there.
-NAMED='lost its tail|is damaged|state database in .* does not open|: damaged at offset|but the log begins after'
+NAMED='lost its tail|is damaged|: damaged at offset|but the log begins after'
+NAMED+='|state database in .* does not open'
 
 # Shown in one of two ways: the key is read and is not what was acknowledged, or
 # a daemon names what it has lost. That they are not back is no such thing.

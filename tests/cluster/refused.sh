@@ -95,6 +95,77 @@ is_asked() { # besides the socket that listens, there is one that was not accept
 	[ "$(grep -c -- "${DATA[1]}/control" /proc/net/unix)" -gt 1 ]
 }
 
+folders() { # a data folder that is none, or that others may write
+	local raftfs=("$RAFTFS" -f --no-mount)
+	mkdir -m 755 "$where/thesis"
+	echo words >"$where/thesis/text"
+	refused "somebody's folder" "thesis holds 'text' and is no data folder" \
+		"${raftfs[@]}" --data "$where/thesis"
+	mkdir -m 1777 "$where/tmp"
+	refused "a folder that all may write" '.mode 1777.: chmod 700 it' \
+		"${raftfs[@]}" --data "$where/tmp"
+	refused "a file" 'Not a directory' "${raftfs[@]}" --data "$where/thesis/text"
+	mkdir -m 755 "${DATA[1]}"
+	node_launch 1
+	wait_for 15 node_is_up 1 || fail "n1 did not start"
+	[ "$(stat -c %a "${DATA[1]}")" = 700 ] || fail "others may read the data"
+	must within 10 "$RAFTFSCTL" --data "${DATA[1]}" snapshot save "$where/backup"
+	must node_stop 1
+}
+
+leaves_nothing() { # as refused; and no data folder
+	refused "$@"
+	[ ! -e "$CLUSTER_DIR/new" ] ||
+		fail "$1: it leaves $(find "$CLUSTER_DIR/new")"
+}
+
+backups() { # that are none; after folders
+	local raftfs=("$RAFTFS" -f --no-mount --data "$CLUSTER_DIR/new" --restore)
+	leaves_nothing "no backup" 'No such file' "${raftfs[@]}" "$where/none"
+	leaves_nothing "a backup of nothing" 'backup' "${raftfs[@]}" /dev/null
+	leaves_nothing "a folder for a backup" 'backup|directory' "${raftfs[@]}" "$where"
+	leaves_nothing "some file for a backup" 'backup' \
+		"${raftfs[@]}" "$where/thesis/text"
+	head -c 3000 "$where/backup" >"$where/short"
+	leaves_nothing "half a backup" 'short.*(damaged|incomplete|ends|cut)' \
+		"${raftfs[@]}" "$where/short"
+	cp "$where/backup" "$where/rotten"
+	printf 'rot' | dd of="$where/rotten" bs=1 seek=2000 conv=notrunc status=none
+	leaves_nothing "a rotten backup" 'rotten.*damaged' "${raftfs[@]}" "$where/rotten"
+	mkdir -m 700 "$CLUSTER_DIR/new"
+	refused "no backup into a folder that is there" 'No such file' \
+		"${raftfs[@]}" "$where/none"
+	rmdir "$CLUSTER_DIR/new" || fail "it leaves $(find "$CLUSTER_DIR/new")"
+}
+
+resources() { # that this machine has too little of
+	# shellcheck disable=SC2016 # the inner shell expands it
+	leaves_nothing "12 open files" 'only 12 files may be open' \
+		bash -c 'ulimit -n 12; exec "$@"' _ \
+		"$RAFTFS" -f --no-mount --data "$CLUSTER_DIR/new"
+	mkdir "$CLUSTER_DIR/disk"
+	cluster_state "mount $CLUSTER_DIR/disk"
+	must mount -t tmpfs -o size=8m raftfs-test "$CLUSTER_DIR/disk"
+	refused "8 MiB of disk" \
+		"in $CLUSTER_DIR/disk/few/log; a start takes 20 MiB there, and [0-9] MiB are" \
+		"$RAFTFS" -f --no-mount --data "$CLUSTER_DIR/disk/few"
+	[ -z "$(ls -A "$CLUSTER_DIR/disk")" ] || fail "it leaves $(find "$CLUSTER_DIR/disk")"
+}
+
+rot() { # of a single node: where, and the way out
+	local file
+	refused_rot "a damaged log" "$(find "${DATA[1]}/log" -type f | sort | head -n 1)" \
+		4700 "damaged at offset .*in ${DATA[1]}/log.*raftfs --restore FILE"
+	file=$(find "${DATA[1]}" -path '*/state-*/CURRENT')
+	refused_rot "a damaged state" "$file" 0 "${file%/*} .*raftfs --restore FILE"
+}
+refused_rot() { # WHAT FILE OFFSET PATTERN
+	cp -p "$2" "$CLUSTER_DIR/keep"
+	printf 'damaged by hand.' | dd of="$2" bs=1 seek="$3" conv=notrunc status=none
+	refused "$1" "$4" "$RAFTFS" -f --id n1 --data "${DATA[1]}" --no-mount
+	cp -p "$CLUSTER_DIR/keep" "$2"
+}
+
 unfounded() { # a node whose cluster was never founded has nothing to recover
 	local peers="n1=${ADDR[1]},n2=${ADDR[1]%.*}.2:7420"
 	"$RAFTFS" -f --id n1 --data "$where/lone" --peers "$peers" --no-mount \
@@ -111,6 +182,6 @@ unfounded() { # a node whose cluster was never founded has nothing to recover
 cluster_begin 1
 where=$CLUSTER_DIR/where
 mkdir "$where" "$where/mnt"
-for part in ${PARTS:-mounts users full gone unfounded}; do
+for part in ${PARTS:-mounts users folders backups resources rot full gone unfounded}; do
 	"$part"
 done

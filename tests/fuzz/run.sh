@@ -50,6 +50,15 @@ for name in "${seeds[@]}"; do
 	"$BUILD/$name" "$BUILD/seeds" || exit 1
 done
 
+# Targets that need files have them in memory, where there is some.
+[ ! -w /dev/shm ] || TMPDIR=/dev/shm
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/raftfs-fuzz.XXXXXX") || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 1' INT TERM HUP
+
+# No decoder has a use for more memory at once than the 8 MiB that hold a frame
+# of LIMIT_FRAME_BYTES, whatever lengths its input names.
 rc=0
 mkdir -p "$BUILD/found"
 for name in "${targets[@]}"; do
@@ -60,7 +69,7 @@ for name in "${targets[@]}"; do
 		[ ! -f "$seed" ] || cp "$seed" "$corpus/"
 	done
 	if "$BUILD/$name" -max_total_time="$SECONDS_EACH" -max_len=8192 \
-		-timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
+		-timeout=20 -rss_limit_mb=3000 -malloc_limit_mb=8 -print_final_stats=1 \
 		-artifact_prefix="$BUILD/found/$name-" "$corpus" \
 		>"$BUILD/$name.log" 2>&1; then
 		echo "ok $name: $(sed -n 's/^stat::number_of_executed_units: *//p' \

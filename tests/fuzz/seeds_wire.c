@@ -95,7 +95,13 @@ static void seed_changes(const char *folder, struct buffer *body)
 		.old = "n3",
 		.address = "[::1]:7004",
 	};
-	struct wire_changed changed = {7, STATUS_EXISTS, "is there already"};
+	struct wire_changed changed = {
+		.ticket = 7,
+		.status = STATUS_EXISTS,
+		.asked = 1,
+		.text = "is there already",
+	};
+	struct wire_changed under_way = {.ticket = 8, .index = 71};
 
 	wire_encode_denied(body, &denied);
 	seed(folder, "denied", WIRE_DENIED, body);
@@ -103,6 +109,8 @@ static void seed_changes(const char *folder, struct buffer *body)
 	seed(folder, "change", WIRE_CHANGE, body);
 	wire_encode_changed(body, &changed);
 	seed(folder, "changed", WIRE_CHANGED, body);
+	wire_encode_changed(body, &under_way);
+	seed(folder, "changed-ok", WIRE_CHANGED, body);
 }
 
 static void seed_core(const char *folder, struct buffer *body)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "raft/node/wire.h"
 
 enum { CALLER_PATIENCE_MS = 5000 };
@@ -106,31 +107,32 @@ static struct wire_hello hello_of(const struct kit_node *from)
 }
 
 static void hello_for(const struct kit_node *from, const struct kit_node *to,
-		      enum wire_purpose purpose, raft_index config,
-		      struct buffer *out)
+		      struct wire_hello *hello, struct buffer *out)
 {
-	struct wire_hello hello = hello_of(from);
 	struct node_identity identity;
 
 	node_identity(to->node, &identity);
-	memcpy(hello.cluster, identity.cluster, sizeof hello.cluster);
-	hello.founded = true;
-	hello.target_id = to->id;
-	hello.purpose = purpose;
-	hello.config = config;
-	add_hello(from, to, &hello, out);
+	memcpy(hello->cluster, identity.cluster, sizeof hello->cluster);
+	hello->founded = true;
+	hello->target_id = to->id;
+	add_hello(from, to, hello, out);
 }
 
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out)
 {
-	hello_for(from, to, WIRE_FOR_LINK, 0, out);
+	caller_hello_of(from, to, 1, 0, out);
 }
 
-void caller_hello_config(const struct kit_node *from, const struct kit_node *to,
-			 raft_index config, struct buffer *out)
+void caller_hello_of(const struct kit_node *from, const struct kit_node *to,
+		     uint64_t boot, raft_index config, struct buffer *out)
 {
-	hello_for(from, to, WIRE_FOR_LINK, config, out);
+	struct wire_hello hello = hello_of(from);
+
+	hello.purpose = WIRE_FOR_LINK;
+	hello.boot = boot;
+	hello.config = config;
+	hello_for(from, to, &hello, out);
 }
 
 void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
@@ -146,7 +148,10 @@ void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
 void caller_hello_snapshot(const struct kit_node *from,
 			   const struct kit_node *to, struct buffer *out)
 {
-	hello_for(from, to, WIRE_FOR_SNAPSHOT, 0, out);
+	struct wire_hello hello = hello_of(from);
+
+	hello.purpose = WIRE_FOR_SNAPSHOT;
+	hello_for(from, to, &hello, out);
 }
 
 int caller_called(const struct kit_node *k)
@@ -212,4 +217,33 @@ bool caller_hears(struct caller_ear *ear, uint8_t kind, struct bytes *body)
 	} while (rc != 0 || frame.kind != kind);
 	*body = frame.body;
 	return true;
+}
+
+struct caller_ear caller_called_by(const struct kit_node *k,
+				   const struct kit_node *by,
+				   struct bytes answer)
+{
+	struct wire_message *m = mem_alloc(sizeof *m);
+	struct caller_ear ear;
+	struct bytes body;
+	bool theirs;
+
+	do {
+		ear = (struct caller_ear){.fd = caller_called(k)};
+		CHECK(caller_hears(&ear, WIRE_HELLO, &body));
+		CHECK(wire_decode(body, WIRE_HELLO, m) == 0);
+		theirs = strcmp(m->hello.name, by->name) == 0;
+		if (!theirs) {
+			caller_ends(&ear);
+		}
+	} while (!theirs);
+	caller_say(ear.fd, answer);
+	mem_free(m);
+	return ear;
+}
+
+void caller_ends(struct caller_ear *ear)
+{
+	buffer_deinit(&ear->in);
+	close(ear->fd);
 }

@@ -20,9 +20,10 @@ bool caller_is_closed(int fd);
 void caller_hello(const struct kit_node *from, const struct kit_node *to,
 		  struct buffer *out);
 
-/* The same of one whose newest configuration is of this entry. */
-void caller_hello_config(const struct kit_node *from, const struct kit_node *to,
-			 raft_index config, struct buffer *out);
+/* The same of its start number boot, whose newest configuration is of this
+ * entry. */
+void caller_hello_of(const struct kit_node *from, const struct kit_node *to,
+		     uint64_t boot, raft_index config, struct buffer *out);
 
 /* Of one with the name of a member whose data is gone, and an id of its own. */
 void caller_hello_empty(const struct kit_node *from, const struct kit_node *to,
@@ -46,5 +47,10 @@ struct caller_ear {
 /* Listen until a frame of this kind has come whole; its body is lent until the
  * next call. false: none came in five seconds. */
 bool caller_hears(struct caller_ear *ear, uint8_t kind, struct bytes *body);
+/* In the place of k: wait for a call of that node, and answer its HELLO. */
+struct caller_ear caller_called_by(const struct kit_node *k,
+				   const struct kit_node *by,
+				   struct bytes answer);
+void caller_ends(struct caller_ear *ear); /* the connection, too */
 
 #endif

@@ -206,6 +206,11 @@ void fakenode_on_stop(struct node *n, void (*stops)(void *context),
 	n->stops_context = context;
 }
 
+void node_forget(struct node *n)
+{
+	(void)n; /* it has no folder */
+}
+
 void node_close(struct node *n)
 {
 	fakenode_lose(n);

@@ -300,7 +300,18 @@ static void the_status_folder_stays(void)
 	EXPECT(EPERM, rename("../../.raftfs", "mine"));
 	EXPECT(0, mkdir("d", 0755));
 	EXPECT(EPERM, rename("d", "../../.raftfs"));
+	EXPECT(EPERM, link("../../.raftfs", "mine"));
+	/* The kernel answers first: it has found a folder there. */
 	EXPECT(EEXIST, mkdir("../../.raftfs", 0755));
+	EXPECT(EEXIST, mkfifo("../../.raftfs", 0644));
+	EXPECT(EEXIST, symlink("d", "../../.raftfs"));
+	EXPECT(0, close(open("f", O_CREAT | O_WRONLY, 0644)));
+	EXPECT(EEXIST, link("f", "../../.raftfs"));
+	EXPECT(EISDIR, rename("f", "../../.raftfs"));
+	EXPECT(0, unlink("f"));
+	EXPECT(EISDIR, unlink("../../.raftfs"));
+	EXPECT(EEXIST, open("../../.raftfs", O_CREAT | O_EXCL | O_RDWR, 0644));
+	EXPECT(EISDIR, open("../../.raftfs", O_CREAT | O_RDWR, 0644));
 	EXPECT(EPERM, open("../../.raftfs/new", O_CREAT | O_WRONLY, 0644));
 	EXPECT(0, access("../../.raftfs/leader", R_OK));
 	EXPECT(0, access("../../.raftfs/status", R_OK));

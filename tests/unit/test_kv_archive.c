@@ -19,6 +19,8 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "kv/archive.h"
+#include "proto/codec.h"
+#include "proto/kv.pb.h"
 
 static char home[64];
 static atomic_bool goes_on;
@@ -325,6 +327,42 @@ static void only_a_regular_file_is_replaced(void **state)
 	buffer_deinit(&problem);
 }
 
+static void add_part(FILE *f, uint64_t number, uint8_t kind,
+		     const pb_msgdesc_t *fields, const void *message)
+{
+	struct buffer part = {0};
+	size_t start = frame_begin(&part);
+
+	codec_encode(&part, fields, message, 256);
+	frame_seal(&part, start, kind, number);
+	assert_int_equal(fwrite(part.data, part.size, 1, f), 1);
+	buffer_deinit(&part);
+}
+
+/* Nobody makes such a backup; the checksums are right. */
+static void a_file_that_is_in_it_twice_is_named(void **state)
+{
+	kv_Backup begin = {.index = 9, .term = 2, .name = "n1"};
+	kv_BackupFile twice = {.name = "CURRENT"};
+	kv_BackupEnd end = {.files = 2};
+	struct buffer problem = {0};
+	FILE *f = fopen(at("backup"), "w");
+	(void)state;
+
+	assert_non_null(f);
+	assert_int_equal(fwrite("raftfsbk", 8, 1, f), 1);
+	add_part(f, 0, 1, kv_Backup_fields, &begin);
+	add_part(f, 1, 2, kv_BackupFile_fields, &twice);
+	add_part(f, 2, 2, kv_BackupFile_fields, &twice);
+	add_part(f, 3, 4, kv_BackupEnd_fields, &end);
+	assert_int_equal(fclose(f), 0);
+
+	assert_int_equal(load("back", &problem), STATUS_CORRUPT);
+	assert_non_null(strstr(buffer_text(&problem), "came before"));
+	assert_false(there("back"));
+	buffer_deinit(&problem);
+}
+
 static void it_does_not_go_into_a_folder_that_is_there(void **state)
 {
 	struct buffer problem = {0};
@@ -350,6 +388,7 @@ int main(void)
 		ARCHIVE_TEST(what_is_no_backup_is_called_that),
 		ARCHIVE_TEST(one_that_fails_leaves_the_earlier_one),
 		ARCHIVE_TEST(only_a_regular_file_is_replaced),
+		ARCHIVE_TEST(a_file_that_is_in_it_twice_is_named),
 		ARCHIVE_TEST(it_does_not_go_into_a_folder_that_is_there),
 	};
 

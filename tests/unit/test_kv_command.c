@@ -154,7 +154,7 @@ static void messages_between_nodes_come_back(void **state)
 {
 	struct alive a = {5,	 100,  42,
 			  false, true, bytes_of("\0\0\0\0\0\0\0\1", 8)};
-	struct heard h = {5, 100, true};
+	struct heard h = {5, 100, true, 20000};
 	struct alive alive;
 	struct heard heard;
 	enum peer_kind kind;
@@ -179,6 +179,7 @@ static void messages_between_nodes_come_back(void **state)
 	assert_int_equal(kind, PEER_HEARD);
 	assert_int_equal(heard.sent_ms, 100);
 	assert_true(heard.full);
+	assert_int_equal(heard.session_ms, 20000);
 	assert_int_equal(peer_decode(bytes_of("", 0), &kind, &alive, &heard),
 			 STATUS_MALFORMED);
 	buffer_deinit(&message);

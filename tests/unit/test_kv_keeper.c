@@ -64,6 +64,54 @@ static void word_from_the_leader_keeps_a_session(void **state)
 	buffer_deinit(&reply);
 }
 
+/* What is said on stderr while the leader's word comes. */
+static void hear_leader(struct home *h, uint32_t session_ms, char said[512])
+{
+	struct heard heard = {.session = HOME_FIRST_SESSION,
+			      .session_ms = session_ms};
+	struct buffer reply = {0};
+	int was = dup(STDERR_FILENO);
+	int fds[2];
+	ssize_t got;
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	heard_encode(&heard, &reply);
+	fakenode_message(h->node, FAKENODE_OTHER, buffer_bytes(&reply));
+	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
+	close(was);
+	close(fds[1]);
+	got = read(fds[0], said, 511);
+	assert_true(got >= 0);
+	said[got] = '\0';
+	close(fds[0]);
+	buffer_deinit(&reply);
+}
+
+static void a_session_timeout_of_its_own_is_said_once(void **state)
+{
+	struct home *h = *state;
+	char said[512];
+
+	GIVEN_FOLLOWER(h);
+	hear_leader(h, HOME_SESSION, said);
+	assert_string_equal(said, "");
+	hear_leader(h, 0, said); /* of a leader that does not say */
+	assert_string_equal(said, "");
+	hear_leader(h, 2500, said);
+	assert_non_null(strstr(said, " warn "));
+	assert_non_null(strstr(said, "--session-timeout differs from the "
+				     "leader's, and is to be the same on every "
+				     "node: seconds=10 leader=2.5\n"));
+	hear_leader(h, 0, said);
+	hear_leader(h, 2500, said);
+	assert_string_equal(said, "");
+	hear_leader(h, HOME_SESSION, said); /* another leader */
+	assert_string_equal(said, "");
+	hear_leader(h, 2500, said);
+	assert_non_null(strstr(said, "leader=2.5"));
+}
+
 static void GIVEN_PEER_SESSION(struct home *h)
 {
 	struct session_owner peer = {FAKENODE_OTHER, 1, 1};
@@ -183,13 +231,21 @@ static void a_new_session_is_given_its_time_by_an_old_leader(void **state)
 static void a_leader_answers_keep_alives_while_it_has_a_quorum(void **state)
 {
 	struct home *h = *state;
+	enum peer_kind kind;
+	struct alive alive;
+	struct heard heard;
 	raft_id to;
 
 	GIVEN_LEADER(h);
 	GIVEN_PEER_SESSION(h);
 	hear_peer(h, h->log.commit, 5);
-	assert_true(fakenode_sent(h->node, &to).size > 0);
+	assert_int_equal(peer_decode(fakenode_sent(h->node, &to), &kind, &alive,
+				     &heard),
+			 0);
 	assert_int_equal(to, FAKENODE_OTHER);
+	assert_int_equal(kind, PEER_HEARD);
+	assert_int_equal(heard.session, h->log.commit);
+	assert_int_equal(heard.session_ms, HOME_SESSION);
 
 	fakenode_role(h->node, FAKENODE_OTHER);
 	fakenode_lease(h->node, false);
@@ -348,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HOME_TEST(a_follower_tells_its_leader_what_it_holds),
 		HOME_TEST(word_from_the_leader_keeps_a_session),
+		HOME_TEST(a_session_timeout_of_its_own_is_said_once),
 		HOME_TEST(the_first_leader_gives_birth_once),
 		HOME_TEST(a_leader_ends_a_session_it_does_not_hear),
 		HOME_TEST(a_new_session_is_given_its_time_by_an_old_leader),

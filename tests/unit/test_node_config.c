@@ -287,6 +287,42 @@ static void removing_a_name_removes_who_replaces_it_under_it(void **state)
 	assert_is(&c, "*n1:voter n2:outgoing n3:voter");
 }
 
+static void who_is_invited_in_its_own_place_is_uninvited_first(void **state)
+{
+	struct wire_config c = GIVEN_VOTERS(3);
+	struct wire_change ask = {.kind = WIRE_CHANGE_UNINVITE, .name = "n2"};
+	(void)state;
+
+	assert_int_equal(
+		change(&c, WIRE_CHANGE_REPLACE, "n2", "n2", "h:9", NULL), 0);
+	assert_int_equal(config_successor(&c, "n2")->replaces, 2);
+	assert_null(config_successor(&c, "n1"));
+	assert_false(config_shows(&c, &ask));
+	assert_int_equal(change(&c, WIRE_CHANGE_REMOVE, "n2", "", "",
+				"n2 was just invited in its own place: ask "
+				"again to take that back first"),
+			 STATUS_INVALID);
+
+	assert_int_equal(change(&c, WIRE_CHANGE_UNINVITE, "n2", "", "", NULL),
+			 0);
+	assert_is(&c, "n1:voter n2:voter n3:voter");
+	assert_string_equal(c.members[1].address, "h:2");
+	assert_true(config_shows(&c, &ask));
+	assert_int_equal(change(&c, WIRE_CHANGE_UNINVITE, "n2", "", "",
+				"n2 is not invited any more"),
+			 STATUS_NOT_FOUND); /* and stays */
+
+	assert_int_equal(add(&c, "n4", "h:4"), 0); /* in nobody's place */
+	assert_null(config_successor(&c, "n4"));
+	assert_int_equal(change(&c, WIRE_CHANGE_UNINVITE, "n4", "", "", NULL),
+			 STATUS_NOT_FOUND);
+	assert_int_equal(
+		change(&c, WIRE_CHANGE_REPLACE, "n5", "n1", "h:5", NULL), 0);
+	assert_null(config_successor(&c, "n5"));
+	assert_int_equal(change(&c, WIRE_CHANGE_REMOVE, "n5", "", "", NULL), 0);
+	assert_is(&c, "n1:voter n2:voter n3:voter n4:invited");
+}
+
 static void a_replaced_one_that_goes_first_leaves_a_plain_newcomer(void **state)
 {
 	struct wire_config c = GIVEN_VOTERS(3);
@@ -484,6 +520,8 @@ int main(void)
 			a_learner_is_replaced_when_its_successor_comes),
 		cmocka_unit_test(
 			removing_a_name_removes_who_replaces_it_under_it),
+		cmocka_unit_test(
+			who_is_invited_in_its_own_place_is_uninvited_first),
 		cmocka_unit_test(
 			a_replaced_one_that_goes_first_leaves_a_plain_newcomer),
 		cmocka_unit_test(an_address_belongs_to_one),

@@ -158,6 +158,8 @@ static void an_invitation_says_how_to_start_it(void **state)
 		kit_change(k, NODE_ADD, "n5", NULL, "192.0.2.1:7420", true), 0);
 	assert_string_equal(k->change_text, buffer_text(&line));
 
+	kit_stop(&kit->nodes[2]);
+	kit_leader(kit);
 	buffer_reset(&line);
 	buffer_printf(&line,
 		      "n3 is invited; start it as before, or: raftfs "

@@ -423,6 +423,27 @@ static void another_format_is_refused_as_such(void **state)
 	assert_non_null(strstr(logkit_problem(&f->kit), "format 2"));
 }
 
+static void a_header_that_breaks_the_rules_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct disk *d = faultdisk_disk(f->kit.disk);
+	struct segment_header h = {
+		.bytes = LOGKIT_SEGMENT_BYTES,
+		.number = 1,
+		.hard = {.term = 4},
+		.last = {.index = 9, .term = 5},
+	};
+	uint8_t block[SEGMENT_HEADER_BYTES];
+	struct disk_file *file;
+
+	segment_encode(&h, block);
+	assert_int_equal(d->ops->open(d, FIRST, false, &file), 0);
+	assert_int_equal(d->ops->write(file, 0, block, sizeof block), 0);
+	d->ops->close(file);
+
+	assert_damage(f, FIRST, "the header makes no sense");
+}
+
 /* Every checksum is right, but no correct node wrote it (L4). */
 static void a_record_that_breaks_the_rules_is_named(void **state)
 {
@@ -612,6 +633,7 @@ int main(void)
 		LOG_TEST(a_damaged_header_is_named),
 		LOG_TEST(a_segment_under_another_name_is_named),
 		LOG_TEST(another_format_is_refused_as_such),
+		LOG_TEST(a_header_that_breaks_the_rules_is_named),
 		LOG_TEST(a_record_that_breaks_the_rules_is_named),
 		LOG_TEST(a_cut_drops_whole_segments_up_to_the_index),
 		LOG_TEST(a_cut_raises_the_commit_index),

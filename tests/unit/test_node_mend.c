@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/frame.h"
 #include "base/mem.h"
 #include "raft/node/mend.h"
 #include "tests/lib/faultdisk.h"
@@ -424,6 +425,29 @@ static void the_file_says_what_was_saved(void **state)
 	faultdisk_free(f);
 }
 
+static void a_file_that_names_nothing_is_damaged(void **state)
+{
+	static const uint8_t not_begun[] = {1 << 3, 0};
+	struct faultdisk *f = faultdisk_new();
+	struct disk *disk = faultdisk_disk(f);
+	struct buffer data = {0};
+	struct mend got;
+	size_t start = frame_begin(&data);
+	(void)state;
+
+	buffer_append(&data, not_begun, sizeof not_begun);
+	frame_seal(&data, start, 1, 0);
+	assert_int_equal(
+		disk_replace(disk, "repair", "new", buffer_bytes(&data)), 0);
+
+	assert_int_equal(mend_load(disk, &got), 0);
+	assert_int_equal(got.phase, MEND_WANTED);
+	assert_string_equal(got.what, "the file repair is damaged");
+	assert_int_equal(mend_save(disk, &got), 0);
+	buffer_deinit(&data);
+	faultdisk_free(f);
+}
+
 int main(void)
 {
 #define THREE(name) cmocka_unit_test_setup_teardown(name, GIVEN_THREE, teardown)
@@ -441,6 +465,7 @@ int main(void)
 		THREE(who_is_left_alone_does_not_start),
 		THREE(an_unknown_promise_is_not_guessed),
 		cmocka_unit_test(the_file_says_what_was_saved),
+		cmocka_unit_test(a_file_that_names_nothing_is_damaged),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/mend", tests, NULL, NULL);

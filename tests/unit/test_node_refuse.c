@@ -41,38 +41,35 @@ static void a_member_that_lost_its_data_is_told_to_be_replaced(void **state)
 	assert_int_equal(kit_applied(k), 0);
 }
 
-/* A call to the place of k, of that node: the answer to its HELLO is said. */
-static struct caller_ear GIVEN_CALL(struct kit_node *k, struct kit_node *by,
-				    struct bytes answer) {
-	struct wire_message *m = mem_alloc(sizeof *m);
-	struct caller_ear ear;
-	struct bytes body;
-	bool theirs;
+/* It has never had a core: nobody relies on what it forgets. */
+static void who_is_denied_before_it_was_a_member_leaves_nothing(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_node *k = &kit->nodes[2];
+	char *reserve = mem_printf("%s/reserve", k->folder);
 
-	do {
-		ear = (struct caller_ear){.fd = caller_called(k)};
-		assert_true(caller_hears(&ear, WIRE_HELLO, &body));
-		assert_int_equal(wire_decode(body, WIRE_HELLO, m), 0);
-		theirs = strcmp(m->hello.name, by->name) == 0;
-		if (!theirs) {
-			buffer_deinit(&ear.in);
-			close(ear.fd);
-		}
-	} while (!theirs);
-	caller_say(ear.fd, answer);
-	mem_free(m);
-	return ear;
+	kit_start_all(kit);
+	kit_leader(kit);
+	kit_stop(k);
+	assert_int_equal(access(k->folder, F_OK), 0); /* of a member it stays */
+	kit_wipe(k);
+	kit_start(k);
+	assert_int_equal(access(k->folder, F_OK), 0);
+	assert_int_not_equal(access(reserve, F_OK), 0);
+
+	assert_true(kit_await_failed(k, "this name was a member: node n3"));
+	kit_stop(k);
+	assert_int_not_equal(access(k->folder, F_OK), 0);
+	mem_free(reserve);
 }
 
 /* Ends the call. */
-static bool
-is_denied(struct caller_ear *ear)
+static bool is_denied(struct caller_ear *ear)
 {
 	struct bytes body;
 	bool denied = caller_hears(ear, WIRE_DENIED, &body);
 
-	buffer_deinit(&ear->in);
-	close(ear->fd);
+	caller_ends(ear);
 	return denied;
 }
 
@@ -82,7 +79,7 @@ static bool is_denied_when_called(struct kit_node *k, struct kit_node *by)
 	struct caller_ear ear;
 
 	caller_hello_empty(k, by, &answer);
-	ear = GIVEN_CALL(k, by, buffer_bytes(&answer));
+	ear = caller_called_by(k, by, buffer_bytes(&answer));
 	buffer_deinit(&answer);
 	return is_denied(&ear);
 }
@@ -115,7 +112,7 @@ static void GIVEN_N3_AWAY(struct kit *kit, struct kit_node **leader,
 	kit_leader(kit);
 	kit_stop(&kit->nodes[2]);
 	*leader = kit_leader(kit);
-	caller_hello_config(&kit->nodes[2], *leader, 1000, hello);
+	caller_hello_of(&kit->nodes[2], *leader, 1, 1000, hello);
 }
 
 static void a_removed_member_is_told_whatever_its_log_ends_with(void **state)
@@ -148,7 +145,7 @@ static void who_is_removed_is_told_whatever_it_called_with(void **state)
 	GIVEN_N3_AWAY(kit, &leader, &hello);
 	fd = caller_dial(leader);
 	caller_say(fd, buffer_bytes(&hello));
-	ear = GIVEN_CALL(k, leader, buffer_bytes(&hello));
+	ear = caller_called_by(k, leader, buffer_bytes(&hello));
 
 	assert_int_equal(
 		kit_change(leader, NODE_REMOVE, k->name, NULL, NULL, false), 0);
@@ -475,6 +472,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(GIVEN_THREE,
 			 a_member_that_lost_its_data_is_told_to_be_replaced),
+		KIT_TEST(GIVEN_THREE,
+			 who_is_denied_before_it_was_a_member_leaves_nothing),
 		KIT_TEST(GIVEN_THREE,
 			 who_is_invited_is_not_denied_where_the_lost_one_was),
 		KIT_TEST(GIVEN_THREE,

@@ -40,7 +40,7 @@ static int teardown(void **state)
 
 static void GIVEN_OPEN(struct fixture *f)
 {
-	reserve_open(&f->reserve, faultdisk_disk(f->disk));
+	reserve_open(&f->reserve, faultdisk_disk(f->disk), true);
 }
 
 /* Another program's file takes all but so many bytes. */

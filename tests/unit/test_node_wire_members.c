@@ -97,7 +97,7 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 		.name = "n4",
 		.old = "n3",
 		.address = "h:4",
-		.again = true,
+		.asked = 3,
 	};
 	(void)state;
 
@@ -117,13 +117,23 @@ static void change_comes_through_with_what_its_kind_needs(void **state)
 	assert_int_equal(change_through(&change), STATUS_MALFORMED);
 	change.kind = WIRE_CHANGE_TRANSFER;
 	assert_int_equal(change_through(&change), 0);
-	change.kind = (enum wire_change_kind)(WIRE_CHANGE_TRANSFER + 1);
+	change.kind = WIRE_CHANGE_UNINVITE;
+	assert_int_equal(change_through(&change), STATUS_MALFORMED);
+	strcpy(change.name, "n4");
+	assert_int_equal(change_through(&change), 0);
+	change.kind = (enum wire_change_kind)(WIRE_CHANGE_UNINVITE + 1);
 	assert_int_equal(change_through(&change), STATUS_MALFORMED);
 }
 
-static void the_answer_to_a_change_is_fit_to_be_printed(void **state)
+static void an_answer_to_a_change_is_within_bounds_and_printable(void **state)
 {
-	struct wire_changed changed = {5, STATUS_EXISTS, "n4 is a member"};
+	struct wire_changed changed = {
+		.ticket = 5,
+		.status = STATUS_EXISTS,
+		.asked = 3,
+		.index = WIRE_NUMBER_MAX - 1,
+		.text = "n4 is a member",
+	};
 	struct buffer body = {0};
 	(void)state;
 
@@ -133,6 +143,14 @@ static void the_answer_to_a_change_is_fit_to_be_printed(void **state)
 	assert_memory_equal(&message.changed, &changed, sizeof changed);
 
 	buffer_reset(&body);
+	changed.index++; /* W3 */
+	wire_encode_changed(&body, &changed);
+	assert_int_equal(wire_decode(buffer_bytes(&body), WIRE_CHANGED,
+				     &message),
+			 STATUS_MALFORMED);
+
+	buffer_reset(&body);
+	changed.index = 0;
 	strcpy(changed.text, "n4\033[2J");
 	wire_encode_changed(&body, &changed);
 	assert_int_equal(wire_decode(buffer_bytes(&body), WIRE_CHANGED,
@@ -147,7 +165,8 @@ int main(void)
 		cmocka_unit_test(config_comes_through_whole_and_fits),
 		cmocka_unit_test(denial_comes_through),
 		cmocka_unit_test(change_comes_through_with_what_its_kind_needs),
-		cmocka_unit_test(the_answer_to_a_change_is_fit_to_be_printed),
+		cmocka_unit_test(
+			an_answer_to_a_change_is_within_bounds_and_printable),
 	};
 
 	return cmocka_run_group_tests_name("raft/node/wire members", tests,
