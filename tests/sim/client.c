@@ -195,7 +195,8 @@ static int errno_of_barrier(const struct client *c, enum kv_reads reads)
 	case STATUS_ENDED:
 		return -EAGAIN;
 	case STATUS_NO_QUORUM:
-		return reads == KV_READS_STRICT || sim_repairs(c->node)
+		return reads == KV_READS_STRICT || sim_repairs(c->node) ||
+				       sim_owes(c->node)
 			       ? -EAGAIN
 			       : -EIO;
 	default:

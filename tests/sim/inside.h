@@ -167,6 +167,7 @@ struct host {
 	bool may_end;	   /* by itself: a fault allows it */
 	bool is_damaged;   /* and not known to be repaired */
 	bool repairs;	   /* this life began in one */
+	bool owes;	   /* ... with less applied than was committed */
 	bool is_mending;   /* and is not known to have ended it */
 	bool is_refused;   /* it can not be repaired: it must be replaced */
 	unsigned rot_life; /* when it was damaged */

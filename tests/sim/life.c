@@ -109,6 +109,7 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 static void look_at_damage(struct host *h, const struct raft_boot *boot)
 {
 	h->repairs = boot->repair != 0;
+	h->owes = boot->applied < boot->commit;
 	h->is_mending = h->repairs;
 	if (h->is_mending) {
 		h->is_damaged = true;
@@ -534,6 +535,11 @@ const struct raft *sim_core(int node)
 bool sim_repairs(int node)
 {
 	return sim.hosts[node].repairs;
+}
+
+bool sim_owes(int node)
+{
+	return sim.hosts[node].owes;
 }
 
 raft_id sim_id(int node)

@@ -205,6 +205,8 @@ struct kv *sim_kv(int node);
 const struct raft *sim_core(int node);
 /* This life of it began with a repair: its reads do not fall back at once. */
 bool sim_repairs(int node);
+/* Or on a full disk, with less applied than it has shown: nor do they then. */
+bool sim_owes(int node);
 raft_id sim_id(int node);	 /* incarnation; 0: not known yet */
 uint64_t sim_clock_ms(int node); /* CLOCK_BOOTTIME as it reads it */
 /* Its disk answers nothing before then (sim_now()). */
