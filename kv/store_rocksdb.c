@@ -42,6 +42,7 @@ enum {
 	TABLE_BYTES = 16 << 20,
 	BASE_LEVEL_BYTES = 64 << 20,
 	COMPACTION_BYTES = 96 << 20,
+	FIRST_FILES = 1 << 20, /* of level 0; never so many */
 	OPEN_FILES = 512,
 	BACKGROUND_JOBS = 2,
 	REMOVED_WINDOW = 1024, /* of a table's entries: is half of it ... */
@@ -583,6 +584,9 @@ static rocksdb_options_t *options_new(const char *path)
 	/* Else a purge would keep its space until much more was written. */
 	rocksdb_options_add_compact_on_deletion_collector_factory(
 		o, REMOVED_WINDOW, REMOVED_TRIGGER);
+	/* A flush would wait for good for a compaction that has no room. */
+	rocksdb_options_set_level0_slowdown_writes_trigger(o, FIRST_FILES);
+	rocksdb_options_set_level0_stop_writes_trigger(o, FIRST_FILES);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
 	rocksdb_options_set_manifest_preallocation_size(o, MANIFEST_BYTES);

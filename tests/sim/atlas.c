@@ -60,23 +60,13 @@ static void settle(const struct config *committed)
 	}
 }
 
-static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (ids[i] == id) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void check_stays(const struct raft_members *m)
 {
 	for (int i = 0; i < (int)sim_nodes(); i++) {
 		raft_id id = atlas.stays[i];
 
-		if (id != 0 && !is_in(m->voters, m->voter_count, id) &&
-		    !is_in(m->learners, m->learner_count, id)) {
+		if (id != 0 && !sim_has(m->voters, m->voter_count, id) &&
+		    !sim_has(m->learners, m->learner_count, id)) {
 			sim_fail("%s is removed, which had been refused",
 				 sim_name(i));
 		}
@@ -88,8 +78,8 @@ static void note_members(const struct raft_members *m)
 	for (int i = 0; i < (int)sim_nodes(); i++) {
 		raft_id id = sim.hosts[i].id;
 
-		if (id != 0 && (is_in(m->voters, m->voter_count, id) ||
-				is_in(m->learners, m->learner_count, id))) {
+		if (id != 0 && (sim_has(m->voters, m->voter_count, id) ||
+				sim_has(m->learners, m->learner_count, id))) {
 			atlas.been[i] = id;
 		}
 	}
@@ -284,8 +274,8 @@ bool atlas_is_voter(int node)
 	for (size_t i = 0; id != 0 && i < atlas.count; i++) {
 		const struct raft_members *m = &atlas.at[i].members;
 
-		if (is_in(m->voters, m->voter_count, id) ||
-		    is_in(m->outgoing, m->outgoing_count, id)) {
+		if (sim_has(m->voters, m->voter_count, id) ||
+		    sim_has(m->outgoing, m->outgoing_count, id)) {
 			return true;
 		}
 	}
@@ -302,7 +292,7 @@ bool atlas_is_member(int node)
 	for (size_t i = 0; id != 0 && i < atlas.count; i++) {
 		const struct raft_members *m = &atlas.at[i].members;
 
-		if (is_in(m->learners, m->learner_count, id)) {
+		if (sim_has(m->learners, m->learner_count, id)) {
 			return true;
 		}
 	}
@@ -333,7 +323,7 @@ static struct raft_members promoted(const struct raft_members *m, int node)
 	raft_id id = sim.hosts[node].id;
 	bool comes = is_newcomer(node);
 
-	if ((comes || is_in(m->learners, m->learner_count, id)) &&
+	if ((comes || sim_has(m->learners, m->learner_count, id)) &&
 	    all.voter_count < COUNT_OF(all.voters)) {
 		all.voters[all.voter_count++] = comes ? ~(raft_id)node : id;
 	}

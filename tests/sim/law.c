@@ -366,21 +366,11 @@ static void check_match(int node, const struct raft *core,
 	}
 }
 
-static bool is_in(const raft_id *ids, uint32_t count, raft_id id)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (ids[i] == id) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool is_member(const struct raft_members *m, raft_id id)
 {
-	return is_in(m->voters, m->voter_count, id) ||
-	       is_in(m->outgoing, m->outgoing_count, id) ||
-	       is_in(m->learners, m->learner_count, id);
+	return sim_has(m->voters, m->voter_count, id) ||
+	       sim_has(m->outgoing, m->outgoing_count, id) ||
+	       sim_has(m->learners, m->learner_count, id);
 }
 
 /* Who was removed and is added again comes as anyone else does, and so does

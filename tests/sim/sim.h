@@ -206,6 +206,16 @@ const struct raft *sim_core(int node);
 /* This life of it began with a repair, or with less than it may have shown
  * before: its reads do not fall back at once. */
 bool sim_is_unproven(int node);
+/* Is it one of these? */
+static inline bool sim_has(const raft_id *ids, uint32_t count, raft_id id)
+{
+	uint32_t i = 0;
+
+	while (i < count && ids[i] != id) {
+		i++;
+	}
+	return i < count;
+}
 raft_id sim_id(int node);	 /* incarnation; 0: not known yet */
 uint64_t sim_clock_ms(int node); /* CLOCK_BOOTTIME as it reads it */
 /* Its disk answers nothing before then (sim_now()). */
