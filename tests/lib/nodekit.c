@@ -280,7 +280,8 @@ int kit_open(struct kit_node *k, struct buffer *problem)
 		.peers = k->kit->peers,
 		.peer_count = k->kit->count,
 		.heartbeat_ms = 50, /* half the usual: tests wait less */
-		.election_ms = KIT_ELECTION_MS,
+		.election_ms = k->kit->election_ms != 0 ? k->kit->election_ms
+							: KIT_ELECTION_MS,
 		.snapshot_rate = k->kit->snapshot_rate,
 		.only_loopback = k->kit->only_loopback,
 		.repair = true,

@@ -65,6 +65,7 @@ struct kit {
 	size_t count;
 	char root[32];
 	uint64_t snapshot_rate; /* 0: the usual */
+	uint32_t election_ms;	/* 0: KIT_ELECTION_MS */
 	size_t made;		/* nodes; count may be set lower, and back */
 	bool only_loopback; /* nodes that are started now listen nowhere else */
 	struct node_peer peers[KIT_NODES_MAX];
