@@ -442,6 +442,7 @@ static void row_47_a_save_waits_until_the_disk_has_room(void **state)
 	await_report(f, 4);
 
 	assert_int_equal(f->full_count, 2);
+	stop(f); /* after a save is done it looks for a spare */
 	assert_holds(f);
 	logkit_close(&f->kit);
 	assert_int_equal(logkit_open(&f->kit), 0);
