@@ -101,6 +101,7 @@ ends 2
 must mv "${DATA[2]}" "${DATA[2]}.lost"
 must mv "${DATA[2]}.kept" "${DATA[2]}"
 node_start 2
+wait_for 10 leader_is_known || fail "n1 and n2 elect no leader"
 ctl 1 member add n3 "${ADDR[3]}" >/dev/null || fail "n3 is not added"
 must mv "${DATA[3]}" "${DATA[3]}.removed"
 boot 3 --join "${ADDR[1]}"
