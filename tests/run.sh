@@ -162,7 +162,7 @@ sanitized() { # GROUP FLAGS SCRIPT...
 	done
 	queue "$SCRIPT" "$group/golden" 300 "$MAKE" --no-print-directory \
 		BUILD="$dir" CFLAGS='-O1 -g' SANITIZE="$flags" golden
-	queue "$WHOLE" "$group/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
+	queue 8 "$group/rounds" 240 env RAFTFS_BUILD="$dir" ROUNDS=3 SLOW=4 \
 		MINIMUM=150 tests/cluster/rounds.sh
 }
 
@@ -205,7 +205,7 @@ group_docker() {
 	queue_scripts docker tests/docker
 }
 group_fuzz() {
-	queue "$SCRIPT" fuzz/short 900 env SECONDS_EACH="${SECONDS_EACH:-10}" \
+	queue "$SCRIPT" fuzz/short 900 env SECONDS_EACH="${SECONDS_EACH:-6}" \
 		tests/fuzz/run.sh
 }
 
