@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* home.h - the data folder as a whole: whose it is, and its end.
  *
- *   E1  what is in it is this program's: a folder with anything else in it and
- *       neither identity nor log is somebody else's, and nothing is changed in
- * it E2  nobody but its owner gets in: mode 0700, and never others' to write E3
- * it is cleared only of what was made since it was fresh, by a node that has
- * never had a core: that one never voted and never acknowledged, so that nobody
- * can rely on what it forgets, its incarnation neither
+ *   E1  a folder with anything in it that is not a node's, and with neither
+ *       identity nor log, is somebody else's: nothing is changed there
+ *   E2  nobody but its owner gets in: mode 0700. One that others may write is
+ *       refused; whose it is, is not looked at
+ *   E3  it is cleared only of what was made since it was fresh, by a node
+ *       without a core so far: it never voted and never acknowledged, and
+ *       nobody can rely on what it forgets, nor on its incarnation
  *
  * One thread at a time; all calls block on the disk. */
 #ifndef RAFT_NODE_HOME_H
