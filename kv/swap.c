@@ -249,13 +249,17 @@ static uint64_t front_failures(struct store *s)
 	return failures;
 }
 
-/* W4 */
+/* W4. What takes long of it, the flush, is done before, beside them. */
 static int front_reopen(struct store *s)
 {
 	struct front *f = front_of(s);
 	struct behind *b;
-	int rc = STATUS_BUSY;
+	int rc = front_flush(s);
 
+	if (rc != 0) {
+		return rc;
+	}
+	rc = STATUS_BUSY;
 	pthread_mutex_lock(&f->lock);
 	b = f->current;
 	if (!f->batch_open && atomic_load(&b->references) == 1) {
