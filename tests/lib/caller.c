@@ -124,6 +124,17 @@ void caller_hello(const struct kit_node *from, const struct kit_node *to,
 	caller_hello_of(from, to, 1, 0, out);
 }
 
+int caller_links(const struct kit_node *from, const struct kit_node *to)
+{
+	struct buffer hello = {0};
+	int fd = caller_dial(to);
+
+	caller_hello(from, to, &hello);
+	caller_say(fd, buffer_bytes(&hello));
+	buffer_deinit(&hello);
+	return fd;
+}
+
 void caller_hello_of(const struct kit_node *from, const struct kit_node *to,
 		     uint64_t boot, raft_index config, struct buffer *out)
 {

@@ -14,6 +14,9 @@ void caller_say_frame(int fd, uint64_t *number, uint8_t kind,
 		      struct buffer *body);
 /* Whether the other side ends the connection within five seconds; closes. */
 bool caller_is_closed(int fd);
+/* The same, and it calls as that member; the caller's next frame is number 1.
+ */
+int caller_links(const struct kit_node *from, const struct kit_node *to);
 /* A HELLO of one member to another that runs, of a founded cluster, as frame
  * number 0 of a connection. Both have been started once, from an empty
  * folder. */

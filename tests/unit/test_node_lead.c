@@ -80,15 +80,12 @@ static void a_name_is_not_bound_to_who_was_cut_off(void **state)
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[2];
 	struct kit_node *leader;
-	struct buffer hello = {0};
 	int fd;
 
 	GIVEN_CLUSTER(kit);
 	kit_stop(k);
 	leader = kit_leader(kit);
-	fd = caller_dial(leader);
-	caller_hello(k, leader, &hello);
-	caller_say(fd, buffer_bytes(&hello));
+	fd = caller_links(k, leader);
 	assert_int_equal(
 		kit_change(leader, NODE_REMOVE, "n3", NULL, NULL, false), 0);
 	assert_int_equal(
@@ -99,7 +96,6 @@ static void a_name_is_not_bound_to_who_was_cut_off(void **state)
 	k->join = leader->address;
 	kit_start(k);
 	assert_true(kit_await_members(k, "n1:voter n2:voter n3:voter"));
-	buffer_deinit(&hello);
 }
 
 /* --- Handing over ------------------------------------------------------------

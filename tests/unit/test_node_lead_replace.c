@@ -108,15 +108,12 @@ static void who_has_just_ended_is_replaced(void **state)
 	struct kit *kit = *state;
 	struct kit_node *k = &kit->nodes[2];
 	struct kit_node *leader;
-	struct buffer hello = {0};
 	int fd;
 
 	GIVEN_CLUSTER(kit);
 	kit_stop(k);
 	leader = kit_leader(kit);
-	fd = caller_dial(leader);
-	caller_hello(k, leader, &hello);
-	caller_say(fd, buffer_bytes(&hello));
+	fd = caller_links(k, leader);
 	kit_wipe(k);
 
 	assert_int_equal(replace(leader, k, k), 0);
@@ -125,7 +122,6 @@ static void who_has_just_ended_is_replaced(void **state)
 	kit_start(k);
 	assert_true(kit_await_members(k, THREE));
 	close(fd);
-	buffer_deinit(&hello);
 }
 
 /* It goes when the other one has come: no vote is missed on the way. */

@@ -166,12 +166,8 @@ static void *stand_there(void *context)
 static struct stand_in *GIVEN_STAND_IN(void)
 {
 	struct stand_in *s = &stand_in;
-	struct buffer hello = {0};
 
-	s->in = caller_dial(s->leader);
-	caller_hello(s->away, s->leader, &hello);
-	caller_say(s->in, buffer_bytes(&hello));
-	buffer_deinit(&hello);
+	s->in = caller_links(s->away, s->leader);
 	s->in_number = 1;
 	s->link = answer(s, WIRE_FOR_LINK);
 	assert_int_equal(pthread_create(&s->thread, NULL, stand_there, s), 0);
