@@ -185,7 +185,8 @@ static void finish_read(struct client *c, struct deed *d, int rc,
 }
 
 /* -EAGAIN: no quorum, or it is stopping; -EINTR. */
-static int errno_of_barrier(const struct client *c, enum kv_reads reads)
+static int errno_of_barrier(const struct client *c, enum kv_reads reads,
+			    bool unproven)
 {
 	switch (c->status) {
 	case 0:
@@ -195,9 +196,7 @@ static int errno_of_barrier(const struct client *c, enum kv_reads reads)
 	case STATUS_ENDED:
 		return -EAGAIN;
 	case STATUS_NO_QUORUM:
-		return reads == KV_READS_STRICT || sim_is_unproven(c->node)
-			       ? -EAGAIN
-			       : -EIO;
+		return reads == KV_READS_STRICT || unproven ? -EAGAIN : -EIO;
 	default:
 		return -EIO;
 	}
@@ -210,14 +209,16 @@ bool client_read(struct client *c, struct deed what)
 	struct applied applied = {0};
 	struct kv_view *view;
 	struct deed *d;
+	bool unproven;
 	int rc;
 
 	if (!client_enter(c)) {
 		return false;
 	}
 	d = call(c, what);
+	unproven = sim_is_unproven(c->node);
 	barrier(c, what.reads);
-	rc = errno_of_barrier(c, what.reads);
+	rc = errno_of_barrier(c, what.reads, unproven);
 	if (rc == 0 && !client_enter(c)) {
 		rc = -EAGAIN;
 	}

@@ -167,8 +167,8 @@ struct host {
 	bool may_end;	   /* by itself: a fault allows it */
 	bool is_damaged;   /* and not known to be repaired */
 	bool repairs;	   /* this life began in one */
-	bool lags;	   /* it began on a full disk, with less applied than it
-			      knew to be committed */
+	raft_index owes;   /* this life began on a full disk, with less applied
+			      than it may have shown: up to here; 0: not so */
 	bool is_mending;   /* and is not known to have ended it */
 	bool is_refused;   /* it can not be repaired: it must be replaced */
 	unsigned rot_life; /* when it was damaged */

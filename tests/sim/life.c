@@ -109,7 +109,7 @@ int __wrap_raft_step(struct raft *r, const struct raft_event *ev,
 static void look_at_damage(struct host *h, const struct raft_boot *boot)
 {
 	h->repairs = boot->repair != 0;
-	h->lags = boot->applied < boot->commit;
+	h->owes = boot->applied < boot->commit ? boot->commit : 0;
 	h->is_mending = h->repairs;
 	if (h->is_mending) {
 		h->is_damaged = true;
@@ -534,7 +534,14 @@ const struct raft *sim_core(int node)
 
 bool sim_is_unproven(int node)
 {
-	return sim.hosts[node].repairs || sim.hosts[node].lags;
+	const struct host *h = &sim.hosts[node];
+	struct raft_status status;
+
+	if (h->repairs || h->owes == 0 || lives[node].core == NULL) {
+		return h->repairs;
+	}
+	raft_status(lives[node].core, &status);
+	return status.applied < h->owes;
 }
 
 raft_id sim_id(int node)

@@ -203,8 +203,8 @@ const char *sim_name(int node);
 struct kv *sim_kv(int node);
 /* The core, for looking; NULL: none yet. */
 const struct raft *sim_core(int node);
-/* This life of it began with a repair, or with less than it may have shown
- * before: its reads do not fall back at once. */
+/* This life of it began with a repair, or it has not applied again what it may
+ * have shown before: its reads do not fall back at once. */
 bool sim_is_unproven(int node);
 /* Is it one of these? */
 static inline bool sim_has(const raft_id *ids, uint32_t count, raft_id id)
