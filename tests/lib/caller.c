@@ -16,11 +16,16 @@ enum { CALLER_PATIENCE_MS = 5000 };
 
 static struct sockaddr_in address_of(const struct kit_node *k)
 {
-	return (struct sockaddr_in){
+	const char *port = strchr(k->address, ':');
+	char host[sizeof k->address] = "";
+	struct sockaddr_in at = {
 		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)atoi(strchr(k->address, ':') + 1)),
+		.sin_port = htons((uint16_t)atoi(port + 1)),
 	};
+
+	memcpy(host, k->address, (size_t)(port - k->address));
+	CHECK(inet_pton(AF_INET, host, &at.sin_addr) == 1);
+	return at;
 }
 
 int caller_dial(const struct kit_node *k)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/nodekit.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -194,47 +192,28 @@ static const struct node_client client = {
 /* --- Life ------------------------------------------------------------------
  */
 
-/* Ports that were free a moment ago; all are held until all are known. */
-static void free_ports(size_t count, unsigned *ports)
+void kit_address(size_t i, char address[32])
 {
-	int fds[KIT_NODES_MAX];
+	unsigned pid = (unsigned)getpid();
 
-	for (size_t i = 0; i < count; i++) {
-		struct sockaddr_in at = {
-			.sin_family = AF_INET,
-			.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		};
-		socklen_t size = sizeof at;
-
-		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
-		CHECK(fds[i] >= 0);
-		CHECK(bind(fds[i], (struct sockaddr *)&at, size) == 0);
-		CHECK(getsockname(fds[i], (struct sockaddr *)&at, &size) == 0);
-		ports[i] = ntohs(at.sin_port);
-	}
-	for (size_t i = 0; i < count; i++) {
-		close(fds[i]);
-	}
+	(void)snprintf(address, 32, "127.%u.%u.%u:%u", 128 + (pid >> 16) % 127,
+		       pid >> 8 & 255, pid & 255, 7421 + (unsigned)i);
 }
 
 void kit_init(struct kit *kit, size_t count)
 {
-	unsigned ports[KIT_NODES_MAX];
-
 	memset(kit, 0, sizeof *kit);
 	log_setup("kit", getenv("KIT_LOG") != NULL ? LOG_LEVEL_DEBUG
 						   : LOG_LEVEL_ERROR);
 	strcpy(kit->root, "/tmp/raftfs-kit-XXXXXX");
 	CHECK(mkdtemp(kit->root) != NULL);
-	free_ports(count, ports);
 	kit->count = kit->made = count;
 	for (size_t i = 0; i < count; i++) {
 		struct kit_node *k = &kit->nodes[i];
 
 		k->kit = kit;
 		(void)snprintf(k->name, sizeof k->name, "n%u", (unsigned)i + 1);
-		(void)snprintf(k->address, sizeof k->address, "127.0.0.1:%u",
-			       ports[i]);
+		kit_address(i, k->address);
 		(void)snprintf(k->folder, sizeof k->folder, "%s/%s", kit->root,
 			       k->name);
 		k->payload_bytes = 4;

@@ -72,7 +72,11 @@ struct kit {
 	struct kit_node nodes[KIT_NODES_MAX];
 };
 
-/* Folders and free ports for count nodes n1, n2, ...; none runs yet. */
+/* Where node i of this process listens: on a loopback address that no other
+ * process has, so that its port is not taken by chance, as the source of
+ * somebody's connection either. */
+void kit_address(size_t i, char address[32]);
+/* Folders and addresses for count nodes n1, n2, ...; none runs yet. */
 void kit_init(struct kit *kit, size_t count);
 void kit_deinit(struct kit *kit); /* stops all, removes the folders */
 

@@ -3,8 +3,6 @@
  * proposed anywhere are applied exactly once while leaders stop and return,
  * every node ends with the same state, and a fresh read sees what was
  * acknowledged on another node. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +15,7 @@
 
 #include "base/mem.h"
 #include "kv/kv.h"
+#include "tests/lib/nodekit.h"
 #include "tests/lib/toy.h"
 
 enum { NODES = 3, ROUNDS = 4, OPERATIONS_MAX = 20000, PIPELINE = 8 };
@@ -32,7 +31,7 @@ struct member {
 	int number;
 	char *name;
 	char *folder;
-	char *address;
+	char address[32];
 	struct kv *kv; /* NULL: stopped */
 	pthread_t writer;
 	/* All: cluster lock. */
@@ -55,22 +54,6 @@ struct cluster {
 };
 
 /* --- Life ----------------------------------------------------------------- */
-
-static int free_port(void)
-{
-	struct sockaddr_in at = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t size = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-	close(fd);
-	return ntohs(at.sin_port);
-}
 
 static void on_failed(void *context, const char *line)
 {
@@ -123,7 +106,7 @@ static int setup(void **state)
 		m->number = i;
 		m->name = mem_printf("n%d", i + 1);
 		m->folder = mem_printf("%s/%s", c->folder, m->name);
-		m->address = mem_printf("127.0.0.1:%d", free_port());
+		kit_address((size_t)i, m->address);
 		c->peers[i] = (struct kv_peer){m->name, m->address};
 	}
 	*state = c;
@@ -141,7 +124,6 @@ static int teardown(void **state)
 		}
 		mem_free(c->members[i].name);
 		mem_free(c->members[i].folder);
-		mem_free(c->members[i].address);
 	}
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);

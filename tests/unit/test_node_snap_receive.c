@@ -29,10 +29,12 @@ static struct snap_message message; /* of the last answer */
 static struct buffer content[2];    /* of the files */
 static struct snap_file files[2] = {{"000001.sst", 0}, {"state", 0}};
 
+/* It has waited for a leader in vain: the hand-over of those that stopped is
+ * over, and with it the last change of its term. */
 static bool is_alone(const struct node_status *status, uint64_t argument)
 {
 	(void)argument;
-	return status->raft.role != RAFT_LEADER && status->raft.leader == 0;
+	return status->raft.role == RAFT_PRECANDIDATE;
 }
 
 static bool has_counted(const struct node_status *status, uint64_t bad_frames)
