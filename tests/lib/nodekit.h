@@ -11,7 +11,13 @@
 
 #include "raft/node/node.h"
 
-enum { KIT_NODES_MAX = 6, KIT_NUMBERS_MAX = 1 << 17, KIT_ELECTION_MS = 300 };
+enum {
+	KIT_NODES_MAX = 6,
+	KIT_NUMBERS_MAX = 1 << 17,
+	KIT_ELECTION_MS = 300,
+	/* Where the leader is to stay, whatever keeps a node waiting. */
+	KIT_STEADY_MS = 1500,
+};
 
 struct kit;
 

@@ -379,10 +379,12 @@ static bool is_joint(const struct node_status *status, uint64_t argument)
 static void a_joint_configuration_outlives_restarts(void **state)
 {
 	struct kit *kit = *state;
-	struct kit_node *leader = GIVEN_CLUSTER(kit);
-	struct kit_node *other = other_than(kit, leader);
+	struct kit_node *leader, *other;
 	char voters[16];
 
+	kit->election_ms = KIT_STEADY_MS;
+	leader = GIVEN_CLUSTER(kit);
+	other = other_than(kit, leader);
 	kit_stop(other);
 	kit_change_begin(leader, NODE_REMOVE, other->name, NULL, NULL, false);
 	assert_true(kit_await_status(leader, is_joint, true));

@@ -21,9 +21,6 @@ enum {
 	MIB = 1 << 20,
 	BALLAST = 8, /* MiB: files 000000.sst ... */
 	LONG = LIMIT_LOG_BYTES / MIB + 24,
-	/* So much is written that a disk shared with others keeps a node
-	 * waiting: the leader is to stay nevertheless. */
-	STEADY_MS = 1500,
 	OFFER_SECONDS = 30,
 };
 
@@ -70,7 +67,8 @@ static int setup(void **state)
 	for (size_t i = 0; i < kit->count; i++) {
 		kit->nodes[i].ballast = BALLAST;
 	}
-	kit->election_ms = STEADY_MS;
+	/* So much is written that a shared disk keeps a node waiting. */
+	kit->election_ms = KIT_STEADY_MS;
 	kit_start_all(kit);
 	memset(s, 0, sizeof *s);
 	s->leader = kit_leader(kit);
