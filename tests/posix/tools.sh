@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 400
+# limit: 900
 # tools.sh - everyday tools on the mount of a node: a source tree of 2,000
 # files unpacked, copied, moved, searched, committed and edited. Each result
 # is compared with the same work in a local folder, and on all nodes.
@@ -61,7 +61,7 @@ both() { # WHAT COMMAND
 	(cd "$local" && bash -c "$2") >"$CLUSTER_DIR/out.local" 2>&1 ||
 		fail "$1: wrong by itself: $(tail -n 3 "$CLUSTER_DIR/out.local")"
 	start=$(milliseconds)
-	(cd "$there" && timeout $((120 * SLOW)) bash -c "$2") \
+	(cd "$there" && timeout $((300 * SLOW)) bash -c "$2") \
 		>"$CLUSTER_DIR/out.there" 2>&1 ||
 		fail "$1: $(tail -n 5 "$CLUSTER_DIR/out.there")"
 	cmp -s "$CLUSTER_DIR/out.local" "$CLUSTER_DIR/out.there" || {
