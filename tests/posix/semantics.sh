@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 180
+# limit: 400
 # semantics.sh - our small suite of POSIX semantics (semantics.c), on the
 # leader's mount and on a follower's; afterwards all trees are equal.
 set -u
