@@ -118,7 +118,7 @@ leader_full() {
 
 # Two of three: no majority has room.
 majority_full() {
-	local l f
+	local l f n
 	l=$(leader) f=$(follower)
 	note "two disks are full: n$l, n$f"
 	must writes "$l" kept 4
@@ -130,8 +130,10 @@ majority_full() {
 	all_run "while two disks were full"
 	empty_disk "$f"
 	empty_disk "$l"
-	wait_for 30 writes_again "$l" ||
-		fail "writes do not resume: $(cat "$CLUSTER_DIR/dd")"
+	for ((n = 1; n <= NODES; n++)); do # each looks at its disk for itself
+		wait_for 30 writes_again "$n" ||
+			fail "n$n: writes do not resume: $(cat "$CLUSTER_DIR/dd")"
+	done
 	[ ! -e "${MNT[l]}/kept" ] || fail "rm did nothing"
 	wait_for 30 caught_up "$(follower)" || fail "a node does not catch up"
 	trees_are_equal || fail "the trees differ"
