@@ -8,14 +8,17 @@
 # waits for it.
 #
 # The word of that leader waits for it in its sockets, so the moment before it
-# has read that is short. Until it has answered, the threads that do not serve
-# the mount run only when nobody else wants to: that makes the moment longer.
+# has read that is short. For LONGER_S after it goes on, the threads that do not
+# serve the mount run only when nobody else wants to: that makes the moment
+# longer. Where all cores are busy they do not run at all meanwhile, so it stays
+# far below what a read waits for a leader (1 s).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
 
 ROUNDS=${ROUNDS:-8}
 FROZEN_MS=2500
+LONGER_S=0.3
 READERS=4
 
 microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
@@ -81,9 +84,10 @@ one_run() { # ROUND
 	thawed=$(microseconds)
 	others_run "$n" --idle
 	node_thaw "$n"
+	sleep "$LONGER_S" # the moment that is made longer
+	others_run "$n" --other
 	wait_for 10 has_read_since "$thawed" || fail "round $1: no read afterwards"
 	rm "$CLUSTER_DIR/reading"
-	others_run "$n" --other
 	wait_for 5 readers_ended || fail "round $1: a read does not end"
 
 	old=$(cat "$CLUSTER_DIR"/read.? | awk -v since="$since" -v value="$acknowledged" \
