@@ -47,11 +47,24 @@ launch() { # N, joining if it is new
 	JOIN[$1]=${ADDR[1]}
 	node_launch "$1"
 }
+# One that was removed may end by itself at this very moment.
 kill_it() { # N
-	[ -z "${PID[$1]:-}" ] || node_kill9 "$1"
+	local rc=0
+	if [ -n "${PID[$1]:-}" ]; then
+		kill -KILL "${PID[$1]}" 2>/dev/null
+		wait_for 10 node_is_gone "$1" || fail "n$1 survived SIGKILL"
+		wait "${PID[$1]}" 2>/dev/null || rc=$?
+		PID[$1]=''
+		[ "$rc" = 137 ] || was_denied "$1" ||
+			fail "n$1 ended with exit code $rc: $(tail -n 1 "${LOG[$1]}")"
+	fi
 	! node_is_mounted "$1" || umount -l "${MNT[$1]}"
 }
 
+# What is refused, or not done in time, is so for a reason.
+ask() { # N COMMAND...
+	ctl "$@" >/dev/null 2>>"$CLUSTER_DIR/refusals"
+}
 try_add() { # N
 	local how=()
 	! is_member "$1" && [ -z "${PID[$1]:-}" ] || return 0
@@ -59,18 +72,17 @@ try_add() { # N
 	rm -rf "${DATA[$1]}"
 	: >"${LOG[$1]}"
 	note "add n$1 ${how[*]-}"
-	ctl "$by" member add "n$1" "${ADDR[$1]}" "${how[@]}" >/dev/null &&
-		launch "$1"
+	ask "$by" member add "n$1" "${ADDR[$1]}" "${how[@]}" && launch "$1"
 }
 try_remove() { # N
 	is_member "$1" || return 0
 	note "remove n$1"
-	ctl "$by" member remove "n$1" >/dev/null
+	ask "$by" member remove "n$1"
 }
 try_kill() { # N
 	[ -n "${PID[$1]:-}" ] || return 0
 	note "kill n$1"
-	kill_it "$1" 2>/dev/null
+	kill_it "$1"
 	sleep "0.$((RANDOM % 10))" # its absence
 	launch "$1"
 }
@@ -88,22 +100,21 @@ try_stop() { # N
 }
 try_transfer() {
 	note "transfer"
-	ctl "$by" transfer >/dev/null
+	ask "$by" transfer
 }
 try_replace() { # N, whose disk is lost; a majority must stay
 	is_member "$1" && [ "$(voters)" -ge 3 ] && is_settled || return 0
 	note "wipe and replace n$1"
-	kill_it "$1" 2>/dev/null
+	kill_it "$1"
 	rm -rf "${DATA[$1]}"
 	: >"${LOG[$1]}"
-	ctl 1 member replace "n$1" "n$1" "${ADDR[$1]}" >/dev/null && launch "$1"
+	ask 1 member replace "n$1" "n$1" "${ADDR[$1]}" && launch "$1"
 }
 
 step() {
 	local n=$((RANDOM % (NODES - 1) + 2))
 	by=$(running)
 	members=$(members_of 1)
-	# What is refused, or not done in time, is so for a reason.
 	case $((RANDOM % 7)) in
 	0 | 1) try_add "$n" ;;
 	2) try_remove "$n" ;;
@@ -137,7 +148,7 @@ wait_for 20 members_are 1 "n1=voter n2=voter n3=voter" ||
 
 load_start churn $((STEPS + 5)) 1
 for ((s = 1; s <= STEPS; s++)); do
-	step 2>>"$CLUSTER_DIR/refusals"
+	step
 	reap
 	sleep "0.$((RANDOM % 9))" # between two steps
 done
