@@ -12,11 +12,18 @@ LOOPS=${LOOPS:-300}
 # echo overwrites, cat reads: every line read is whole ("N ... N") and no older
 # than the one before it. All lines are of one length: cat reads until the end,
 # and a longer line would rightly show it one.
-reader() { # FILE: until it reads the last number
-	local last=0 line first rest count=0
+#
+# What a shell opens with O_TRUNC and does not write within 100 ms is emptied, as
+# promised. So an empty read counts when no overwrite was that slow beside it.
+reader() { # FILE: until it reads the last number; lines "empty BEGUN ENDED", too
+	local last=0 line first rest count=0 begun
 	while [ "$last" -lt $((1000 + LOOPS)) ]; do
+		begun=${EPOCHREALTIME/[.,]/}
 		line=$(cat "$1") || { echo "cat failed"; return 1; }
-		[ -n "$line" ] || { echo "empty after $last"; return 1; }
+		if [ -z "$line" ]; then
+			echo "empty $begun ${EPOCHREALTIME/[.,]/} after $last"
+			continue
+		fi
 		first=${line%% *} rest=${line##* }
 		[ "$first" = "$rest" ] && [ "${#line}" -ge 100 ] ||
 			{ echo "torn: $line"; return 1; }
@@ -30,9 +37,35 @@ reader() { # FILE: until it reads the last number
 export LOOPS
 filler=$(printf 'x%.0s' $(seq 120))
 
+SLOW_US=90000 # before the 100 ms are over
+overwrite() { # FILE TEXT: a line "BEGUN ENDED" of $CLUSTER_DIR/slow if it was slow
+	local begun=${EPOCHREALTIME/[.,]/} ended
+	echo "$2" >"$1" || return
+	ended=${EPOCHREALTIME/[.,]/}
+	[ $((ended - begun)) -lt "$SLOW_US" ] ||
+		echo "$begun $ended" >>"$CLUSTER_DIR/slow"
+}
+unexplained() { # READS: the empty ones beside which no overwrite was slow
+	awk -v slow="$CLUSTER_DIR/slow" '
+		BEGIN {
+			while ((getline line <slow) > 0) {
+				split(line, at)
+				begun[++count] = at[1]
+				ended[count] = at[2]
+			}
+		}
+		$1 == "empty" {
+			for (i = 1; i <= count; i++)
+				if (begun[i] <= $3 && $2 <= ended[i])
+					next
+			print
+		}' "$1"
+}
+
 overwrite_and_read() { # WRITER HOW
-	local i pids=() file=over.$2
+	local i pids=() file=over.$2 reads
 	echo "1001 $filler 1001" >"${MNT[$1]}/$file"
+	: >"$CLUSTER_DIR/slow"
 	for ((i = 1; i <= NODES; i++)); do
 		within $((60 * SLOW)) bash -c "$(declare -f reader); reader \"\$1\"" \
 			_ "${MNT[i]}/$file" >"$CLUSTER_DIR/reader.$i" &
@@ -40,7 +73,7 @@ overwrite_and_read() { # WRITER HOW
 	done
 	for ((i = 1002; i <= 1000 + LOOPS; i++)); do
 		case $2 in
-		echo) echo "$i $filler $i" >"${MNT[$1]}/$file" ;;
+		echo) overwrite "${MNT[$1]}/$file" "$i $filler $i" ;;
 		move)
 			echo "$i $filler $i" >"${MNT[$1]}/$file.new" &&
 				mv "${MNT[$1]}/$file.new" "${MNT[$1]}/$file"
@@ -48,9 +81,14 @@ overwrite_and_read() { # WRITER HOW
 		esac || fail "$2: write $i failed"
 	done
 	for ((i = 1; i <= NODES; i++)); do
-		wait "${pids[i - 1]}" ||
-			fail "$2: n$i read: $(cat "$CLUSTER_DIR/reader.$i")"
-		echo "$2 on n$1, n$i: $(cat "$CLUSTER_DIR/reader.$i")"
+		reads=$CLUSTER_DIR/reader.$i
+		wait "${pids[i - 1]}" || fail "$2: n$i read: $(tail -n 1 "$reads")"
+		unexplained "$reads" >"$CLUSTER_DIR/empty"
+		[ ! -s "$CLUSTER_DIR/empty" ] ||
+			fail "$2: n$i read: $(head -n 1 "$CLUSTER_DIR/empty")"
+		echo "$2 on n$1, n$i: $(tail -n 1 "$reads")," \
+			"$(grep -c ^empty "$reads") empty beside" \
+			"$(wc -l <"$CLUSTER_DIR/slow") slow writes"
 	done
 }
 
