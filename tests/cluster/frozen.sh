@@ -8,17 +8,17 @@
 # waits for it.
 #
 # The word of that leader waits for it in its sockets, so the moment before it
-# has read that is short. For LONGER_S after it goes on, the threads that do not
-# serve the mount run only when nobody else wants to: that makes the moment
-# longer. Where all cores are busy they do not run at all meanwhile, so it stays
-# far below what a read waits for a leader (1 s).
+# has read that is short. Until it has answered, but for LONGER_MS at most, the
+# threads that do not serve the mount run only when nobody else wants to: that
+# makes the moment longer. Where all cores are busy they do not run at all
+# meanwhile, and a read waits for a leader for 1 s.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
 
 ROUNDS=${ROUNDS:-8}
 FROZEN_MS=2500
-LONGER_S=0.3
+LONGER_MS=300
 READERS=4
 
 microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
@@ -43,10 +43,10 @@ has_read_since() { # MICROSECONDS: so has each reader
 }
 
 others_run() { # N POLICY: of chrt(1)
-	local thread
+	local thread name
 	for thread in "/proc/${PID[$1]}/task/"*; do
-		[ "$(cat "$thread/comm")" != raftfs ] ||
-			must chrt "$2" --pid 0 "${thread##*/}"
+		read -r name <"$thread/comm"
+		[ "$name" != raftfs ] || must chrt "$2" --pid 0 "${thread##*/}"
 	done
 }
 
@@ -84,7 +84,10 @@ one_run() { # ROUND
 	thawed=$(microseconds)
 	others_run "$n" --idle
 	node_thaw "$n"
-	sleep "$LONGER_S" # the moment that is made longer
+	end=$(($(milliseconds) + LONGER_MS))
+	until has_read_since "$thawed" || [ "$(milliseconds)" -ge "$end" ]; do
+		sleep 0.03 # between two looks
+	done
 	others_run "$n" --other
 	wait_for 10 has_read_since "$thawed" || fail "round $1: no read afterwards"
 	rm "$CLUSTER_DIR/reading"
