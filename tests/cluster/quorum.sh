@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # limit: 180
+# alone
 # quorum.sh - without a quorum a write gets the documented errno within the
 # timeout, reads answer at once, the status says why, nothing is frozen; when
 # the quorum is back, everything works without a restart. With --reads=strict
@@ -10,70 +11,79 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
 
 TIMEOUT_MS=2000
+export LC_ALL=C
 
-# COMMAND ends by itself within MS milliseconds; its exit code is passed on.
+# COMMAND ends by itself within MS milliseconds, by the clock of a shell that runs
+# already. What it said is in $said; its exit code is passed on. Not for $(...): a
+# failure there would end nothing.
 in_time() { # MS WHAT COMMAND...
-	local limit=$(($1 * SLOW)) what=$2 start rc took
+	local limit=$(($1 * SLOW)) what=$2 rc took=$CLUSTER_DIR/took
 	shift 2
-	start=$(milliseconds)
-	timeout --kill-after=2 30 "$@"
+	rm -f "$took"
+	timeout --kill-after=2 30 bash -c '
+		took=$1 begun=${EPOCHREALTIME/[.,]/}
+		shift
+		"$@"
+		rc=$?
+		echo $(((${EPOCHREALTIME/[.,]/} - begun) / 1000)) >"$took"
+		exit $rc' _ "$took" "$@" >"$CLUSTER_DIR/said" 2>&1
 	rc=$?
-	took=$(($(milliseconds) - start))
-	echo "$what: exit code $rc after $took ms" >&2
+	said=$(cat "$CLUSTER_DIR/said")
+	[ -s "$took" ] || fail "$what does not end: $said"
+	took=$(cat "$took")
+	echo "$what: exit code $rc after $took ms"
 	[ "$took" -le "$limit" ] || fail "$what took $took ms, limit $limit"
 	return "$rc"
 }
 
 # The errno of an operation without a quorum is EROFS (certainly not proposed)
 # or ETIMEDOUT (unknown), nothing else.
-refused() { # N WHAT COMMAND
-	local out
-	if out=$(LC_ALL=C in_time $((TIMEOUT_MS + 300)) "$2" bash -c "$3" \
-		_ "${MNT[$1]}" 2>&1); then
+refused() { # N WHAT COMMAND, with the mount as $m
+	m=${MNT[$1]} in_time $((TIMEOUT_MS + 300)) "$2" eval "$3" &&
 		fail "$2: succeeded without a quorum"
-	fi
-	grep -qE 'Read-only file system|Connection timed out' <<<"$out" ||
-		fail "$2: not the documented errno: $out"
-	echo "$out"
+	grep -qE 'Read-only file system|Connection timed out' <<<"$said" ||
+		fail "$2: not the documented errno: $said"
+	echo "$said"
+}
+
+says_why() { # N: its status; it is cut off
+	in_time 300 "n$1: status" cat "${MNT[$1]}/.raftfs/status" || fail "status"
+	grep '^quorum: no (..*)' <<<"$said" ||
+		fail "the status does not say why: $said"
 }
 
 answers_at_once() { # N
 	local m=${MNT[$1]}
 	# The first read may wait for its barrier (1 s); from then on the node
 	# counts as cut off and answers at once.
-	in_time 1500 "n$1: first cat" cat "$m/dir/key" || fail "first cat"
-	[ "$(in_time 300 "n$1: cat" cat "$m/dir/key")" = value ] || fail "cat"
-	[ "$(in_time 300 "n$1: ls" ls "$m/dir")" = key ] || fail "ls"
-	in_time 300 "n$1: df" df "$m" || fail "df"
-	in_time 300 "n$1: stat" stat "$m/dir/key" >"$CLUSTER_DIR/out" ||
-		fail "stat"
-	in_time 300 "n$1: status" cat "$m/.raftfs/status" \
-		>"$CLUSTER_DIR/status" || fail "status"
-	grep -q '^quorum: no (..*)' "$CLUSTER_DIR/status" ||
-		fail "the status does not say why: $(cat "$CLUSTER_DIR/status")"
-	grep '^quorum' "$CLUSTER_DIR/status"
+	in_time 1500 "n$1: first cat" cat "$m/dir/key" || fail "first cat: $said"
+	in_time 300 "n$1: cat" cat "$m/dir/key" || fail "cat: $said"
+	[ "$said" = value ] || fail "cat: $said"
+	in_time 300 "n$1: ls" ls "$m/dir" || fail "ls: $said"
+	[ "$said" = key ] || fail "ls: $said"
+	in_time 300 "n$1: df" df "$m" || fail "df: $said"
+	in_time 300 "n$1: stat" stat "$m/dir/key" || fail "stat: $said"
+	says_why "$1"
 }
 
 writes_refused() { # N
-	refused "$1" "n$1: echo to a new file" 'echo x >"$1/new"'
-	refused "$1" "n$1: overwrite" 'echo lost >"$1/victim"'
-	refused "$1" "n$1: append" 'echo lost >>"$1/victim"'
-	refused "$1" "n$1: mkdir" 'mkdir "$1/folder"'
-	refused "$1" "n$1: mv" 'mv "$1/victim" "$1/other"'
-	refused "$1" "n$1: rm" 'rm -f "$1/victim"'
-	refused "$1" "n$1: chmod" 'chmod 600 "$1/victim"'
-	refused "$1" "n$1: touch" 'touch "$1/victim"'
+	refused "$1" "n$1: echo to a new file" 'echo x >"$m/new"'
+	refused "$1" "n$1: overwrite" 'echo lost >"$m/victim"'
+	refused "$1" "n$1: append" 'echo lost >>"$m/victim"'
+	refused "$1" "n$1: mkdir" 'mkdir "$m/folder"'
+	refused "$1" "n$1: mv" 'mv "$m/victim" "$m/other"'
+	refused "$1" "n$1: rm" 'rm -f "$m/victim"'
+	refused "$1" "n$1: chmod" 'chmod 600 "$m/victim"'
+	refused "$1" "n$1: touch" 'touch "$m/victim"'
 }
 
-# A strict read without a quorum is an error, never an old value.
 # As writes: 5 s after the leader was lost, and at once from then on.
 change_refused() { # MS N WORD...
 	local ms=$1 n=$2
 	shift 2
-	in_time "$ms" "$*" "$RAFTFSCTL" --data "${DATA[n]}" "$@" \
-		2>"$CLUSTER_DIR/err" && fail "$*: done without a quorum"
-	grep -q 'no quorum: 1 of 3 voters heard' "$CLUSTER_DIR/err" ||
-		fail "$*: $(cat "$CLUSTER_DIR/err")"
+	in_time "$ms" "$*" "$RAFTFSCTL" --data "${DATA[n]}" "$@" &&
+		fail "$*: done without a quorum"
+	grep -q 'no quorum: 1 of 3 voters heard' <<<"$said" || fail "$*: $said"
 }
 changes_refused() { # N
 	change_refused 6000 "$1" member remove n1
@@ -83,32 +93,28 @@ changes_refused() { # N
 	change_refused 1000 "$1" transfer n3
 }
 
-unread() { # N WHAT COMMAND MS
-	local out
-	if out=$(LC_ALL=C in_time "$4" "$2" bash -c "$3" \
-		_ "${MNT[$1]}" 2>&1); then
-		fail "$2: a strict read succeeded without a quorum: $out"
-	fi
-	grep -q 'Connection timed out' <<<"$out" ||
-		fail "$2: not the documented errno: $out"
-	echo "$out"
+# A strict read without a quorum is an error, never an old value.
+unread() { # MS N WHAT COMMAND...
+	local what=$3
+	in_time "$1" "n$2: $what" "${@:4}" &&
+		fail "$what: a strict read succeeded without a quorum: $said"
+	grep -q 'Connection timed out' <<<"$said" ||
+		fail "$what: not the documented errno: $said"
+	echo "$said"
 }
 
 strict_reads() { # N
 	local m=${MNT[$1]} round
 	for round in 1 2; do
-		unread "$1" "n$1: cat" 'cat "$1/dir/key"' 1500
-		unread "$1" "n$1: stat" 'stat "$1/dir/key"' 300
-		unread "$1" "n$1: ls" 'ls "$1"' 300
-		in_time 300 "n$1: stat of the mount" stat "$m" \
-			>"$CLUSTER_DIR/out" || fail "stat of the mount"
-		in_time 300 "n$1: df" df "$m" || fail "df"
-		in_time 300 "n$1: status" cat "$m/.raftfs/status" \
-			>"$CLUSTER_DIR/status" || fail "status"
-		grep -qx 'reads: strict (cut off: they fail)' "$CLUSTER_DIR/status" ||
-			fail "round $round: $(cat "$CLUSTER_DIR/status")"
-		grep -q '^quorum: no (..*)' "$CLUSTER_DIR/status" ||
-			fail "the status does not say why: $(cat "$CLUSTER_DIR/status")"
+		unread 1500 "$1" cat cat "$m/dir/key"
+		unread 300 "$1" stat stat "$m/dir/key"
+		unread 300 "$1" ls ls "$m"
+		in_time 300 "n$1: stat of the mount" stat "$m" ||
+			fail "stat of the mount: $said"
+		in_time 300 "n$1: df" df "$m" || fail "df: $said"
+		says_why "$1"
+		grep -qx 'reads: strict (cut off: they fail)' <<<"$said" ||
+			fail "round $round: $said"
 	done
 }
 
@@ -143,7 +149,7 @@ for ((n = 1; n <= NODES; n++)); do
 	[ "$n" = "$l" ] || node_kill9 "$n"
 done
 # The first write may be proposed before the leader knows; its outcome is open.
-refused "$l" "the first write" 'echo x >"$1/first"'
+refused "$l" "the first write" 'echo x >"$m/first"'
 answers_at_once "$l"
 writes_refused "$l"
 changes_refused "$l"
@@ -169,7 +175,7 @@ done
 for ((n = 1; n <= NODES; n++)); do
 	[ "$n" = "$alone" ] || node_freeze "$n"
 done
-refused "$alone" "the first write" 'echo x >"$1/first"'
+refused "$alone" "the first write" 'echo x >"$m/first"'
 answers_at_once "$alone"
 writes_refused "$alone"
 for ((n = 1; n <= NODES; n++)); do
