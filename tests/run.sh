@@ -6,7 +6,8 @@
 #
 # A test is a program: exit code 0 passed, 77 skipped (its last line says why),
 # anything else failed. Each has a time limit: 120 s, or what its line
-# "# limit: SECONDS" says; each group has one too. What a test left behind
+# "# limit: SECONDS" says; each group has one too. Tests run side by side, but one
+# with a line "# alone" has the machine for itself. What a test left behind
 # (daemons, mounts, namespaces: listed in the file $CLUSTER_STATE) is cleared
 # after it, mounts first. The last line printed is "N passed, N failed".
 #
@@ -107,15 +108,18 @@ queue() { # SLOTS NAME LIMIT COMMAND...: as soon as there is room
 	used=$((used + slots))
 }
 
-# The longest first, so that no core is idle at the end.
+# First those with a line "# alone", which measure how long something takes; then
+# the longest first, so that no core is idle at the end.
 queue_scripts() { # GROUP FOLDER: each script of the folder that needs no word
-	local script limit
+	local script limit alone
 	for script in "$2"/*.sh; do
 		[ -x "$script" ] && ! grep -q '^# usage: ' "$script" || continue
-		echo "$(limit_of "$script") $script"
-	done | sort -s -rn >"$LOGS/$1.list"
-	while read -r limit script; do
-		queue "$SCRIPT" "$1/$(basename "$script" .sh)" "$limit" "$script"
+		alone=$(grep -c -m 1 '^# alone$' "$script")
+		echo "$alone $(limit_of "$script") $script"
+	done | sort -s -rn -k 1,1 -k 2,2 >"$LOGS/$1.list"
+	while read -r alone limit script; do
+		queue $((alone ? WHOLE : SCRIPT)) "$1/$(basename "$script" .sh)" \
+			"$limit" "$script"
 	done <"$LOGS/$1.list"
 }
 queue_units() { # GROUP BUILD

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # report.sh - tests/run.sh tells why a test failed although much was said after
-# that, counts what passed, failed and was skipped, and fails if one did.
+# that, counts what passed, failed and was skipped, fails if one did, and runs
+# nothing beside a test that is to be alone.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -20,7 +21,7 @@ fails() { # NAME REASON: a test that gives it, and 100 lines more
 	script "$1" "echo begin; echo '$2'; seq -f '$1 line %g' 100; exit 1"
 }
 runs() {
-	env -u NO_SKIPS BUILD=build "$scratch/tests/run.sh" cluster \
+	env -u NO_SKIPS BUILD=build JOBS=2 "$scratch/tests/run.sh" cluster \
 		>"$scratch/out" 2>&1
 }
 rc=0
@@ -31,10 +32,13 @@ expect() { # LINE
 }
 
 script passes 'echo fine'
+script measures '# alone
+: >measuring; sleep 0.5; rm measuring'
+script beside 'sleep 0.2; [ ! -e measuring ]'
 script skipped 'echo "needs a thing"; exit 77'
 runs || { echo "a run without a failure failed"; rc=1; }
 expect 'skip cluster/skipped: needs a thing'
-expect '2 passed, 0 failed, 1 skipped'
+expect '4 passed, 0 failed, 1 skipped'
 
 fails shell 'FAILED: the trees differ'
 fails judge 'violation: a write was lost'
@@ -50,7 +54,7 @@ expect '  > 2:x.c:1:2: runtime error: index out of bounds'
 expect '  > 2:seed 7 failed: C1'
 expect '  > 2:raftfs: bug: x.c:1: CHECK(a)'
 expect '    shell line 100'
-expect '2 passed, 6 failed, 1 skipped'
+expect '4 passed, 6 failed, 1 skipped'
 
 [ "$rc" = 0 ] || sed 's/^/| /' "$scratch/out"
 exit "$rc"
