@@ -15,7 +15,7 @@ mkdir -p "$good/h"
 "$history" setup "$start" 1 || exit 1
 "$history" setup "$good/tree" 3 || exit 1
 for w in 1 2 3; do
-	"$history" write "$good/tree" "$w" 3 1 7 2.5 "$good/h/w$w" || exit 1
+	"$history" write "$good/tree" "$w" 3 1 7 2.5 200 "$good/h" || exit 1
 done
 # Writer 1 is not refused anything by a local folder: say that it was, once,
 # for a file that it then did not make.
@@ -23,6 +23,15 @@ echo "1 1 append no 0 log/s0 - 1.900000 0 1 2 30" >>"$good/h/w1"
 
 if ! "$judge" "$good/h" "$minimum" "$good/tree" "$good/tree"; then
 	echo "a right history was called wrong"
+	exit 1
+fi
+
+# Its time is over at once, but not what is asked of it.
+mkdir "$scratch/h"
+"$history" setup "$scratch/short" 1 || exit 1
+"$history" write "$scratch/short" 1 1 1 7 0 30 "$scratch/h" || exit 1
+if ! "$judge" "$scratch/h" 30 "$scratch/short"; then
+	echo "a writer ended before it had done its least"
 	exit 1
 fi
 

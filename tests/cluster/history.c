@@ -2,9 +2,12 @@
 /* history.c - one writer of the cluster test, and the record of what it saw.
  *
  *   history setup FOLDER WRITERS            make the files of a round
- *   history write FOLDER WRITER WRITERS NODE SEED SECONDS OUT
- *   history watch STATUS NODE SECONDS       print when NODE was cut off, as
- *                                           lines "NODE FROM UNTIL"
+ *   history write FOLDER WRITER WRITERS NODE SEED SECONDS LEAST KEPT
+ *       for SECONDS, and on until LEAST changes are acknowledged, for 20 s
+ *       more at most; KEPT/w<WRITER> is there as soon as it is whole
+ *   history watch STATUS NODE WRITERS KEPT
+ *       print when NODE was cut off, as lines "NODE FROM UNTIL", until all
+ *       the writers have ended
  *
  * A round's folder holds
  *   reg/s0 s1 s2, reg/o<w>  registers: whole values, overwritten or replaced
@@ -14,8 +17,8 @@
  *   tmp/                    where replacements are written
  * s: shared by all writers; o<w>: written by w alone, read by all.
  *
- * Every operation becomes a line of OUT with the times of its call and its
- * return. What a writer may believe: success is acknowledged; EROFS and
+ * Every operation becomes a line of w<WRITER> with the times of its call and
+ * its return. What a writer may believe: success is acknowledged; EROFS and
  * ENOTCONN mean "certainly not"; every other error leaves the outcome open. */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +31,21 @@
 #include "tests/cluster/token.h"
 
 enum { REGISTERS = 3, LOGS = 2, PLACES = 4, TAIL_BYTES_MAX = 4 << 20 };
+enum { PATH_BYTES_MAX = 4096 };
+
+/* A busy machine lets few changes through in a round's time. */
+static const int64_t late_ns_max = 20000000000;
 
 struct writer {
 	const char *folder;
 	unsigned id, writers, node;
 	uint64_t random;
-	unsigned number; /* of the last token */
-	int place;	 /* of the file that moves, as far as known */
-	int dir;	 /* the round's folder, open for one operation */
+	unsigned number;  /* of the last token */
+	int place;	  /* of the file that moves, as far as known */
+	int dir;	  /* the round's folder, open for one operation */
+	int64_t end_ns;	  /* of the round */
+	unsigned least;	  /* changes that are to be acknowledged */
+	unsigned changes; /* that were */
 	FILE *out;
 };
 
@@ -317,14 +327,24 @@ static void run_one(struct writer *w, struct event *e)
 		e->return_ns = now_ns();
 	if (e->outcome == 0)
 		e->outcome = outcome_of(e->error);
+	if (e->outcome == OUTCOME_OK && e->action != ACTION_READ &&
+	    e->action != ACTION_TAIL)
+		w->changes++;
 	event_print(w->out, e);
+}
+
+static bool goes_on(const struct writer *w)
+{
+	int64_t late_ns = now_ns() - w->end_ns;
+
+	return late_ns < 0 || (w->changes < w->least && late_ns < late_ns_max);
 }
 
 /* While the mount is away (its daemon killed), its folder is not there: wait
  * for it, within the round. */
-static bool enter(struct writer *w, int64_t end_ns)
+static bool enter(struct writer *w)
 {
-	while (now_ns() < end_ns) {
+	while (goes_on(w)) {
 		w->dir = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (w->dir >= 0)
 			return true;
@@ -335,16 +355,29 @@ static bool enter(struct writer *w, int64_t end_ns)
 
 static void write_round(struct writer *w, double seconds)
 {
-	int64_t end_ns = now_ns() + (int64_t)(seconds * 1e9);
 	struct event e;
 
-	while (now_ns() < end_ns && enter(w, end_ns)) {
+	w->end_ns = now_ns() + (int64_t)(seconds * 1e9);
+	while (enter(w)) {
 		run_one(w, &e);
 		close(w->dir);
 		rest_ms(e.outcome == OUTCOME_NO ? 20 : below(w, 6));
 	}
-	if (fclose(w->out) != 0)
-		die("history");
+}
+
+/* Only when it is whole its file is there. */
+static void write_file(struct writer *w, double seconds, const char *kept)
+{
+	char part[PATH_BYTES_MAX], whole[PATH_BYTES_MAX];
+
+	snprintf(part, sizeof part, "%s/part%u", kept, w->id);
+	snprintf(whole, sizeof whole, "%s/w%u", kept, w->id);
+	w->out = fopen(part, "w");
+	if (w->out == NULL)
+		die(part);
+	write_round(w, seconds);
+	if (fclose(w->out) != 0 || rename(part, whole) != 0)
+		die(whole);
 }
 
 static void make(int dir, const char *file, struct token token, bool filled)
@@ -400,14 +433,30 @@ static bool is_fresh(const char *status)
 	return strstr(text, "cut off") == NULL;
 }
 
-static void watch(const char *status, const char *node, double seconds)
+/* Have the writers from *next on ended? *next is the first who has not. */
+static bool have_ended(const char *kept, unsigned writers, unsigned *next)
+{
+	char path[PATH_BYTES_MAX];
+
+	for (; *next <= writers; ++*next) {
+		snprintf(path, sizeof path, "%s/w%u", kept, *next);
+		if (access(path, F_OK) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void watch(const char *status, const char *node, unsigned writers,
+		  const char *kept)
 {
 	const int64_t margin_ns = 50000000;
-	int64_t end_ns = now_ns() + (int64_t)(seconds * 1e9);
-	int64_t fresh_ns = now_ns(), call_ns = 0;
-	bool fresh = true;
+	int64_t fresh_ns = now_ns(), call_ns;
+	bool fresh = true, is_last;
+	unsigned next = 1;
 
-	while (call_ns < end_ns) {
+	do {
+		/* The last look comes after the last read. */
+		is_last = have_ended(kept, writers, &next);
 		call_ns = now_ns();
 		if (!is_fresh(status)) {
 			fresh = false;
@@ -420,7 +469,7 @@ static void watch(const char *status, const char *node, double seconds)
 			fresh = true;
 		}
 		rest_ms(5);
-	}
+	} while (!is_last);
 	if (!fresh)
 		printf("%s %lld %lld\n", node, (long long)fresh_ns,
 		       (long long)now_ns());
@@ -430,15 +479,15 @@ int main(int argc, char **argv)
 {
 	struct writer w = {0};
 
-	if (argc == 5 && strcmp(argv[1], "watch") == 0) {
-		watch(argv[2], argv[3], atof(argv[4]));
+	if (argc == 6 && strcmp(argv[1], "watch") == 0) {
+		watch(argv[2], argv[3], (unsigned)atoi(argv[4]), argv[5]);
 		return 0;
 	}
 	if (argc == 4 && strcmp(argv[1], "setup") == 0) {
 		setup(argv[2], (unsigned)atoi(argv[3]));
 		return 0;
 	}
-	if (argc != 9 || strcmp(argv[1], "write") != 0) {
+	if (argc != 10 || strcmp(argv[1], "write") != 0) {
 		fputs("usage: see the top of history.c\n", stderr);
 		return 2;
 	}
@@ -447,9 +496,11 @@ int main(int argc, char **argv)
 	w.writers = (unsigned)atoi(argv[4]);
 	w.node = (unsigned)atoi(argv[5]);
 	w.random = strtoull(argv[6], NULL, 10) * 1000003 + w.id;
-	w.out = fopen(argv[8], "w");
-	if (w.out == NULL || w.id == 0 || w.id >= WRITERS_MAX)
-		die(argv[8]);
-	write_round(&w, atof(argv[7]));
+	w.least = (unsigned)atoi(argv[8]);
+	if (w.id == 0 || w.id >= WRITERS_MAX) {
+		fputs("history: no such writer\n", stderr);
+		return 2;
+	}
+	write_file(&w, atof(argv[7]), argv[9]);
 	return 0;
 }

@@ -6,8 +6,9 @@
 # After each round a program judges the writers' history against what every
 # node holds, and all trees are compared.
 #
-# ROUNDS (20), ROUND_SECONDS (5), MINIMUM acknowledged changes a round (500),
-# SEED, HISTORY (folder where histories are kept).
+# ROUNDS (20), ROUND_SECONDS (5, longer while there are fewer than MINIMUM),
+# MINIMUM acknowledged changes a round (500), SEED, HISTORY (folder where
+# histories are kept).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/cluster.sh
@@ -23,14 +24,14 @@ HISTORY=${HISTORY:-$BUILD/test-logs/history}
 RANDOM=$((SEED % 32768))
 
 start_round() { # ROUND: writers and watchers run in the background
-	local w i
+	local w i least=$(((MINIMUM + WRITERS - 1) / WRITERS))
 	mkdir -p "$kept"
 	RUNNING=()
 	within 30 "$history" setup "${MNT[1]}/work/$1" "$WRITERS" ||
 		fail "round $1 could not be set up"
 	for ((i = 1; i <= NODES; i++)); do
-		timeout $((ROUND_SECONDS + 30)) "$history" watch \
-			"${MNT[i]}/.raftfs/status" "$i" "$((ROUND_SECONDS + 1))" \
+		timeout $((ROUND_SECONDS + 40)) "$history" watch \
+			"${MNT[i]}/.raftfs/status" "$i" "$WRITERS" "$kept" \
 			>"$kept/stale.$i" &
 		RUNNING+=($!)
 	done
@@ -38,7 +39,7 @@ start_round() { # ROUND: writers and watchers run in the background
 		i=$((RANDOM % NODES + 1))
 		timeout $((ROUND_SECONDS + 30)) "$history" write \
 			"${MNT[i]}/work/$1" "$w" "$WRITERS" "$i" "$SEED$1" \
-			"$ROUND_SECONDS" "$kept/w$w" &
+			"$ROUND_SECONDS" "$least" "$kept" &
 		RUNNING+=($!)
 	done
 }

@@ -3,7 +3,8 @@
 # sourced, after cluster.sh - writers on mounts, judged afterwards: no change
 # may fail, none may take longer than --timeout, none may be lost.
 #
-#   load_start NAME SECONDS NODE...   writers on these nodes, in the background
+#   load_start NAME SECONDS NODE...   writers on these nodes, in the background,
+#                                     longer if they have not done MINIMUM yet
 #   load_judge NAME NODE...           wait for them; against these nodes' trees
 #
 # WRITERS (8), MINIMUM acknowledged changes (200), CALM_MS (5000, --timeout),
@@ -19,6 +20,7 @@ LOAD_PIDS=()
 
 load_start() { # NAME SECONDS NODE...
 	local name=$1 seconds=$2 w n kept=$HISTORY/$1
+	local least=$(((MINIMUM + WRITERS - 1) / WRITERS))
 	shift 2
 	rm -rf "$kept"
 	mkdir -p "$kept"
@@ -27,8 +29,8 @@ load_start() { # NAME SECONDS NODE...
 	within 30 "$history" setup "${MNT[$1]}/work/$name" "$WRITERS" ||
 		fail "$name could not be set up"
 	for n in "$@"; do
-		timeout $((seconds + 60)) "$history" watch \
-			"${MNT[n]}/.raftfs/status" "$n" "$((seconds + 1))" \
+		timeout $((seconds + 70)) "$history" watch \
+			"${MNT[n]}/.raftfs/status" "$n" "$WRITERS" "$kept" \
 			>"$kept/stale.$n" &
 		LOAD_PIDS+=($!)
 	done
@@ -36,7 +38,7 @@ load_start() { # NAME SECONDS NODE...
 		n=${*:(w % $#) + 1:1}
 		timeout $((seconds + 60)) "$history" write \
 			"${MNT[n]}/work/$name" "$w" "$WRITERS" "$n" "$w$$" \
-			"$seconds" "$kept/w$w" &
+			"$seconds" "$least" "$kept" &
 		LOAD_PIDS+=($!)
 	done
 }
