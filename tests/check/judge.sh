@@ -99,6 +99,26 @@ planted "a register that is gone" 'no such file' \
 	'rm tree/reg/s1 other/reg/s1'
 planted "an empty read" 'found it empty' \
 	'change 2 "$(event 2 read ok reg/)" 4 empty'
+# Writer 3 did not run for so many ms in its first overwrite, and at that moment
+# its first read found the same file empty.
+paused() { # MS
+	local line read
+	line=$(event 3 overwrite ok reg/) && read=$(event 3 read ok reg/) || return
+	awk -v n="$line" -v r="$read" -v ns="$(($1 * 1000000))" '
+		FNR == NR && FNR == n { file = $6; call = $10; done = $11 }
+		FNR == NR { next }
+		FNR == n { $5 = sprintf("%.0f", call + ns) }
+		FNR == r { $4 = "empty"; $6 = file; $10 = call; $11 = done }
+		{ print }' h/w3 h/w3 >new && mv new h/w3
+}
+planted "an empty read beside a write of one go" 'found it empty' 'paused 80'
+rm -rf "$scratch/bad"
+cp -a "$good" "$scratch/bad"
+(cd "$scratch/bad" && paused 95) &&
+	"$judge" "$scratch/bad/h" "$minimum" "$scratch/bad/tree" || {
+	echo "an empty read beside a writer that did not run was called wrong"
+	rc=1
+}
 planted "a torn read" 'torn text' \
 	'change 2 "$(event 2 read ok reg/)" 4 torn'
 planted "a read of what was refused" 'never written there' \

@@ -103,15 +103,15 @@ static int put(int fd, struct token token)
 	return (size_t)rc == size ? 0 : EIO;
 }
 
-/* Open, put, close; *opened tells how far it came. */
+/* Open, put, close; *write_ns: see struct event. */
 static int store(struct writer *w, const char *file, int flags,
-		 struct token token, bool *opened)
+		 struct token token, int64_t *write_ns)
 {
 	int fd = openat(w->dir, file, O_WRONLY | flags, 0644), rc;
 
 	if (fd < 0)
 		return errno;
-	*opened = true;
+	*write_ns = now_ns();
 	rc = put(fd, token);
 	if (close(fd) != 0 && rc == 0)
 		rc = errno;
@@ -135,19 +135,19 @@ static void do_overwrite(struct writer *w, struct event *e)
 	register_name(w, e, "reg", REGISTERS, true);
 	e->token = next_token(w);
 	e->call_ns = now_ns();
-	e->error = store(w, e->file, O_TRUNC, e->token, &e->opened);
+	e->error = store(w, e->file, O_TRUNC, e->token, &e->write_ns);
 }
 
 static void do_replace(struct writer *w, struct event *e)
 {
 	char tmp[NAME_BYTES_MAX];
-	bool opened = false;
+	int64_t write_ns;
 
 	register_name(w, e, "reg", REGISTERS, true);
 	e->token = next_token(w);
 	e->call_ns = now_ns();
 	snprintf(tmp, sizeof tmp, "tmp/%u.%u", w->id, w->number);
-	e->error = store(w, tmp, O_CREAT | O_EXCL, e->token, &opened);
+	e->error = store(w, tmp, O_CREAT | O_EXCL, e->token, &write_ns);
 	if (e->error != 0) {
 		e->outcome = OUTCOME_NO; /* nothing was renamed */
 		return;
@@ -205,7 +205,7 @@ static void do_append(struct writer *w, struct event *e)
 	register_name(w, e, "log", LOGS, true);
 	e->token = next_token(w);
 	e->call_ns = now_ns();
-	e->error = store(w, e->file, O_APPEND, e->token, &e->opened);
+	e->error = store(w, e->file, O_APPEND, e->token, &e->write_ns);
 }
 
 static void do_tail(struct writer *w, struct event *e)

@@ -74,9 +74,9 @@ bool token_parse(const char *in, size_t size, struct token *token, size_t *used)
 
 void event_print(FILE *out, const struct event *e)
 {
-	fprintf(out, "%u %u %s %s %d %s %s %u.%u %016llx %lld %lld %d\n",
+	fprintf(out, "%u %u %s %s %lld %s %s %u.%u %016llx %lld %lld %d\n",
 		e->writer, e->node, actions[e->action], outcomes[e->outcome],
-		e->opened, e->file, e->to[0] != '\0' ? e->to : "-",
+		(long long)e->write_ns, e->file, e->to[0] != '\0' ? e->to : "-",
 		e->token.writer, e->token.number, (unsigned long long)e->hash,
 		(long long)e->call_ns, (long long)e->return_ns, e->error);
 }
@@ -93,18 +93,18 @@ bool event_parse(const char *line, struct event *e)
 {
 	char action[16], outcome[16];
 	unsigned long long hash;
-	long long from, until;
-	int opened;
+	long long from, until, write;
 
 	*e = (struct event){0};
-	if (sscanf(line, "%u %u %15s %15s %d %63s %63s %u.%u %llx %lld %lld %d",
-		   &e->writer, &e->node, action, outcome, &opened, e->file,
+	if (sscanf(line,
+		   "%u %u %15s %15s %lld %63s %63s %u.%u %llx %lld %lld %d",
+		   &e->writer, &e->node, action, outcome, &write, e->file,
 		   e->to, &e->token.writer, &e->token.number, &hash, &from,
 		   &until, &e->error) != 13)
 		return false;
 	e->action = (enum action)word(action, actions, ACTIONS);
 	e->outcome = (enum outcome)word(outcome, outcomes, OUTCOMES);
-	e->opened = opened != 0;
+	e->write_ns = write;
 	e->hash = hash;
 	e->call_ns = from;
 	e->return_ns = until;

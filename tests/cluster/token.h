@@ -52,8 +52,8 @@ struct event {
 	unsigned node;
 	enum action action;
 	enum outcome outcome;
-	bool opened; /* OVERWRITE that failed: after its open, so the file may
-			have become empty */
+	int64_t write_ns; /* OVERWRITE, APPEND: when its write began; 0: it was
+			     not opened */
 	char file[NAME_BYTES_MAX];
 	char to[NAME_BYTES_MAX];
 	struct token token;
