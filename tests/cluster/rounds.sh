@@ -19,7 +19,7 @@ SEED=${SEED:-$$}
 WRITERS=8
 history=$BUILD/tests/cluster/history
 judge=$BUILD/tests/cluster/judge
-HISTORY=${HISTORY:-$BUILD/test-logs/history}
+HISTORY=${HISTORY:-$RAFTFS_BUILD/test-logs/history}
 RANDOM=$((SEED % 32768))
 
 start_round() { # ROUND: writers and watchers run in the background
