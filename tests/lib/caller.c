@@ -12,7 +12,10 @@
 #include "base/mem.h"
 #include "raft/node/wire.h"
 
-enum { CALLER_PATIENCE_MS = 5000 };
+enum {
+	CALLER_PATIENCE_MS = 5000,
+	CALLED_PATIENCE_MS = 20000, /* it may have given up for a while */
+};
 
 static struct sockaddr_in address_of(const struct kit_node *k)
 {
@@ -181,7 +184,7 @@ int caller_called(const struct kit_node *k)
 	      0);
 	CHECK(bind(listener, (struct sockaddr *)&at, sizeof at) == 0);
 	CHECK(listen(listener, 1) == 0);
-	CHECK(comes(listener));
+	CHECK(comes_in(listener, CALLED_PATIENCE_MS));
 	fd = accept(listener, NULL, NULL);
 	CHECK(fd >= 0);
 	close(listener);

@@ -324,6 +324,7 @@ void kit_start(struct kit_node *k)
 	buffer_deinit(&problem);
 	k->taken = 0;
 	k->route = false;
+	k->failed[0] = 0;
 	clear_aside(k);
 	/* Row 53: it ended before the log was reset. */
 	if (k->installed.index != 0 && k->installed.index == k->applied &&
@@ -491,9 +492,9 @@ bool kit_await_failed(struct kit_node *k, const char *text)
 	return done;
 }
 
-void kit_change_begin(struct kit_node *k, enum node_change_kind kind,
-		      const char *name, const char *old, const char *address,
-		      bool stay)
+uint64_t kit_change_begin(struct kit_node *k, enum node_change_kind kind,
+			  const char *name, const char *old,
+			  const char *address, bool stay)
 {
 	static uint64_t ticket = 1;
 	struct node_change change = {
@@ -507,7 +508,8 @@ void kit_change_begin(struct kit_node *k, enum node_change_kind kind,
 	pthread_mutex_lock(&k->mutex);
 	k->change_ticket = ++ticket;
 	pthread_mutex_unlock(&k->mutex);
-	CHECK(node_change(k->node, k->change_ticket, &change) == 0);
+	CHECK(node_change(k->node, ticket, &change) == 0);
+	return ticket;
 }
 
 int kit_change_end(struct kit_node *k)

@@ -116,7 +116,8 @@ bool kit_await_status(struct kit_node *k, kit_condition condition,
 /* Until what it waits for contains the text. */
 bool kit_await_waiting(struct kit_node *k, const char *text);
 bool kit_await_failed(struct kit_node *k, const char *text);
-/* Let a load go on that holding_load keeps from it; wait for one. */
+/* Keep the next load from going on; let it go on; wait for one. */
+void kit_hold_load(struct kit_node *k);
 void kit_release_load(struct kit_node *k);
 bool kit_await_load(struct kit_node *k);
 /* The client's half of snapshots, for nodekit.c alone. */
@@ -126,10 +127,10 @@ int kit_on_load(void *context, const char *folder, struct raft_pos pos);
 /* node_change() and its answer: the status, and the line in change_text. */
 int kit_change(struct kit_node *k, enum node_change_kind kind, const char *name,
 	       const char *old, const char *address, bool stay);
-/* Ask only; kit_change_end() waits. */
-void kit_change_begin(struct kit_node *k, enum node_change_kind kind,
-		      const char *name, const char *old, const char *address,
-		      bool stay);
+/* Ask only; kit_change_end() waits. The ticket. */
+uint64_t kit_change_begin(struct kit_node *k, enum node_change_kind kind,
+			  const char *name, const char *old,
+			  const char *address, bool stay);
 int kit_change_end(struct kit_node *k);
 /* Until k's members are these, "n1:voter n2:learner", and not joint. */
 bool kit_await_members(struct kit_node *k, const char *members);

@@ -176,6 +176,13 @@ int kit_on_load(void *context, const char *folder, struct raft_pos pos)
 	return rc;
 }
 
+void kit_hold_load(struct kit_node *k)
+{
+	pthread_mutex_lock(&k->mutex);
+	k->holding_load = true;
+	pthread_mutex_unlock(&k->mutex);
+}
+
 void kit_release_load(struct kit_node *k)
 {
 	pthread_mutex_lock(&k->mutex);

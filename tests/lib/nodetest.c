@@ -56,6 +56,12 @@ struct kit_node *GIVEN_CLUSTER(struct kit *kit)
 	return kit_leader(kit);
 }
 
+struct kit_node *GIVEN_STEADY(struct kit *kit)
+{
+	kit->election_ms = KIT_STEADY_MS;
+	return GIVEN_CLUSTER(kit);
+}
+
 struct kit_node *other_than(struct kit *kit, const struct kit_node *k)
 {
 	return k == &kit->nodes[0] ? &kit->nodes[1] : &kit->nodes[0];
@@ -82,6 +88,12 @@ struct node_status status_of(const struct kit_node *k)
 bool begins_after(const struct node_status *status, uint64_t index)
 {
 	return status->raft.first > index + 1;
+}
+
+bool has_applied_all(const struct node_status *status, uint64_t unused)
+{
+	(void)unused;
+	return status->raft.applied == status->raft.last;
 }
 
 bool has_failed(const struct node_status *status, uint64_t snapshots)

@@ -19,6 +19,8 @@ int kit_teardown(void **state);
 
 /* All nodes of the kit are voters of one cluster, which has this leader. */
 struct kit_node *GIVEN_CLUSTER(struct kit *kit);
+/* The same, for a test whose leader is to stay: KIT_STEADY_MS. */
+struct kit_node *GIVEN_STEADY(struct kit *kit);
 /* n1 or n2, whichever it is not. */
 struct kit_node *other_than(struct kit *kit, const struct kit_node *k);
 /* All that run have applied so much, and the same. */
@@ -27,6 +29,7 @@ void assert_all_have(struct kit *kit, size_t count);
 struct node_status status_of(const struct kit_node *k);
 /* For kit_await_status(). */
 bool begins_after(const struct node_status *status, uint64_t index);
+bool has_applied_all(const struct node_status *status, uint64_t unused);
 bool has_failed(const struct node_status *status, uint64_t snapshots);
 
 #endif

@@ -252,6 +252,18 @@ static void await_acknowledged(struct cluster *c, size_t more)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Once it has waited for one in vain, what is proposed is refused at once. */
+static void await_led(struct member *m)
+{
+	struct kv_status *status = malloc(sizeof *status);
+
+	do {
+		usleep(10000);
+		kv_status(m->kv, status);
+	} while (status->leader[0] == 0);
+	free(status);
+}
+
 static void GIVEN_CLUSTER(struct cluster *c)
 {
 	for (int i = 0; i < NODES; i++) {
@@ -261,7 +273,9 @@ static void GIVEN_CLUSTER(struct cluster *c)
 		struct operation *o;
 
 		do {
+			await_led(&c->members[i]);
 			o = propose(&c->members[i]);
+			assert_non_null(o);
 			await_answers(&c->members[i], 0);
 		} while (o->status != 0);
 	}

@@ -65,7 +65,7 @@ static struct kit_node *GIVEN_INVITED_AND_RUNNING(struct kit *kit)
 static void who_runs_is_not_replaced_under_its_name(void **state)
 {
 	struct kit *kit = *state;
-	struct kit_node *leader = GIVEN_CLUSTER(kit);
+	struct kit_node *leader = GIVEN_STEADY(kit);
 	struct kit_node *other = other_than(kit, leader);
 
 	assert_runs(leader, leader);

@@ -76,10 +76,11 @@ static bool begins_after(const struct node_status *status, uint64_t index)
 	return status->raft.first > index + 1;
 }
 
+/* And it does not win an election that it has begun. */
 static bool has_no_leader(const struct node_status *status, uint64_t unused)
 {
 	(void)unused;
-	return status->raft.leader == 0;
+	return status->raft.role == RAFT_PRECANDIDATE;
 }
 
 static bool has_leader(const struct node_status *status, uint64_t unused)
