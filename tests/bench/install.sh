@@ -44,10 +44,9 @@ figure() { # NAME FIGURE
 
 cluster_begin 3
 cluster_start
-lead=$(leader)
-away=$(follower)
+lead=$(the_leader) && away=$(follower "$lead") || exit 1
 must node_stop "$away"
-lead=$(leader)
+lead=$(the_leader) || exit 1
 for ((i = 0; i < STATE_MIB / 32; i++)); do
 	must dd if=/dev/urandom of="${MNT[lead]}/f$i" bs=1M count=32 status=none
 done

@@ -22,7 +22,7 @@ one_round() { # ROUND: "NAME VALUE UNIT" lines
 	local l o here
 	"$floor" sync "$CLUSTER_DIR" "$SECONDS_EACH" || fail "floor sync"
 	"$floor" commit "$CLUSTER_DIR" "$SECONDS_EACH" || fail "floor commit"
-	l=$(leader) o=$(follower)
+	l=$(the_leader) && o=$(follower "$l") || exit 1
 	here=${MNT[l]}/round$1
 	must mkdir "$here" "$here/one" "$here/many" "$here/seen"
 	timeout 120 "$small" load "$here/one" 1 "$SECONDS_EACH" |

@@ -20,7 +20,7 @@ write_on() { # until $CLUSTER_DIR/over
 
 cluster_begin 3
 cluster_start
-l=$(leader) f=$(follower)
+l=$(the_leader) && f=$(follower "$l") || exit 1
 m=${MNT[l]}
 must mkdir "$m/tree"
 for ((i = 0; i < 200; i++)); do

@@ -52,7 +52,8 @@ sample &
 sampler=$!
 cluster_state "pid $sampler sampler"
 
-"$BUILD/tests/bench/overwrite" "${MNT[$(leader)]}/hot" "$FILES" "$THREADS" \
+l=$(the_leader) || exit 1
+"$BUILD/tests/bench/overwrite" "${MNT[l]}/hot" "$FILES" "$THREADS" \
 	"$COUNT" "$BYTES" || fail "overwriting"
 for ((i = 1; i <= NODES; i++)); do
 	echo "n$i: largest data folder $(largest "$i") MiB," \
@@ -61,7 +62,8 @@ done
 
 # Killed with whatever is not flushed: the most there is to replay.
 for ((i = 1; i <= NODES; i++)); do
-	"$BUILD/tests/bench/overwrite" "${MNT[$(leader)]}/hot" "$FILES" \
+	l=$(the_leader) || exit 1
+	"$BUILD/tests/bench/overwrite" "${MNT[l]}/hot" "$FILES" \
 		"$THREADS" $((COUNT / 20 + 1)) "$BYTES" >/dev/null || fail "overwriting"
 	node_kill9 "$i"
 	restart "$i" SIGKILL

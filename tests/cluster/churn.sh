@@ -27,9 +27,12 @@ running() { # one of those who run
 is_member() { [[ " $members " == *" n$1="* ]]; }
 voters() { grep -o '=voter' <<<"$members" | wc -l; }
 
-# Who was removed has ended by itself, before or after it had joined.
+# Who was removed has ended by itself, before or after it had joined; so has who
+# was to replace itself and whose invitation was taken back.
 was_denied() { # N
-	grep -qE "n$1 was removed from|does not know n$1" "${LOG[$1]}"
+	local lines="n$1 was removed from|does not know n$1"
+	lines+="|this name was a member: node n$1 "
+	grep -qE "$lines" "${LOG[$1]}"
 }
 reap() {
 	local i
@@ -110,6 +113,12 @@ try_replace() { # N, whose disk is lost; a majority must stay
 	: >"${LOG[$1]}"
 	ask 1 member replace "n$1" "n$1" "${ADDR[$1]}" && launch "$1"
 }
+# A member that lost its disk and was not replaced, or no longer is to be.
+is_invited() { [[ " $(members_of 1) " == *" n$1=invited "* ]]; }
+may_come_back() { # N
+	[ -e "${DATA[$1]}/identity" ] || is_invited "$1" ||
+		ctl 1 member replace "n$1" "n$1" "${ADDR[$1]}" >/dev/null
+}
 
 step() {
 	local n=$((RANDOM % (NODES - 1) + 2))
@@ -154,7 +163,9 @@ for ((s = 1; s <= STEPS; s++)); do
 done
 members=$(members_of 1)
 for ((n = 2; n <= NODES; n++)); do
-	! is_member "$n" || [ -n "${PID[n]:-}" ] || launch "$n"
+	is_member "$n" && [ -z "${PID[n]:-}" ] || continue
+	wait_for 30 may_come_back "$n" || fail "n$n can not come back"
+	launch "$n"
 done
 wait_for 60 is_settled || fail "not settled: $(cat "$CLUSTER_DIR/members")"
 cat "$CLUSTER_DIR/members"
@@ -162,5 +173,10 @@ mapfile -t present < <(sed 's/^n\([0-9]*\) .*/\1/' "$CLUSTER_DIR/members")
 for n in "${present[@]}"; do
 	wait_for 20 node_is_up "$n" || fail "n$n does not serve"
 done
+for ((n = 2; n <= NODES; n++)); do # who was removed last is still ending
+	[[ " ${present[*]} " == *" $n "* ]] || wait_for 20 node_is_gone "$n" ||
+		fail "n$n is no member and goes on"
+done
+reap
 load_judge churn "${present[@]}"
 trees_are_equal work || fail "the trees differ"

@@ -180,9 +180,10 @@ open_elsewhere() { # unlinked or replaced while open on another node
 
 cluster_begin 3
 cluster_start
-overwrite_and_read "$(leader)" echo
-overwrite_and_read "$(follower)" echo
-overwrite_and_read "$(follower)" move
+l=$(the_leader) && f=$(follower "$l") || exit 1
+overwrite_and_read "$l" echo
+overwrite_and_read "$f" echo
+overwrite_and_read "$f" move
 appends
 one_winner 'mkdir "$1"'
 one_winner 'set -C; : >"$1"'

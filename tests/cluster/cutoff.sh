@@ -49,6 +49,9 @@ cut_off() { # N WHAT
 cluster_begin 3
 NODE_OPTIONS="--timeout 2"
 cluster_start
-cut_off "$(leader)" "the leader"
-cut_off "$(follower)" "a follower"
-cut_off "$(leader)" "the leader again"
+l=$(the_leader) || exit 1
+cut_off "$l" "the leader"
+f=$(follower) || exit 1
+cut_off "$f" "a follower"
+l=$(the_leader) || exit 1
+cut_off "$l" "the leader again"

@@ -54,7 +54,7 @@ refuses_when_filled() { # N BY
 
 follower_full() {
 	local f l n
-	l=$(leader) f=$(follower)
+	l=$(the_leader) && f=$(follower "$l") || exit 1
 	note "a follower's disk is full: n$f"
 	for n in 1 2 3 4; do
 		must writes "$l" "kept.$n" 1
@@ -89,7 +89,7 @@ leads_not() { # N
 # else's write is refused or waits for long, before, meanwhile and after.
 leader_full() {
 	local l f n
-	l=$(leader) f=$(follower)
+	l=$(the_leader) && f=$(follower "$l") || exit 1
 	note "the leader's disk is full: n$l"
 	must writes "$l" kept 4
 	fill_disk "$l"
@@ -105,7 +105,7 @@ leader_full() {
 	is_refused "$l" || fail "n$l takes a write: $(cat "$CLUSTER_DIR/dd")"
 	must within 10 cmp "${MNT[l]}/kept" "${MNT[f]}/kept"
 	must within 10 rm "${MNT[f]}/kept"
-	leads_not "$l" || fail "n$l leads again"
+	[ "$(leader)" != "$l" ] || fail "n$l leads again"
 	all_run "while the leader's disk was full"
 	empty_disk "$l"
 	wait_for 30 writes_again "$l" ||
@@ -119,7 +119,7 @@ leader_full() {
 # Two of three: no majority has room.
 majority_full() {
 	local l f n
-	l=$(leader) f=$(follower)
+	l=$(the_leader) && f=$(follower "$l") || exit 1
 	note "two disks are full: n$l, n$f"
 	must writes "$l" kept 4
 	fill_disk "$f"
@@ -135,7 +135,9 @@ majority_full() {
 			fail "n$n: writes do not resume: $(cat "$CLUSTER_DIR/dd")"
 	done
 	[ ! -e "${MNT[l]}/kept" ] || fail "rm did nothing"
-	wait_for 30 caught_up "$(follower)" || fail "a node does not catch up"
+	for n in "$l" "$f"; do
+		wait_for 30 caught_up "$n" || fail "n$n does not catch up"
+	done
 	trees_are_equal || fail "the trees differ"
 }
 

@@ -143,7 +143,7 @@ must within 5 mkdir "${MNT[1]}/dir"
 must within 5 bash -c 'echo value >"$1/dir/key"; echo v >"$1/victim"' \
 	_ "${MNT[1]}"
 
-l=$(leader)
+l=$(the_leader) || exit 1
 note "two followers are killed: the leader n$l is alone"
 for ((n = 1; n <= NODES; n++)); do
 	[ "$n" = "$l" ] || node_kill9 "$n"
@@ -167,7 +167,7 @@ all_work "killed"
 # An operation of unknown outcome may have removed it.
 must within 5 bash -c 'echo v >"$1/victim"' _ "${MNT[1]}"
 
-l=$(leader)
+l=$(the_leader) || exit 1
 note "the leader n$l and a follower are stopped: a follower is alone"
 for ((n = 1; n <= NODES; n++)); do
 	[ "$n" = "$l" ] || alone=$n
@@ -183,7 +183,7 @@ for ((n = 1; n <= NODES; n++)); do
 done
 all_work "stopped"
 
-alone=$(follower)
+alone=$(follower) || exit 1
 note "n$alone reads strictly: the others are stopped"
 node_stop "$alone"
 node_start "$alone" --reads=strict

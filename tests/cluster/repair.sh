@@ -55,6 +55,9 @@ all_read() { # NODE: every byte
 	within 60 find "${MNT[$1]}" -path '*/.raftfs' -prune -o -type f \
 		-exec cat {} + >/dev/null 2>&1
 }
+serves_or_ended() { # NODE: its damage may be found as it starts, too
+	node_is_gone "$1" || { node_is_mounted "$1" && node_answers "$1"; }
+}
 ends_on_reading() { # NODE
 	all_read "$1"
 	node_is_gone "$1"
@@ -89,13 +92,12 @@ table=$(largest_table 3)
 flip "$table" "$(middle_of "$table")"
 write_some 2 third
 node_launch 3
-if wait_for 15 node_is_up 3; then
-	wait_for 60 ends_on_reading 3 || fail "n3 does not mind its damage"
-	wait "${PID[3]}" && fail "n3 ended well"
-	grep -q 'is damaged.*this node ends, and its next start has it repaired' \
-		"${LOG[3]}" || fail "n3 does not say why it ended"
-	umount -l "${MNT[3]}" 2>/dev/null
-fi
+wait_for 15 serves_or_ended 3 || fail "n3 did not start"
+node_is_gone 3 || wait_for 60 ends_on_reading 3 || fail "n3 does not mind its damage"
+wait "${PID[3]}" && fail "n3 ended well"
+grep -q 'is damaged.*this node ends, and its next start has it repaired' \
+	"${LOG[3]}" || fail "n3 does not say why it ended"
+umount -l "${MNT[3]}" 2>/dev/null
 PID[3]=''
 node_start 3
 await_repair 3 'the state database .*damaged'

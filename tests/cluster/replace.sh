@@ -21,10 +21,22 @@ refused() { # BY N
 n$2 is running and answers: stop it first, or remove it" ] ||
 		fail "it says: $(cat "$CLUSTER_DIR/said")"
 }
+# The leader refuses for whom it hears. That a mount answers does not say that the
+# node's links are up.
+is_connected() { # N: to both others
+	local i
+	for i in 1 2 3; do
+		[ "$i" = "$1" ] || ctl "$i" member list |
+			grep -q "^n$1 .* voter.* connected " || return 1
+	done
+}
 
 cluster_begin 3
 cluster_start
 must ctl 1 transfer n1 >/dev/null
+for n in 1 2 3; do
+	wait_for 10 is_connected "$n" || fail "n$n has no links"
+done
 
 note "who runs is not replaced: a follower, the leader, asked of either"
 refused 1 3
@@ -38,6 +50,7 @@ node_kill9 3
 must replace 2 3 >/dev/null
 are "$three n3=invited"
 node_start 3
+wait_for 10 is_connected 3 || fail "n3 has no links"
 refused 1 3
 wait_for 20 members_are 3 "$three n3=invited" || fail "n3: $(members_of 3)"
 

@@ -20,7 +20,7 @@ SEED=${SEED:-$$}
 WRITERS=8
 history=$BUILD/tests/cluster/history
 judge=$BUILD/tests/cluster/judge
-HISTORY=${HISTORY:-$BUILD/test-logs/history}
+HISTORY=${HISTORY:-$RAFTFS_BUILD/test-logs/history}
 RANDOM=$((SEED % 32768))
 
 start_round() { # ROUND: writers and watchers run in the background
@@ -47,8 +47,7 @@ start_round() { # ROUND: writers and watchers run in the background
 # Bring about the round's fault, and mend it, while the writers write.
 fault() { # ROUND
 	local victim=$((RANDOM % NODES + 1)) way=kill
-	[ $(($1 % 3)) != 0 ] || victim=$(leader)
-	[ -n "$victim" ] || fail "round $1: no leader"
+	[ $(($1 % 3)) != 0 ] || victim=$(the_leader) || exit 1
 	[ $((RANDOM % 2)) = 0 ] || way=stop
 	what="$way n$victim"
 	[ "$victim" != "$(leader)" ] || what+=" (leader)"

@@ -254,7 +254,8 @@ cluster_start() { # [OPTION...]
 leader_by() {
 	within 2 cat "${MNT[$1]}/.raftfs/leader" 2>/dev/null | sed -n 's/^n//p'
 }
-# The number of the leader, agreed on by it and by another running node.
+# The number of the leader, agreed on by it and by another running node; false if
+# that is nobody at this moment.
 leader() {
 	local i l
 	for ((i = 1; i <= NODES; i++)); do
@@ -263,9 +264,11 @@ leader() {
 		[ -n "$l" ] && [ "$l" != "$i" ] && [ "$l" != "${FROZEN:-}" ] &&
 			[ "$(leader_by "$l")" = "$l" ] && echo "$l" && return
 	done
-	[ "$NODES" -gt 1 ] || leader_by 1
+	[ "$NODES" = 1 ] && l=$(leader_by 1) && [ -n "$l" ] && echo "$l"
 }
-leader_is_known() { [ -n "$(leader)" ]; }
+# The same, as soon as there is one: l=$(the_leader) || exit 1
+the_leader() { wait_for 10 leader || fail "no leader"; }
+leader_is_known() { leader >/dev/null; }
 cluster_is_one() { # all running nodes know the same leader, and can write
 	local i l
 	l=$(leader)
@@ -276,12 +279,14 @@ cluster_is_one() { # all running nodes know the same leader, and can write
 	within 5 touch "${MNT[l]}/.is-one" 2>/dev/null &&
 		within 5 rm -f "${MNT[l]}/.is-one"
 }
-follower() { # some running node that does not lead
-	local i l
-	l=$(leader)
+# Some running node besides the leader: of the same look, if it is given.
+follower() { # [LEADER]
+	local i l=${1:-}
+	[ -n "$l" ] || l=$(the_leader) || return
 	for ((i = 1; i <= NODES; i++)); do
 		[ -z "${PID[i]:-}" ] || [ "$i" = "$l" ] || { echo "$i"; return; }
 	done
+	fail "no follower"
 }
 
 # All that a user can see of a tree but its access times, one line a name. False

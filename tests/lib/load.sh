@@ -13,7 +13,7 @@
 WRITERS=${WRITERS:-8}
 MINIMUM=${MINIMUM:-200}
 CALM_MS=${CALM_MS:-$((5000 * SLOW))}
-HISTORY=${HISTORY:-$BUILD/test-logs/history-$(basename "$0" .sh)}
+HISTORY=${HISTORY:-$RAFTFS_BUILD/test-logs/history-$(basename "$0" .sh)}
 history=$BUILD/tests/cluster/history
 judge=$BUILD/tests/cluster/judge
 LOAD_PIDS=()

@@ -14,7 +14,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { PATIENCE_MS = 20000 };
+/* For what is to come: so long that only what never comes fails. */
+enum { PATIENCE_MS = 60000 };
 
 /* --- The client ------------------------------------------------------------
  */

@@ -98,7 +98,7 @@ void kit_wipe(struct kit_node *k); /* its folder too, while stopped */
 /* Propose count numbers, from first on, with so many bytes each (>= 4). */
 void kit_propose(struct kit_node *k, uint32_t first, uint32_t count,
 		 size_t bytes);
-/* Until k has applied so many numbers; false after ten seconds. */
+/* Until k has applied so many numbers; false after a minute. */
 bool kit_await(struct kit_node *k, size_t applied);
 size_t kit_applied(struct kit_node *k);
 raft_index kit_index(struct kit_node *k); /* of the last entry applied */

@@ -11,7 +11,8 @@ cluster_begin 3
 chmod 711 "$CLUSTER_DIR" # a user without rights is to reach the mount
 NODE_OPTIONS="-o allow_other"
 cluster_start
-for n in "$(leader)" "$(follower)"; do
+l=$(the_leader) && f=$(follower "$l") || exit 1
+for n in "$l" "$f"; do
 	must mkdir "${MNT[n]}/posix$n"
 	timeout $((120 * SLOW)) "$BUILD/tests/posix/semantics" \
 		"${MNT[n]}/posix$n" raftfs >"$CLUSTER_DIR/out" 2>&1 ||

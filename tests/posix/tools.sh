@@ -77,7 +77,8 @@ local=$CLUSTER_DIR/local
 mkdir "$local"
 make_archive
 cluster_start
-there=${MNT[$(follower)]}/tools
+f=$(follower) || exit 1
+there=${MNT[f]}/tools
 must mkdir "$there"
 
 both "tar x" "tar -xf '$CLUSTER_DIR/src.tar'"
