@@ -582,19 +582,38 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-bool kit_await_status(struct kit_node *k, kit_condition condition,
-		      uint64_t argument)
+bool kit_await_until(bool (*is_so)(void *context), void *context)
 {
-	struct node_status status;
-
 	for (int i = 0; i < PATIENCE_MS / 5; i++) {
-		node_status(k->node, &status);
-		if (condition(&status, argument)) {
+		if (is_so(context)) {
 			return true;
 		}
 		pause_ms(5);
 	}
 	return false;
+}
+
+struct awaited {
+	struct kit_node *k;
+	kit_condition condition;
+	uint64_t argument;
+};
+
+static bool has_status(void *context)
+{
+	const struct awaited *a = context;
+	struct node_status status;
+
+	node_status(a->k->node, &status);
+	return a->condition(&status, a->argument);
+}
+
+bool kit_await_status(struct kit_node *k, kit_condition condition,
+		      uint64_t argument)
+{
+	struct awaited a = {k, condition, argument};
+
+	return kit_await_until(has_status, &a);
 }
 
 static bool says(const struct node_status *status, uint64_t argument)

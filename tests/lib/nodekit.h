@@ -108,6 +108,8 @@ void kit_catch_up(struct kit_node *k);
 size_t kit_await_message(struct kit_node *k, raft_id from);
 /* Until a node leads with a lease and every running node follows it. */
 struct kit_node *kit_leader(struct kit *kit);
+/* Until it is so; false: it never was. */
+bool kit_await_until(bool (*is_so)(void *context), void *context);
 /* Until the status of k fulfils the condition; false: it never did. */
 typedef bool (*kit_condition)(const struct node_status *status,
 			      uint64_t argument);

@@ -252,16 +252,16 @@ static void await_acknowledged(struct cluster *c, size_t more)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Once it has waited for one in vain, what is proposed is refused at once. */
-static void await_led(struct member *m)
+static bool is_led(void *context)
 {
+	const struct member *m = context;
 	struct kv_status *status = malloc(sizeof *status);
+	bool is;
 
-	do {
-		usleep(10000);
-		kv_status(m->kv, status);
-	} while (status->leader[0] == 0);
+	kv_status(m->kv, status);
+	is = status->leader[0] != 0;
 	free(status);
+	return is;
 }
 
 static void GIVEN_CLUSTER(struct cluster *c)
@@ -273,7 +273,8 @@ static void GIVEN_CLUSTER(struct cluster *c)
 		struct operation *o;
 
 		do {
-			await_led(&c->members[i]);
+			/* Else it may be refused at once. */
+			assert_true(kit_await_until(is_led, &c->members[i]));
 			o = propose(&c->members[i]);
 			assert_non_null(o);
 			await_answers(&c->members[i], 0);
