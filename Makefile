@@ -146,14 +146,15 @@ unit-list:
 units: $(UNIT_BINS)
 check: ## unit tests, golden scripts, house rules: about a minute, no root, network or FUSE
 	@$(RUN) check
-test: deps ## every test: check, sim, sanitizers, cluster, posix, docker, fuzz
-	@$(RUN) check sim asan tsan docker posix cluster fuzz
+test: deps ## every test: check, sim, times, sanitizers, cluster, posix, docker, fuzz
+	@$(RUN) check sim timed asan tsan docker posix cluster fuzz
 asan: ## under the address and undefined-behaviour sanitizers
 tsan: ## under the thread sanitizer
 cluster: all programs ## real daemons killed, stopped, cut off, without power
+	@$(RUN) timed $@
 posix: all programs ## everyday tools and POSIX semantics on the mount
 docker: ## the image, the compose file, three containers
-asan tsan cluster posix docker:
+asan tsan posix docker:
 	@$(RUN) $@
 powercut: all programs ## an acknowledged write survives the power cut of all nodes
 	@BUILD=$(BUILD) tests/cluster/powercut.sh

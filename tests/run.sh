@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh - run groups of tests and count them.
 #
-# usage: tests/run.sh GROUP...     (check sim asan tsan cluster posix docker fuzz)
+# usage: tests/run.sh GROUP...     (check sim timed asan tsan cluster posix docker fuzz)
 #
 # A test is a program: exit code 0 passed, 77 skipped (its last line says why),
 # anything else failed. Each has a time limit: 120 s, or what its line
-# "# limit: SECONDS" says; each group has one too. Tests run side by side, but one
-# with a line "# alone" has the machine for itself. What a test left behind
+# "# limit: SECONDS" says; each group has one too. Tests run side by side, but a
+# script of tests/cluster with a line "# alone" is of the group timed, not of the
+# group cluster, and has the machine for itself. What a test left behind
 # (daemons, mounts, namespaces: listed in the file $CLUSTER_STATE) is cleared
 # after it, mounts first. The last line printed is "N passed, N failed".
 #
@@ -108,18 +109,18 @@ queue() { # SLOTS NAME LIMIT COMMAND...: as soon as there is room
 	used=$((used + slots))
 }
 
-# First those with a line "# alone", which measure how long something takes; then
-# the longest first, so that no core is idle at the end.
+is_alone() { grep -q '^# alone$' "$1"; }
+
+# The longest first, so that no core is idle at the end.
 queue_scripts() { # GROUP FOLDER: each script of the folder that needs no word
-	local script limit alone
+	local script limit
 	for script in "$2"/*.sh; do
-		[ -x "$script" ] && ! grep -q '^# usage: ' "$script" || continue
-		alone=$(grep -c -m 1 '^# alone$' "$script")
-		echo "$alone $(limit_of "$script") $script"
-	done | sort -s -rn -k 1,1 -k 2,2 >"$LOGS/$1.list"
-	while read -r alone limit script; do
-		queue $((alone ? WHOLE : SCRIPT)) "$1/$(basename "$script" .sh)" \
-			"$limit" "$script"
+		[ -x "$script" ] && ! grep -q '^# usage: ' "$script" &&
+			! is_alone "$script" || continue
+		echo "$(limit_of "$script") $script"
+	done | sort -s -rn >"$LOGS/$1.list"
+	while read -r limit script; do
+		queue "$SCRIPT" "$1/$(basename "$script" .sh)" "$limit" "$script"
 	done <"$LOGS/$1.list"
 }
 queue_units() { # GROUP BUILD
@@ -195,6 +196,16 @@ group_tsan() {
 group_sim() {
 	build sim/build build-sim || return
 	queue "$WHOLE" sim/seeds 600 "$MAKE" --no-print-directory sim
+}
+
+# They measure how long something takes.
+group_timed() {
+	local script
+	build timed/build all programs || return
+	for script in tests/cluster/*.sh; do
+		! is_alone "$script" || queue "$WHOLE" \
+			"timed/$(basename "$script" .sh)" "$(limit_of "$script")" "$script"
+	done
 }
 
 group_cluster() {

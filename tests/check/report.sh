@@ -21,7 +21,7 @@ fails() { # NAME REASON: a test that gives it, and 100 lines more
 	script "$1" "echo begin; echo '$2'; seq -f '$1 line %g' 100; exit 1"
 }
 runs() {
-	env -u NO_SKIPS BUILD=build JOBS=2 "$scratch/tests/run.sh" cluster \
+	env -u NO_SKIPS BUILD=build JOBS=2 "$scratch/tests/run.sh" timed cluster \
 		>"$scratch/out" 2>&1
 }
 rc=0
