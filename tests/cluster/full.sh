@@ -29,9 +29,10 @@ caught_up() { # N
 	[ "$(status_of "$1" lag)" = 0 ] &&
 		[ "$(status_of "$1" applied)" = "$(status_of "$(leader)" applied)" ]
 }
+# Nothing is emptied first: that is not refused, and waits for room.
 writes() { # N FILE MIB: within the deadline, with its outcome
 	within $((20 * SLOW)) dd if=/dev/urandom of="${MNT[$1]}/$2" bs=1M \
-		count="$3" conv=fsync 2>"$CLUSTER_DIR/dd"
+		count="$3" conv=fsync,notrunc 2>"$CLUSTER_DIR/dd"
 }
 writes_again() { writes "$1" again 1; }
 is_refused() { # N: it takes no new content
