@@ -147,7 +147,7 @@ units: $(UNIT_BINS)
 check: ## unit tests, golden scripts, house rules: about a minute, no root, network or FUSE
 	@$(RUN) check
 test: deps ## every test: check, sim, times, sanitizers, cluster, posix, docker, fuzz
-	@$(RUN) check sim timed asan tsan docker posix cluster fuzz
+	@$(RUN) check sim timed asan tsan docker posix fuzz cluster
 asan: ## under the address and undefined-behaviour sanitizers
 tsan: ## under the thread sanitizer
 cluster: all programs ## real daemons killed, stopped, cut off, without power

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # limit: 300
-# alone
 # failover.sh - from the SIGKILL (then the SIGSTOP) of the leader to the return
 # of the first write begun after it, on each survivor: the median of RUNS (10)
 # is within LIMIT_MS (2000).
