@@ -14,7 +14,6 @@ struct node {
 	const struct node_client *client;
 	void *context;
 	struct fakelog *log;
-	struct node_status status;
 	struct entry *under_way[UNDER_WAY];
 	size_t under_way_count;
 	uint64_t tick_due;
@@ -28,6 +27,7 @@ struct node {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* All below: lock. */
+	struct node_status status;
 	raft_index applied;
 	raft_index flushed;
 	raft_index commit;
@@ -279,15 +279,19 @@ void node_send(struct node *n, raft_id to, struct bytes message)
 int node_change(struct node *n, uint64_t ticket,
 		const struct node_change *change)
 {
+	pthread_mutex_lock(&n->lock);
 	n->change_ticket = ticket;
 	n->change = *change;
+	pthread_mutex_unlock(&n->lock);
 	return change->name != NULL && change->name[0] == '-' ? STATUS_INVALID
 							      : 0;
 }
 
 void node_status(struct node *n, struct node_status *status)
 {
+	pthread_mutex_lock(&n->lock);
 	*status = n->status;
+	pthread_mutex_unlock(&n->lock);
 }
 
 /* --- What the test does --------------------------------------------------- */
@@ -326,13 +330,18 @@ void fakenode_route(struct node *n, bool open)
 
 void fakenode_role(struct node *n, raft_id leader)
 {
+	struct raft_status raft;
+
+	pthread_mutex_lock(&n->lock);
 	n->status.raft.leader = leader;
 	n->status.raft.role =
 		leader == FAKENODE_SELF ? RAFT_LEADER : RAFT_FOLLOWER;
 	n->status.raft.voters = 3;
 	n->status.raft.voters_heard = leader == FAKENODE_SELF ? 3 : 0;
 	n->status.raft.leader_heard = kv_now_ms();
-	n->client->role(n->context, &n->status.raft);
+	raft = n->status.raft;
+	pthread_mutex_unlock(&n->lock);
+	n->client->role(n->context, &raft);
 }
 
 uint64_t fakenode_change(const struct node *n, struct node_change *change)
@@ -349,9 +358,11 @@ void fakenode_changed(struct node *n, uint64_t ticket, int status,
 
 void fakenode_founding(struct node *n)
 {
+	pthread_mutex_lock(&n->lock);
 	n->status = (struct node_status){.member_count = 2};
 	strcpy(n->status.members[0].name, "n1");
 	strcpy(n->status.members[1].name, "n2");
+	pthread_mutex_unlock(&n->lock);
 }
 
 void node_space_look(struct node *node)
@@ -388,11 +399,13 @@ void fakenode_low(struct node *n, bool low)
 
 void fakenode_voters(struct node *n)
 {
+	pthread_mutex_lock(&n->lock);
 	n->status.member_count = 3;
 	for (size_t i = 0; i < 3; i++) {
 		n->status.members[i].id = FAKENODE_SELF + i;
 		n->status.members[i].voter = true;
 	}
+	pthread_mutex_unlock(&n->lock);
 }
 
 void node_hand_over(struct node *n, raft_id to)
@@ -414,7 +427,9 @@ void fakenode_lease(struct node *n, bool valid)
 
 void fakenode_heard(struct node *n, uint32_t voters)
 {
+	pthread_mutex_lock(&n->lock);
 	n->status.raft.voters_heard = voters;
+	pthread_mutex_unlock(&n->lock);
 }
 
 size_t fakenode_take(struct node *n)
