@@ -90,6 +90,16 @@ bool begins_after(const struct node_status *status, uint64_t index)
 	return status->raft.first > index + 1;
 }
 
+bool has_links(const struct node_status *status, uint64_t members)
+{
+	uint64_t linked = 0;
+
+	for (size_t i = 0; i < status->member_count; i++) {
+		linked += status->members[i].connected ? 1 : 0;
+	}
+	return linked == members;
+}
+
 bool has_applied_all(const struct node_status *status, uint64_t unused)
 {
 	(void)unused;

@@ -29,6 +29,7 @@ void assert_all_have(struct kit *kit, size_t count);
 struct node_status status_of(const struct kit_node *k);
 /* For kit_await_status(). */
 bool begins_after(const struct node_status *status, uint64_t index);
+bool has_links(const struct node_status *status, uint64_t members);
 bool has_applied_all(const struct node_status *status, uint64_t unused);
 bool has_failed(const struct node_status *status, uint64_t snapshots);
 

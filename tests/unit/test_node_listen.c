@@ -25,16 +25,6 @@ static struct kit_node *GIVEN_MOVED_N2(struct kit *kit, const char *to)
 	return k;
 }
 
-static bool is_linked(const struct node_status *status, uint64_t count)
-{
-	uint64_t linked = 0;
-
-	for (size_t i = 0; i < status->member_count; i++) {
-		linked += status->members[i].connected ? 1 : 0;
-	}
-	return linked == count;
-}
-
 static bool is_elsewhere(const struct node_status *status, uint64_t unused)
 {
 	(void)unused;
@@ -55,7 +45,7 @@ static void a_member_listens_where_its_cluster_calls_it(void **state)
 	kit_start(k);
 
 	assert_string_equal(status_of(k).listens, to);
-	assert_true(kit_await_status(k, is_linked, 3));
+	assert_true(kit_await_status(k, has_links, 3));
 	assert_string_equal(status_of(k).elsewhere, "");
 	kit_propose(k, 0, 10, 8);
 	assert_all_have(kit, 10);
@@ -93,7 +83,7 @@ static void what_is_asked_for_by_itself_wins_and_is_said(void **state)
 	assert_true(kit_await_status(k, is_elsewhere, 0));
 	assert_string_equal(status_of(k).listens, k->address);
 	assert_string_equal(status_of(k).elsewhere, kit->nodes[3].address);
-	assert_true(kit_await_status(k, is_linked, 3));
+	assert_true(kit_await_status(k, has_links, 3));
 }
 
 /* Its machine was given another one, and only --peers knows yet. */
